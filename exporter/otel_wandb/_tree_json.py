@@ -1,0 +1,66 @@
+"""The JSON that W&B's trace panel reads, as `wandb.sdk.data_types.trace_tree.WBTraceTree` of wandb 0.31 writes it.
+
+We write it ourselves: wandb deep-copies every span first, and empties the whole trace for one value that it cannot
+take.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from otel_wandb._assembly import Trace
+from otel_wandb._clean import LONGEST_TEXT
+from otel_wandb._timeline import Node, Result, Timeline, timeline
+
+# A history line of more than 10,383,360 bytes is skipped with no more than a warning, and this JSON is escaped again.
+_LARGEST: Final = 4_000_000
+_SHORTER_TEXTS: Final = (LONGEST_TEXT, 5_000, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class TreeJson:
+    """`root` and `model` are JSON texts; `model_hash` groups traces of one architecture."""
+
+    root: str
+    model: str
+    model_hash: str
+
+
+def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
+    """The timeline of `trace` with texts as long as W&B takes them; the root alone where nothing else helps."""
+    for longest in _SHORTER_TEXTS:
+        tree = timeline(trace, longest)
+        found = tree_json(tree)
+        if len(found.root) + len(found.model) <= _LARGEST:
+            return tree, found
+    attributes = {"trace.spans_left_out": len(trace.spans) - 1}
+    tree = replace(tree, root=replace(tree.root, children=(), attributes=attributes), model={"_kind": "chain"})
+    return tree, tree_json(tree)
+
+
+def tree_json(tree: Timeline) -> TreeJson:
+    """The tree as text."""
+    model = json.dumps(tree.model, allow_nan=False)
+    digest = hashlib.md5(model.encode(), usedforsecurity=False).hexdigest()[:16]
+    return TreeJson(json.dumps(_span(tree.root), allow_nan=False), model, digest)
+
+
+def _span(node: Node) -> Mapping[str, Any]:
+    return {
+        "span_id": node.span_id,
+        "name": node.name,
+        "start_time_ms": node.start_ms,
+        "end_time_ms": node.end_ms,
+        "status_code": "ERROR" if node.is_error else "SUCCESS",
+        "status_message": node.message,
+        "attributes": node.attributes,
+        "results": [_result(result) for result in node.results],
+        "child_spans": [_span(child) for child in node.children],
+        "span_kind": node.kind.value,
+    }
+
+
+def _result(result: Result) -> Mapping[str, Any]:
+    return {"inputs": result.inputs, "outputs": result.outputs}

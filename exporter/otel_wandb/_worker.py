@@ -1,0 +1,93 @@
+"""A thread that takes items one after the other, wakes up at a time that its owner names, and ends in bounded time."""
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final, Generic, TypeVar
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Flush:
+    done: threading.Event
+    last: bool
+
+
+class Worker(Generic[T]):
+    """Runs `take(item)` for each item, `wake()` when `due()` is reached, and `flush()` when it is asked to.
+
+    None of the three may raise. The queue is a SimpleQueue: its `put` may run inside a garbage collection that
+    interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon: whoever owns the worker
+    flushes it at exit. Instrumentation is suppressed in it, so that no request of wandb's becomes a span.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        take: Callable[[T], None],
+        *,
+        flush: Callable[[], None],
+        wake: Callable[[], None],
+        due: Callable[[], float | None],
+    ) -> None:
+        self._take = take
+        self._flush = flush
+        self._wake = wake
+        self._due = due
+        self._inbox: queue.SimpleQueue[T | _Flush] = queue.SimpleQueue()
+        self._stopped = False
+        self._thread: Final = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, item: T) -> None:
+        """Hand an item over; never blocks."""
+        self._inbox.put(item)
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was put before is done; False if that takes longer than `timeout` seconds."""
+        return self._ask(timeout, last=False)
+
+    def stop(self, timeout: float) -> bool:
+        """Flush, and end the thread."""
+        stopped = self._ask(timeout, last=True)
+        self._stopped = True
+        return stopped
+
+    def _ask(self, timeout: float, *, last: bool) -> bool:
+        if self._stopped or not self._thread.is_alive():
+            return self._stopped
+        if threading.current_thread() is self._thread:  # called back by what the worker itself runs
+            return False
+        request = _Flush(threading.Event(), last)
+        self._inbox.put(request)
+        return request.done.wait(max(0.0, timeout))
+
+    def _work(self) -> None:
+        with suppress_instrumentation():
+            while self._step():
+                pass
+
+    def _step(self) -> bool:
+        due = self._due()
+        try:
+            item = self._inbox.get(timeout=None if due is None else max(0.0, due - monotonic()))
+        except queue.Empty:
+            self._wake()
+            return True
+        if not isinstance(item, _Flush):
+            self._take(item)
+            self._wake_if_due()
+            return True
+        self._flush()
+        item.done.set()
+        return not item.last
+
+    def _wake_if_due(self) -> None:
+        due = self._due()
+        if due is not None and due <= monotonic():
+            self._wake()

@@ -1,0 +1,6 @@
+"""OpenTelemetry instrumentation of the module-level API of openai 0.28 (`openai.ChatCompletion.create`, ...)."""
+
+from otel_openai_v0._instrumentor import OpenAIInstrumentor
+from otel_openai_v0._settings import CaptureContent
+
+__all__ = ["CaptureContent", "OpenAIInstrumentor"]

@@ -1,0 +1,74 @@
+"""Names of what a span carries.
+
+`gen_ai.*` are those that `opentelemetry-util-genai` 1.3b0 emits: semantic conventions 1.41.1 and the later renames of
+cached tokens. The constants of `opentelemetry.semconv` are deprecated for GenAI since 1.42 and slow to import.
+`openai.*` without a note is from the same conventions; those under "ours" have no convention to follow.
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from opentelemetry.util.types import AttributeValue
+
+Attributes: TypeAlias = Mapping[str, AttributeValue]
+
+OPERATION_NAME: Final = "gen_ai.operation.name"
+PROVIDER_NAME: Final = "gen_ai.provider.name"
+OUTPUT_TYPE: Final = "gen_ai.output.type"
+
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_CHOICE_COUNT: Final = "gen_ai.request.choice.count"
+REQUEST_ENCODING_FORMATS: Final = "gen_ai.request.encoding_formats"
+REQUEST_FREQUENCY_PENALTY: Final = "gen_ai.request.frequency_penalty"
+REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
+REQUEST_PRESENCE_PENALTY: Final = "gen_ai.request.presence_penalty"
+REQUEST_SEED: Final = "gen_ai.request.seed"
+REQUEST_STOP_SEQUENCES: Final = "gen_ai.request.stop_sequences"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
+REQUEST_TOP_P: Final = "gen_ai.request.top_p"
+
+RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+RESPONSE_ID: Final = "gen_ai.response.id"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+EMBEDDINGS_DIMENSION_COUNT: Final = "gen_ai.embeddings.dimension.count"
+
+USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+USAGE_CACHE_READ_INPUT_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+USAGE_REASONING_OUTPUT_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
+TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
+
+OPENAI_API_TYPE: Final = "openai.api.type"
+OPENAI_REQUEST_SERVICE_TIER: Final = "openai.request.service_tier"
+OPENAI_RESPONSE_SERVICE_TIER: Final = "openai.response.service_tier"
+OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
+
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+USER_ID: Final = "user.id"
+ERROR_TYPE: Final = "error.type"
+HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
+
+EXCEPTION_EVENT: Final = "exception"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+
+# Ours.
+OPENAI_REQUEST_ENGINE: Final = "openai.request.engine"
+OPENAI_REQUEST_BEST_OF: Final = "openai.request.best_of"
+OPENAI_REQUEST_ECHO: Final = "openai.request.echo"
+OPENAI_REQUEST_FUNCTION_CALL: Final = "openai.request.function_call"
+OPENAI_REQUEST_LOGPROBS: Final = "openai.request.logprobs"
+OPENAI_RESPONSE_EMBEDDING_COUNT: Final = "openai.response.embedding_count"
+OPENAI_RESPONSE_REQUEST_ID: Final = "openai.response.request_id"
+OPENAI_RESPONSE_RETRY_AFTER: Final = "openai.response.retry_after"
+OPENAI_ERROR_CODE: Final = "openai.error.code"
+OPENAI_STREAM_CHUNK_COUNT: Final = "openai.stream.chunk_count"
+OPENAI_STREAM_END: Final = "openai.stream.end"

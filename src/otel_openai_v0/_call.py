@@ -1,0 +1,180 @@
+"""The life of one API call as a span: started, current while openai runs, ended once on whichever path it ends.
+
+The user's call is sacred: no method here raises, and each may be called after the end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from types import AsyncGeneratorType, GeneratorType, TracebackType
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.util.types import AttributeValue
+
+from otel_openai_v0 import _attributes as names
+from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._endpoint import read_endpoint
+from otel_openai_v0._errors import read_error
+from otel_openai_v0._guard import Faults
+from otel_openai_v0._operations import Operation
+from otel_openai_v0._request import Arguments, bind, read_model, read_parameters
+from otel_openai_v0._response import output_content, read_response
+from otel_openai_v0._secrets import known_secrets, scrub
+from otel_openai_v0._settings import Settings
+from otel_openai_v0._stream import StreamCall, traced_async_stream, traced_stream
+
+_CREDENTIALS: Final = ("api_key", "headers")
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What one `instrument()` was given, and what every call needs."""
+
+    tracer: Tracer
+    settings: Settings
+    faults: Faults
+    openai: Any
+    environ: Mapping[str, str]
+
+    def start(self, operation: Operation, args: Sequence[Any], kwargs: Arguments) -> "Call":
+        """Start the span of a call; a fault of ours gives a call that records nothing."""
+        call = Call(self, operation)
+        with self.faults.quietly("starting a span"):
+            call.start(bind(operation.positional, args, kwargs))
+        return call
+
+
+class Call(StreamCall):
+    """One call. `_recording` is False for an unsampled span, for which nothing is read."""
+
+    __slots__ = ("_credentials", "_ended", "_operation", "_recording", "_span", "_started", "_telemetry")
+
+    def __init__(self, telemetry: Telemetry, operation: Operation) -> None:
+        self._telemetry = telemetry
+        self._operation = operation
+        self._span: Span = INVALID_SPAN
+        self._recording = False
+        self._ended = False
+        self._started = 0.0
+        self._credentials: Arguments = {}
+
+    def start(self, arguments: Arguments) -> None:
+        """Start the span with what a sampler may ask for; read the rest only if it records."""
+        operation, telemetry = self._operation, self._telemetry
+        model = read_model(arguments)
+        attributes: dict[str, AttributeValue] = {names.OPERATION_NAME: operation.name}
+        attributes.update(read_endpoint(arguments, telemetry.openai).attributes())
+        if model is not None:
+            attributes[names.REQUEST_MODEL] = model
+        name = operation.name if model is None else f"{operation.name} {model}"
+        self._span = telemetry.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+        self._recording = self._span.is_recording()
+        if self._recording:
+            self._credentials = {key: arguments[key] for key in _CREDENTIALS if key in arguments}
+            self._read_request(arguments)
+            self._started = perf_counter()
+
+    def current(self) -> "Current":
+        """The span as the current one, so that spans of HTTP clients are its children."""
+        return Current(self._span)
+
+    def returned(self, result: Any) -> Any:
+        """End the span with `result`, or hand back a stream that will; the caller gets what this returns."""
+        if not self._recording:
+            self._end()
+            return result
+        with self._telemetry.faults.quietly("wrapping a stream"):
+            if isinstance(result, GeneratorType):
+                return traced_stream(result, self)
+            if isinstance(result, AsyncGeneratorType):
+                return traced_async_stream(result, self)
+        self.finish(result)
+        return result
+
+    def finish(self, response: Any, more: Attributes | None = None) -> None:
+        """End the span of a call that came to its end, with what `response` says."""
+        if self._recording and not self._ended:
+            self._read_response(response)
+            if more is not None:
+                self._span.set_attributes(more)
+        self._end()
+
+    def failed(self, error: BaseException) -> None:
+        """End the span with an error; it is read, not kept."""
+        if self._recording and not self._ended:
+            with self._telemetry.faults.quietly("recording an error"):
+                self._record(error)
+        self._end()
+
+    def fail(self, error: BaseException, response: Any, more: Attributes) -> None:
+        """End the span of a stream that broke: what came of it stays."""
+        if self._recording and not self._ended:
+            self._read_response(response)
+            self._span.set_attributes(more)
+        self.failed(error)
+
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return perf_counter() - self._started
+
+    def quietly(self, stage: str) -> Any:
+        """See `Faults.quietly`."""
+        return self._telemetry.faults.quietly(stage)
+
+    def _read_request(self, arguments: Arguments) -> None:
+        operation, telemetry = self._operation, self._telemetry
+        with telemetry.faults.quietly("reading the request"):
+            self._span.set_attributes({names.OPENAI_API_TYPE: operation.api, **read_parameters(arguments)})
+        if telemetry.settings.capture.on_span:
+            with telemetry.faults.quietly("reading the prompt"):
+                self._span.set_attributes(operation.read_content(arguments))
+
+    def _read_response(self, response: Any) -> None:
+        operation, telemetry = self._operation, self._telemetry
+        with telemetry.faults.quietly("reading the response"):
+            self._span.set_attributes(read_response(response))
+            if operation.read_extra is not None:
+                self._span.set_attributes(operation.read_extra(response))
+        if telemetry.settings.capture.on_span and operation.read_output is not None:
+            with telemetry.faults.quietly("reading the completion"):
+                self._span.set_attributes(output_content(response, operation.read_output))
+
+    def _record(self, error: BaseException) -> None:
+        telemetry = self._telemetry
+        secrets = known_secrets(self._credentials, telemetry.openai, telemetry.environ)
+        details = read_error(error, partial(scrub, secrets=secrets))
+        self._span.set_attributes(details.attributes())
+        self._span.add_event(names.EXCEPTION_EVENT, details.event())
+        self._span.set_status(Status(StatusCode.ERROR, details.message))
+
+    def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        with self._telemetry.faults.quietly("ending a span"):
+            self._span.end()
+
+
+class Current:
+    """Makes a span current between enter and exit, which are in one frame: never across a `yield` to the user."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self._token: Any = None
+
+    def __enter__(self) -> None:
+        if self._span is not INVALID_SPAN:
+            self._token = attach(trace.set_span_in_context(self._span))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # A coroutine that is thrown away unfinished is closed in another context, where there is nothing to detach.
+        if self._token is not None and trace.get_current_span() is self._span:
+            detach(self._token)

@@ -1,0 +1,50 @@
+"""Where a call goes: the API's kind, and the server's address and port."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from otel_openai_v0 import _attributes as names
+from otel_openai_v0._attributes import Attributes
+
+# openai.util.ApiType.from_str of 0.28.1 compares in lower case.
+_AZURE: Final = frozenset({"azure", "azure_ad", "azuread"})
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One API base; `address` and `port` are None where the base cannot be read."""
+
+    provider: str
+    address: str | None
+    port: int | None
+
+    def attributes(self) -> Attributes:
+        """The attributes that a sampler may want to see at the start of a span."""
+        found: dict[str, Any] = {names.PROVIDER_NAME: self.provider}
+        if self.address is not None:
+            found[names.SERVER_ADDRESS] = self.address
+            if self.port is not None:
+                found[names.SERVER_PORT] = self.port
+        return found
+
+
+def read_endpoint(arguments: Mapping[str, Any], openai: Any) -> Endpoint:
+    """The endpoint of a call: its arguments, else the module's settings, which users change between calls."""
+    api_type = arguments.get("api_type") or openai.api_type
+    api_base = arguments.get("api_base") or openai.api_base
+    return _endpoint(str(api_type).lower() in _AZURE, str(api_base))
+
+
+@lru_cache(maxsize=64)
+def _endpoint(azure: bool, api_base: str) -> Endpoint:
+    """Of the address only the host is taken: the user information in it may be a password."""
+    provider = "azure.ai.openai" if azure else "openai"
+    try:
+        parts = urlsplit(api_base)
+        return Endpoint(provider, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme))
+    except ValueError:
+        return Endpoint(provider, None, None)

@@ -1,0 +1,94 @@
+"""Reads an exception: what it is, and what it says without the response that openai quotes in some messages."""
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from opentelemetry.util.types import AttributeValue
+
+from otel_openai_v0 import _attributes as names
+from otel_openai_v0._attributes import Attributes
+
+_LONGEST_MESSAGE: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDetails:
+    """`None` means that the exception does not say; `message` and `stacktrace` hold no key and no response body."""
+
+    type: str
+    message: str
+    stacktrace: str
+    http_status: int | None
+    code: str | None
+    request_id: str | None
+    retry_after: str | None
+
+    def attributes(self) -> Attributes:
+        """What the span of a failed call carries."""
+        found: dict[str, AttributeValue | None] = {
+            names.ERROR_TYPE: self.type,
+            names.HTTP_RESPONSE_STATUS_CODE: self.http_status,
+            names.OPENAI_ERROR_CODE: self.code,
+            names.OPENAI_RESPONSE_REQUEST_ID: self.request_id,
+            names.OPENAI_RESPONSE_RETRY_AFTER: self.retry_after,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def event(self) -> Attributes:
+        """What its one exception event carries."""
+        return {
+            names.EXCEPTION_TYPE: self.type,
+            names.EXCEPTION_MESSAGE: self.message,
+            names.EXCEPTION_STACKTRACE: self.stacktrace,
+        }
+
+
+def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetails:
+    """Read any exception; those of openai 0.28 say more. `scrub` takes secrets out of a text.
+
+    The code is an attribute of InvalidRequestError only, and the header is `x-request-id`, not the one that
+    `OpenAIError.request_id` reads.
+    """
+    name = type(error).__qualname__
+    message = scrub(_message(error))
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    status = getattr(error, "http_status", None)
+    headers = getattr(error, "headers", None)
+    api_error = _api_error(error)
+    code = getattr(error, "code", None) or api_error.get("code")
+    return ErrorDetails(
+        type=name,
+        message=message,
+        stacktrace=scrub(f"Traceback (most recent call last):\n{frames}{name}: {message}\n"),
+        http_status=status if isinstance(status, int) else None,
+        code=str(code) if code else None,
+        request_id=_header(headers, "x-request-id"),
+        retry_after=_header(headers, "retry-after"),
+    )
+
+
+def _message(error: BaseException) -> str:
+    """APIError quotes the whole body and all headers; what the API said itself stands in its JSON."""
+    said = _api_error(error).get("message")
+    if isinstance(said, str) and said:
+        return said[:_LONGEST_MESSAGE]
+    message = str(getattr(error, "user_message", None) or error)
+    body = getattr(error, "http_body", None)
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    for quoted in (repr(body), repr(text), text):
+        if isinstance(quoted, str) and len(quoted) > len("None"):
+            message = message.replace(quoted, "<body>")
+    return message[:_LONGEST_MESSAGE]
+
+
+def _api_error(error: BaseException) -> Mapping[str, Any]:
+    body = getattr(error, "json_body", None)
+    found = body.get("error") if isinstance(body, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _header(headers: Any, name: str) -> str | None:
+    value = headers.get(name) if isinstance(headers, Mapping) else None
+    return None if value is None else str(value)

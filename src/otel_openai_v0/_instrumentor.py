@@ -1,0 +1,73 @@
+"""The instrumentor, as `opentelemetry-instrument` and applications use it."""
+
+import logging
+import os
+import sys
+from collections.abc import Collection
+from functools import partial
+from typing import Any, Final
+
+import wrapt
+from opentelemetry import trace
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+
+from otel_openai_v0._call import Telemetry
+from otel_openai_v0._guard import Faults
+from otel_openai_v0._operations import OPERATIONS
+from otel_openai_v0._patching import Patches
+from otel_openai_v0._settings import read_settings
+from otel_openai_v0._version import __version__
+from otel_openai_v0._wrappers import wrapper
+
+log: Final = logging.getLogger(__name__)
+
+SUPPORTED_OPENAI: Final = "openai >= 0.27, < 1"
+_SCOPE: Final = "otel_openai_v0"
+_SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"  # the one of util-genai 1.3b0
+
+
+class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream leaves its file unchecked
+    """Instruments the module-level API of openai 0.27 and 0.28.
+
+    `instrument()` takes, all optional:
+
+    - `tracer_provider`, `meter_provider`, `logger_provider`: the global ones by default;
+    - `capture_content`: a `CaptureContent`, its value as text, or a bool. Default: the environment variable
+      `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, else `span_only`. Raises ValueError for anything else.
+
+    openai is not imported: its methods are wrapped when the program imports it, or at once if it has.
+    `uninstrument()` puts back what stood there.
+    """
+
+    tracer_provider: trace.TracerProvider | None = None
+    """Where the spans go while openai is instrumented."""
+    _patches: Patches | None = None
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """The range of openai that is supported; others are refused with one line in the log."""
+        return (SUPPORTED_OPENAI,)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        settings = read_settings(os.environ, kwargs.get("capture_content"))
+        provider: trace.TracerProvider = kwargs.get("tracer_provider") or trace.get_tracer_provider()
+        tracer = provider.get_tracer(_SCOPE, __version__, schema_url=_SCHEMA_URL)
+        faults, patches = Faults(), Patches()
+        self._patches, self.tracer_provider = patches, provider
+
+        def patch(openai: Any) -> None:
+            if not patches.enabled:  # uninstrumented before openai was imported
+                return
+            telemetry = Telemetry(tracer, settings, faults, openai, os.environ)
+            with faults.quietly("wrapping openai's methods"):
+                patches.apply(openai, OPERATIONS, partial(wrapper, telemetry=telemetry, switch=patches))
+
+        if "openai" in sys.modules:
+            patch(sys.modules["openai"])
+        else:
+            wrapt.register_post_import_hook(patch, "openai")
+        log.info("instrumenting openai; content of prompts and completions: %s", settings.capture.value)
+
+    def _uninstrument(self, **_: Any) -> None:
+        if self._patches is not None:
+            self._patches.undo()
+            self._patches = self.tracer_provider = None

@@ -1,0 +1,150 @@
+"""What was asked and answered, as the messages of the GenAI conventions (`opentelemetry-util-genai` 1.3b0).
+
+A message is `{"role": str, "parts": [part, ...], "name"?: str, "finish_reason"?: str}`, a part `{"type": str, ...}`.
+Functions of openai 0.28 have no call id: their parts carry `"id": null`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from otel_openai_v0._json import loads_strict
+
+Part: TypeAlias = dict[str, Any]
+Message: TypeAlias = dict[str, Any]
+
+# The enumeration of the conventions says "tool_call" for what the API spells in two ways.
+_FINISH_REASONS: Final = {"function_call": "tool_call", "tool_calls": "tool_call"}
+
+
+def chat_input(messages: Any) -> list[Message]:
+    """Messages of a chat request; anything that is no list of mappings is kept as text for the reader to see."""
+    if isinstance(messages, Mapping) or not isinstance(messages, Iterable) or isinstance(messages, (str, bytes)):
+        return [{"role": "user", "parts": [_text(messages)]}]
+    return [_chat_message(message) for message in messages]
+
+
+def prompt_input(prompt: Any) -> list[Message]:
+    """One user message per prompt of a completion or embedding: text, texts, a token list, or token lists."""
+    if prompt is None:
+        return []
+    if not isinstance(prompt, (list, tuple)) or _is_tokens(prompt):
+        prompt = [prompt]
+    return [{"role": "user", "parts": [_prompt_part(item)]} for item in prompt]
+
+
+def instruction(text: Any) -> list[Part]:
+    """The system instructions of an edit."""
+    return [] if text is None else [_text(text)]
+
+
+def tool_definitions(functions: Any, tools: Any) -> list[Part]:
+    """Functions, and the tools that later API versions take, in the flat shape of the conventions."""
+    nested = [tool.get("function") or tool for tool in tools or ()]
+    return [_tool_definition(function) for function in (*(functions or ()), *nested)]
+
+
+def chat_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """One message per choice, in the order of their indexes."""
+    return [_finished(_chat_message(choice.get("message") or {}), choice) for choice in choices]
+
+
+def text_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """One message per choice of a completion or an edit."""
+    return [_finished({"role": "assistant", "parts": [_text(choice.get("text"))]}, choice) for choice in choices]
+
+
+def _chat_message(message: Any) -> Message:
+    if not isinstance(message, Mapping):
+        return {"role": "user", "parts": [_text(message)]}
+    role = str(message.get("role") or "")
+    converted: Message = {"role": role, "parts": _parts(role, message)}
+    name = message.get("name")
+    if name:
+        converted["name"] = str(name)
+    return converted
+
+
+def _parts(role: str, message: Mapping[str, Any]) -> list[Part]:
+    content = message.get("content")
+    if role in ("function", "tool"):
+        return [{"type": "tool_call_response", "id": message.get("tool_call_id"), "response": content}]
+    if isinstance(content, str):
+        parts = [{"type": "text", "content": content}] if content else []
+    else:
+        parts = _content_parts(content)
+    call = message.get("function_call")
+    if call:
+        parts.append(_tool_call(None, call))
+    parts += [_tool_call(tool.get("id"), tool.get("function") or {}) for tool in message.get("tool_calls") or ()]
+    return parts
+
+
+def _content_parts(content: Any) -> list[Part]:
+    if content is None:
+        return []
+    if not isinstance(content, (list, tuple)):
+        return [_text(content)]
+    return [_content_part(item) for item in content]
+
+
+def _content_part(item: Any) -> Part:
+    if not isinstance(item, Mapping):
+        return _text(item)
+    if item.get("type") == "text":
+        return _text(item.get("text"))
+    if item.get("type") == "image_url":
+        image = item.get("image_url")
+        return _image(image.get("url") if isinstance(image, Mapping) else image)
+    return dict(item)
+
+
+def _image(url: Any) -> Part:
+    """An image by its address; one that is in the request itself by its type and size, never by its bytes."""
+    address = str(url)
+    if not address.startswith("data:"):
+        return {"type": "uri", "modality": "image", "uri": address}
+    head, _, data = address.partition(",")
+    mime_type = head.removeprefix("data:").partition(";")[0]
+    return {"type": "blob", "modality": "image", "mime_type": mime_type, "size": len(data) * 3 // 4}
+
+
+def _tool_call(call_id: Any, call: Mapping[str, Any]) -> Part:
+    return {"type": "tool_call", "id": call_id, "name": call.get("name"), "arguments": _arguments(call)}
+
+
+def _arguments(call: Mapping[str, Any]) -> Any:
+    """The arguments as an object; as the text they came in when they are no JSON, as after a cut by length."""
+    arguments = call.get("arguments")
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        return loads_strict(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def _tool_definition(function: Mapping[str, Any]) -> Part:
+    kept = ((key, function.get(key)) for key in ("name", "description", "parameters"))
+    return {"type": "function", **{key: value for key, value in kept if value is not None}}
+
+
+def _finished(message: Message, choice: Mapping[str, Any]) -> Message:
+    message["role"] = message["role"] or "assistant"
+    reason = choice.get("finish_reason")
+    if reason:
+        message["finish_reason"] = _FINISH_REASONS.get(reason, reason)
+    return message
+
+
+def _prompt_part(prompt: Any) -> Part:
+    if isinstance(prompt, (list, tuple)):
+        return {"type": "tokens", "count": len(prompt), "content": list(prompt)}
+    return _text(prompt)
+
+
+def _is_tokens(prompt: Sequence[Any]) -> bool:
+    return bool(prompt) and isinstance(prompt[0], int)
+
+
+def _text(value: Any) -> Part:
+    return {"type": "text", "content": value if isinstance(value, str) else "" if value is None else str(value)}

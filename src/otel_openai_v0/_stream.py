@@ -1,0 +1,118 @@
+"""Streams: real generators around openai's own, which note each chunk on its way and end the span once.
+
+The caller may exhaust, close, throw into, abandon or never read a stream, in any thread or task. A generator that was
+never started runs no `finally`, hence the finalizer; it also fires before the generator's own GeneratorExit when the
+last reference goes, which is why all state lives in the call. No context is held across a `yield`, and none is
+attached while a chunk is read: the request was sent before the stream was handed out.
+"""
+
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+from otel_openai_v0 import _attributes as names
+from otel_openai_v0._accumulate import StreamAccumulator
+from otel_openai_v0._attributes import Attributes
+
+
+class StreamCall(ABC):
+    """The part of a call that its stream needs."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def finish(self, response: Any, more: Attributes | None = None) -> None: ...
+
+    @abstractmethod
+    def fail(self, error: BaseException, response: Any, more: Attributes) -> None: ...
+
+    @abstractmethod
+    def elapsed(self) -> float: ...
+
+    @abstractmethod
+    def quietly(self, stage: str) -> Any: ...
+
+
+class StreamRecord:
+    """What was seen of one stream."""
+
+    __slots__ = ("_accumulator", "_call", "_chunks", "_first")
+
+    def __init__(self, call: StreamCall) -> None:
+        self._call = call
+        self._accumulator = StreamAccumulator()
+        self._chunks = 0
+        self._first: float | None = None
+
+    def saw(self, chunk: Any) -> None:
+        """Note a chunk before the caller has it, for the caller may change it."""
+        self._chunks += 1
+        with self._call.quietly("reading a chunk"):
+            answered = self._accumulator.add(chunk)
+            if answered and self._first is None:
+                self._first = self._call.elapsed()
+
+    def ended(self, how: str) -> None:
+        """End the call: `how` is "exhausted", "closed" or "abandoned"."""
+        with self._call.quietly("ending a stream"):
+            self._call.finish(self._accumulator.response(), self._attributes(how))
+
+    def broke(self, error: BaseException) -> None:
+        """End the call with what ended the stream: an error of openai's, a cancellation, or the caller's own throw."""
+        with self._call.quietly("ending a stream"):
+            self._call.fail(error, self._accumulator.response(), self._attributes("error"))
+
+    def _attributes(self, how: str) -> Attributes:
+        found: Attributes = {names.OPENAI_STREAM_END: how, names.OPENAI_STREAM_CHUNK_COUNT: self._chunks}
+        return found if self._first is None else {**found, names.RESPONSE_TIME_TO_FIRST_CHUNK: self._first}
+
+
+def traced_stream(stream: Generator[Any, None, None], call: StreamCall) -> Generator[Any, None, None]:
+    """`stream`, noted; of the same type, closed when it is closed."""
+    record = StreamRecord(call)
+    traced = _chunks(stream, record)
+    weakref.finalize(traced, record.ended, "abandoned")
+    return traced
+
+
+def traced_async_stream(stream: AsyncGenerator[Any, None], call: StreamCall) -> AsyncGenerator[Any, None]:
+    """The same for `acreate`."""
+    record = StreamRecord(call)
+    traced = _async_chunks(stream, record)
+    weakref.finalize(traced, record.ended, "abandoned")
+    return traced
+
+
+def _chunks(stream: Generator[Any, None, None], record: StreamRecord) -> Generator[Any, None, None]:
+    try:
+        for chunk in stream:
+            record.saw(chunk)
+            yield chunk
+    except GeneratorExit:
+        record.ended("closed")
+        raise
+    except BaseException as error:
+        record.broke(error)
+        raise
+    else:
+        record.ended("exhausted")
+    finally:
+        stream.close()
+
+
+async def _async_chunks(stream: AsyncGenerator[Any, None], record: StreamRecord) -> AsyncGenerator[Any, None]:
+    try:
+        async for chunk in stream:
+            record.saw(chunk)
+            yield chunk
+    except GeneratorExit:
+        record.ended("closed")
+        raise
+    except BaseException as error:
+        record.broke(error)
+        raise
+    else:
+        record.ended("exhausted")
+    finally:
+        await stream.aclose()
