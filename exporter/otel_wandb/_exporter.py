@@ -52,7 +52,7 @@ class WandbSpanExporter(SpanExporter):
         self._lock = threading.RLock()
         self._pipeline: Pipeline | None = None
         self._processor: weakref.ref[Any] | None = None
-        self._closed = False
+        self._closed: str | None = None  # why, for the warning about a span that comes after
         self._run = None if run is None else self._attached(given_run(run))
         _call_while_alive(partial(_register_fork, os), self._after_fork)
         # Private, and used by concurrent.futures from 3.9 to 3.14: the last moment at which threads can be started.
@@ -64,7 +64,7 @@ class WandbSpanExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Hand `spans` over to the pipeline; FAILURE after a shutdown, or when too many are waiting."""
         if self._closed:
-            self._losses.drop("after_shutdown", len(spans), "the exporter was shut down")
+            self._losses.drop("after_shutdown", len(spans), self._closed)
             return SpanExportResult.FAILURE
         if self._processor is None:
             self._processor = _calling_processor(sys._getframe(1))  # noqa: SLF001
@@ -80,7 +80,7 @@ class WandbSpanExporter(SpanExporter):
         with self._lock:
             if self._closed:
                 return
-            self._closed = True
+            self._closed = "the exporter was shut down"
             pipeline = self._pipeline
         atexit.unregister(self._at_exit)
         limit = self._settings.exit_timeout
@@ -143,11 +143,12 @@ class WandbSpanExporter(SpanExporter):
         if self._run is None:
             return
         atexit.unregister(self._at_exit)
+        self._run.abandon()
         if self._run.owned:
             os.environ.pop("WANDB_SERVICE", None)  # the parent's: our next run would be written through it
             self._run = None
         else:
-            self._closed = True
+            self._closed = "the run belongs to the parent process"
 
 
 def _register_fork(system: Any, call: Callable[[], None]) -> None:

@@ -66,9 +66,7 @@ class Pipeline:
         """Flush, end the threads and close the run."""
         deadline = monotonic() + timeout
         done = self._worker.stop(timeout) and self._tables.stop(deadline - monotonic())
-        if done:
-            self._run.close()
-        else:
+        if not done:
             self._losses.drop("exit_timeout", self._waiting, f"W&B took longer than {timeout:g} seconds")
         return done
 
@@ -150,7 +148,7 @@ class LazyRun:
 
 
 class TableWriter:
-    """Collects rows and writes them in batches."""
+    """Collects rows and writes them in batches; the last to write, it closes the run."""
 
     def __init__(self, run: LazyRun, interval: float, losses: Losses) -> None:
         self._run = run
@@ -159,7 +157,7 @@ class TableWriter:
         self._rows: list[Row] = []
         self._due: float | None = None
         self._worker: Worker[Sequence[Row]] = Worker(
-            "otel-wandb-tables", self._take, flush=self._write, wake=self._write, due=lambda: self._due
+            "otel-wandb-tables", self._take, flush=self._write, wake=self._write, due=lambda: self._due, end=run.close
         )
 
     def add(self, rows: Sequence[Row]) -> None:

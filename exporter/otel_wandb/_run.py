@@ -90,6 +90,10 @@ class OpenRun:
             self._run.finish()
             stop_unused_service()
 
+    def abandon(self) -> None:
+        """Forget the run in a forked child: it is the parent's."""
+        _OPEN.discard(self)
+
     def _new_table(self) -> "wandb.Table":
         import wandb
 

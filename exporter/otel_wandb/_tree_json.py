@@ -31,10 +31,13 @@ class TreeJson:
 def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
     """The timeline of `trace` with texts as long as W&B takes them; the root alone where nothing else helps."""
     for longest in _SHORTER_TEXTS:
+        if _characters(trace, longest) > _LARGEST:  # seen without writing what is too large
+            continue
         tree = timeline(trace, longest)
         found = tree_json(tree)
         if len(found.root) + len(found.model) <= _LARGEST:
             return tree, found
+    tree = timeline(trace, _SHORTER_TEXTS[-1])
     attributes = {"trace.spans_left_out": len(trace.spans) - 1}
     tree = replace(tree, root=replace(tree.root, children=(), attributes=attributes), model={"_kind": "chain"})
     return tree, tree_json(tree)
@@ -45,6 +48,11 @@ def tree_json(tree: Timeline) -> TreeJson:
     model = json.dumps(tree.model, allow_nan=False)
     digest = hashlib.md5(model.encode(), usedforsecurity=False).hexdigest()[:16]
     return TreeJson(json.dumps(_span(tree.root), allow_nan=False), model, digest)
+
+
+def _characters(trace: Trace, longest: int) -> int:
+    texts = (value for span in trace.spans for value in span.attributes.values() if isinstance(value, str))
+    return sum(min(len(text), longest) for text in texts)
 
 
 def _span(node: Node) -> Mapping[str, Any]:

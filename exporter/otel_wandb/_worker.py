@@ -19,9 +19,9 @@ class _Flush:
 
 
 class Worker(Generic[T]):
-    """Runs `take(item)` for each item, `wake()` when `due()` is reached, and `flush()` when it is asked to.
+    """Runs `take(item)` for each item, `wake()` when `due()` is reached, `flush()` when it is asked to, `end()` last.
 
-    None of the three may raise. The queue is a SimpleQueue: its `put` may run inside a garbage collection that
+    None of them may raise. The queue is a SimpleQueue: its `put` may run inside a garbage collection that
     interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon: whoever owns the worker
     flushes it at exit. Instrumentation is suppressed in it, so that no request of wandb's becomes a span.
     """
@@ -34,11 +34,13 @@ class Worker(Generic[T]):
         flush: Callable[[], None],
         wake: Callable[[], None],
         due: Callable[[], float | None],
+        end: Callable[[], None] | None = None,
     ) -> None:
         self._take = take
         self._flush = flush
         self._wake = wake
         self._due = due
+        self._end = end
         self._inbox: queue.SimpleQueue[T | _Flush] = queue.SimpleQueue()
         self._stopped = False
         self._thread: Final = threading.Thread(target=self._work, name=name, daemon=True)
@@ -84,6 +86,8 @@ class Worker(Generic[T]):
             self._wake_if_due()
             return True
         self._flush()
+        if item.last and self._end is not None:
+            self._end()
         item.done.set()
         return not item.last
 

@@ -1,0 +1,107 @@
+"""The `stats` table's columns."""
+
+from datetime import datetime, timezone
+
+import pytest
+
+from otel_wandb._model_call import read_model_call
+from otel_wandb._span import SpanRecord
+from otel_wandb._tables import STATS_COLUMNS, Source, stats_row
+from tests.exporter.spans import chat_attributes, messages, span
+
+LEGACY = [
+    "request", "response", "model", "start_time", "end_time", "request_id", "api_type", "session_id",
+    "elapsed_time", "prompt_tokens", "completion_tokens", "total_tokens",
+]  # fmt: skip
+
+
+def row(record: SpanRecord) -> dict[str, object]:
+    call = read_model_call(record)
+    assert call is not None
+    return dict(zip([column.name for column in STATS_COLUMNS], stats_row(Source(record, call, "run-1")), strict=True))
+
+
+def test_the_legacy_columns_come_first_and_in_order() -> None:
+    assert [column.name for column in STATS_COLUMNS][: len(LEGACY)] == LEGACY
+
+
+def test_a_row_of_a_chat_call() -> None:
+    values = row(span("s", "p", name="chat m", start=0, end=1_500, attributes=chat_attributes("hi", "hello")))
+    assert {name: values[name] for name in (*LEGACY, "trace_id", "span_id", "parent_span_id", "status", "error")} == {
+        "request": "**user**: hi",
+        "response": "**assistant**: hello",
+        "model": "gpt-3.5-turbo-0613",
+        "start_time": datetime(2023, 11, 14, 22, 13, 20, tzinfo=timezone.utc),
+        "end_time": datetime(2023, 11, 14, 22, 13, 21, 500_000, tzinfo=timezone.utc),
+        "request_id": "chatcmpl-1",
+        "api_type": "openai",
+        "session_id": "run-1",
+        "elapsed_time": 1.5,
+        "prompt_tokens": 3,
+        "completion_tokens": 4,
+        "total_tokens": 7,
+        "trace_id": "t",
+        "span_id": "s",
+        "parent_span_id": "p",
+        "status": "SUCCESS",
+        "error": None,
+    }
+
+
+def test_all_choices_are_in_one_row_and_tokens_counted_once() -> None:
+    values = row(span(attributes=chat_attributes(**{"gen_ai.output.messages": messages("assistant", "a", "b", "c")})))
+    assert values["response"] == "**assistant**: a\n\n**assistant**: b\n\n**assistant**: c"
+    assert values["total_tokens"] == 7
+
+
+@pytest.mark.parametrize(("provider", "api_type"), [("azure.ai.openai", "azure"), ("openai", "openai")])
+def test_the_api_type(provider: str, api_type: str) -> None:
+    assert row(span(attributes=chat_attributes(**{"gen_ai.provider.name": provider})))["api_type"] == api_type
+
+
+def test_a_failed_call_has_its_error() -> None:
+    record = span(error="slow down", attributes={"gen_ai.operation.name": "chat", "error.type": "RateLimitError"})
+    values = row(record)
+    assert (values["status"], values["error"], values["total_tokens"]) == ("ERROR", "RateLimitError: slow down", None)
+
+
+def test_request_parameters_are_typed_columns() -> None:
+    attributes = chat_attributes(
+        **{
+            "gen_ai.request.temperature": 0.5,
+            "gen_ai.request.max_tokens": 9,
+            "gen_ai.request.stop_sequences": ("x", "y"),
+            "gen_ai.request.stream": True,
+            "gen_ai.response.time_to_first_chunk": 0.25,
+            "openai.stream.end": "closed",
+            "user.id": "u",
+        }
+    )
+    values = row(span(attributes=attributes))
+    picked = ("temperature", "max_tokens", "stop", "stream", "time_to_first_chunk", "stream_end", "user", "seed")
+    assert [values[name] for name in picked] == [0.5, 9.0, '["x", "y"]', True, 0.25, "closed", "u", None]
+
+
+def test_every_cell_is_of_its_columns_type_or_empty() -> None:
+    odd = {key: object() for key in chat_attributes()} | {"gen_ai.operation.name": "chat"}
+    for attributes in (chat_attributes(), odd, {"gen_ai.operation.name": "chat"}):
+        values = row(span(attributes=attributes))
+        for column in STATS_COLUMNS:
+            value = values[column.name]
+            kinds = (int, float) if column.type is float else column.type
+            assert value is None or isinstance(value, kinds), column.name
+
+
+def test_embeddings_have_prompt_tokens_for_a_total() -> None:
+    attributes = {
+        "gen_ai.operation.name": "embeddings",
+        "gen_ai.usage.input_tokens": 5,
+        "openai.response.embedding_count": 2,
+        "gen_ai.embeddings.dimension.count": 8,
+    }
+    values = row(span(attributes=attributes))
+    assert (values["response"], values["completion_tokens"], values["total_tokens"]) == (
+        "**Embeddings**: 2 of 8 dimensions",
+        None,
+        5,
+    )
