@@ -1,0 +1,307 @@
+"""`autolog` as a program uses it: its call shapes, the run it uses, and how it ends."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.openai_server import OpenAIServer, error
+from tests.support.program import Finished, run_program
+from tests.support.run_file import stats_rows, traces
+
+HELPERS = """
+import asyncio, os, subprocess, sys
+import openai
+import wandb
+from otel_openai_wandb import autolog
+
+def ask(text, **more):
+    return openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": text}], **more)
+
+async def aask(text, **more):
+    return await openai.ChatCompletion.acreate(
+        model="gpt-3.5-turbo", messages=[{"role": "user", "content": text}], **more
+    )
+
+def wandb_processes():
+    listed = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
+    return [line for line in listed.stdout.splitlines() if "wandb-core" in line]
+"""
+
+
+def program(tmp_path: Path, server: OpenAIServer, body: str, **env: str) -> Finished:
+    settings = {"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-canary-0123456789", "WANDB_MODE": "offline"}
+    return run_program(tmp_path, HELPERS + body, env={**settings, **env})
+
+
+def requests_of(done: Finished) -> list[list[object]]:
+    return [[row["request"] for row in stats_rows(run)] if "stats" in run.tables else [] for run in done.runs]
+
+
+@pytest.mark.parametrize(
+    "call", ["autolog()", 'autolog({"project": "p"})', 'autolog(init={"project": "p"})', "autolog.enable()"]
+)
+def test_every_call_shape_logs(tmp_path: Path, server: OpenAIServer, call: str) -> None:
+    done = program(tmp_path, server, f"{call}\nask('hi')\nautolog.disable()")
+    assert requests_of(done) == [["**user**: hi"]], done.stderr
+
+
+def test_disable_finishes_its_run_undoes_the_patching_and_leaves_no_process(
+    tmp_path: Path, server: OpenAIServer
+) -> None:
+    body = """
+before = vars(openai.ChatCompletion)["create"]
+autolog({"project": "p"})
+assert wandb.run is not None
+ask("seen")
+assert wandb_processes()
+autolog.disable()
+assert wandb.run is None
+assert vars(openai.ChatCompletion)["create"] is before
+assert wandb_processes() == []
+ask("unseen")
+autolog.disable()
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert requests_of(done) == [["**user**: seen"]]
+    assert done.run.exit_code == 0
+
+
+def test_an_active_run_is_used_and_left_alone(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+run = wandb.init(project="mine")
+autolog()
+ask("hi")
+autolog.disable()
+assert wandb.run is run
+assert wandb_processes()
+run.log({"after": 1})
+run.finish()
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert requests_of(done) == [["**user**: hi"]]
+    assert done.run.history[-1]["after"] == 1
+
+
+def test_an_active_run_of_the_user_keeps_the_service_of_wandb(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+mine = wandb.init(project="mine", reinit="create_new")
+autolog({"project": "ours", "reinit": "create_new"})
+ask("hi")
+autolog.disable()
+mine.log({"after": 1})
+mine.finish()
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert sorted(run.project for run in done.runs) == ["mine", "ours"]
+    assert [run.history[-1]["after"] for run in done.runs if run.project == "mine"] == [1]
+
+
+def test_enabling_twice_is_disable_and_enable(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+autolog({"project": "first"})
+ask("one")
+autolog({"project": "second"})
+ask("two")
+autolog.disable()
+"""
+    done = program(tmp_path, server, body)
+    assert {run.project: len(traces(run)) for run in done.runs} == {"first": 1, "second": 1}, done.stderr
+    assert sorted(requests_of(done)) == [["**user**: one"], ["**user**: two"]]
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["", "sys.exit(3)", "raise RuntimeError('boom')", "wandb.finish()", "wandb.run.finish(); ask('too late')"],
+)
+def test_nothing_is_lost_without_disable(tmp_path: Path, server: OpenAIServer, end: str) -> None:
+    done = program(tmp_path, server, f"autolog({{'project': 'p'}})\nask('hi')\n{end}")
+    assert done.returncode == {"sys": 3, "raise RuntimeError('boom')"[:3]: 1}.get(end[:3], 0), done.stderr
+    assert requests_of(done) == [["**user**: hi"]], done.stderr
+
+
+def test_a_with_block_of_wandb_ends_with_everything_written(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+with wandb.init(project="mine"):
+    autolog()
+    ask("hi")
+"""
+    assert requests_of(program(tmp_path, server, body)) == [["**user**: hi"]]
+
+
+@pytest.mark.parametrize(
+    ("init", "message"),
+    [
+        ("'gpt5'", "TypeError: autolog() takes a dict of arguments for wandb.init(), or nothing, not str"),
+        ("{'projct': 'gpt5'}", "TypeError: wandb.init() got an unexpected keyword argument 'projct'"),
+    ],
+)
+def test_a_wrong_argument_is_a_clear_error_and_nothing_is_done(
+    tmp_path: Path, server: OpenAIServer, init: str, message: str
+) -> None:
+    body = f"""
+before = vars(openai.ChatCompletion)["create"]
+try:
+    autolog({init})
+except TypeError as error:
+    print("TypeError:", error)
+assert vars(openai.ChatCompletion)["create"] is before
+assert wandb.run is None
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert message in done.stdout
+    assert done.runs == []
+
+
+def test_a_failing_wandb_init_leaves_nothing_patched(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+before = vars(openai.ChatCompletion)["create"]
+try:
+    autolog({"project": "p", "dir": "/proc/none"})
+except Exception as error:
+    print(type(error).__name__)
+else:
+    autolog.disable()
+assert vars(openai.ChatCompletion)["create"] is before
+ask("hi")
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_a_key_and_a_terminal_the_run_is_offline(tmp_path: Path, server: OpenAIServer) -> None:
+    settings = {"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-canary-0123456789"}
+    done = run_program(tmp_path, HELPERS + "autolog({'project': 'p'})\nask('hi')\nautolog.disable()", env=settings)
+    assert done.returncode == 0, done.stderr
+    assert requests_of(done) == [["**user**: hi"]]
+    assert done.stderr.count("W&B is not used online") == 1
+
+
+def test_the_programs_provider_is_added_to_and_kept(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+exporter = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+trace.set_tracer_provider(provider)
+for number in range(2):
+    autolog({"project": "p"})
+    assert trace.get_tracer_provider() is provider
+    with trace.get_tracer("app").start_as_current_span(f"chain {number}"):
+        ask("hi")
+    autolog.disable()
+with trace.get_tracer("app").start_as_current_span("after"):
+    ask("unseen")
+print([span.name for span in exporter.get_finished_spans()])
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout.splitlines()[-1] == str(
+        ["chat gpt-3.5-turbo", "chain 0", "chat gpt-3.5-turbo", "chain 1", "after"]
+    ), done.stderr
+    roots = [trace.root for run in done.runs for trace in traces(run)]
+    assert sorted(root["name"] for root in roots) == ["chain 0", "chain 1"]
+    assert [child["name"] for root in roots for child in root["child_spans"]] == ["chat gpt-3.5-turbo"] * 2
+
+
+def test_without_a_provider_it_brings_its_own_and_sets_none(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+autolog({"project": "p"})
+ask("hi")
+trace.set_tracer_provider(provider := TracerProvider())
+assert trace.get_tracer_provider() is provider
+autolog.disable()
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert "Overriding" not in done.stderr
+    assert requests_of(done) == [["**user**: hi"]]
+
+
+@pytest.mark.parametrize("version", ["1.12.0", None])
+def test_an_unsupported_openai_is_refused_in_one_sentence(tmp_path: Path, version: str | None) -> None:
+    source = """
+import importlib.metadata
+real = importlib.metadata.version
+def version(name):
+    if name != "openai":
+        return real(name)
+    if {version!r} is None:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return {version!r}
+import opentelemetry.instrumentation.dependencies as dependencies
+dependencies.version = version
+from otel_openai_wandb import autolog
+import wandb
+try:
+    autolog({{"project": "p"}})
+except ImportError as error:
+    print(error)
+assert wandb.run is None
+"""
+    done = run_program(tmp_path, source.format(version=version))
+    assert done.returncode == 0, done.stderr
+    assert "openai >= 0.27, < 1" in done.stdout
+    assert (version or "no openai") in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert done.runs == []
+
+
+def test_errors_streams_and_async_calls_are_rows(tmp_path: Path, server: OpenAIServer) -> None:
+    server.answer_next(error(429, "slow down"), error(401, "no"))
+    body = """
+autolog({"project": "p"})
+for call in (lambda: ask("sync error"), lambda: asyncio.run(asyncio.wait_for(aask("async error"), 20))):
+    try:
+        call()
+    except openai.error.OpenAIError as error:
+        print(type(error).__name__)
+list(ask("streamed", stream=True))
+asyncio.run(aask("three", n=3))
+autolog.disable()
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout.splitlines()[:2] == ["RateLimitError", "AuthenticationError"], done.stderr
+    rows = {row["request"]: row for row in stats_rows(done.run)}
+    assert {request: row["status"] for request, row in rows.items()} == {
+        "**user**: sync error": "ERROR",
+        "**user**: async error": "ERROR",
+        "**user**: streamed": "SUCCESS",
+        "**user**: three": "SUCCESS",
+    }
+    assert rows["**user**: sync error"]["error"] == "RateLimitError: slow down"
+    assert rows["**user**: streamed"]["response"] == "**assistant**: You said: streamed"
+    assert rows["**user**: streamed"]["total_tokens"] is None
+    three = rows["**user**: three"]
+    assert str(three["response"]).count("**assistant**") == 3
+    assert three["total_tokens"] == sum(server_usage(server))
+
+
+def server_usage(server: OpenAIServer) -> list[int]:
+    """Tokens of the last call: one word asked, and "You said: three" answered with a mark on two of three choices."""
+    assert len(server.requests) == 4
+    return [1, 3 + 4 + 4]
+
+
+def test_a_hundred_calls_at_once_are_a_hundred_rows(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+async def all_at_once():
+    await asyncio.gather(*(aask(f"question {number}") for number in range(100)))
+autolog({"project": "p"})
+asyncio.run(all_at_once())
+autolog.disable()
+"""
+    done = program(tmp_path, server, body)
+    rows = stats_rows(done.run)
+    assert sorted(str(row["request"]) for row in rows) == sorted(f"**user**: question {n}" for n in range(100))
+    assert all(
+        row["response"] == str(row["request"]).replace("**user**: ", "**assistant**: You said: ") for row in rows
+    )
+    assert len(traces(done.run)) == 100
