@@ -66,7 +66,12 @@ class OpenRun:
         for row in rows:
             table.add_data(*row)
         key = STATS if self._tables == 1 else f"{STATS}_{self._tables}"
-        self._run.log({key: table})
+        try:
+            self._run.log({key: table})
+        except FileNotFoundError as error:
+            # A forked child inherits wandb's temporary directory, and removes it at its exit.
+            os.makedirs(os.path.dirname(error.filename), exist_ok=True)
+            self._run.log({key: table})
         self._increments += 1
 
     def summarise(self, values: Mapping[str, Any]) -> None:
@@ -154,7 +159,7 @@ def _offline(init: Mapping[str, Any], why: str) -> "wandb.Run":
     import wandb
 
     run = wandb.init(**{**init, "mode": "offline"})
-    directory = os.path.dirname(run.dir)  # noqa: PTH120  # wandb's own path, shown as it is
+    directory = os.path.dirname(run.dir)
     log.warning(
         "W&B is not used online: %s. Traces are kept in %s; upload them with: wandb sync %s", why, directory, directory
     )

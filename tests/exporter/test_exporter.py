@@ -1,0 +1,319 @@
+"""The exporter in real programs: behind each processor, on each way out, beside the user's runs, and with faults."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.openai_server import OpenAIServer
+from tests.support.program import Finished, run_program
+from tests.support.run_file import stats_rows, traces
+
+SETUP = """
+import os, sys, threading, time
+import openai
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from otel_openai_v0 import OpenAIInstrumentor
+from otel_wandb import WandbSpanExporter
+
+def ask(text, **more):
+    return openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": text}], **more)
+
+def set_up(processor=BatchSpanProcessor, set_global=False, **options):
+    provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
+    exporter = WandbSpanExporter(**options)
+    provider.add_span_processor(processor(exporter))
+    OpenAIInstrumentor().instrument(tracer_provider=provider)
+    if set_global:
+        trace.set_tracer_provider(provider)
+    return provider, exporter
+"""
+
+
+def program(tmp_path: Path, server: OpenAIServer, body: str, **env: str) -> Finished:
+    settings = {"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-canary-0123456789", "WANDB_MODE": "offline"}
+    return run_program(tmp_path, SETUP + body, env={**settings, **env})
+
+
+def asked(done: Finished) -> list[object]:
+    return sorted(str(row["request"]) for run in done.runs for row in stats_rows(run))
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(3)", "raise RuntimeError('boom')"])
+@pytest.mark.parametrize("set_up", ["SimpleSpanProcessor", "BatchSpanProcessor", "BatchSpanProcessor, set_global=True"])
+def test_an_exit_loses_nothing(tmp_path: Path, server: OpenAIServer, set_up: str, end: str) -> None:
+    done = program(tmp_path, server, f"set_up({set_up})\nask('one')\nask('two')\n{end}")
+    assert done.returncode == {"": 0, "sys.exit(3)": 3}.get(end, 1), done.stderr
+    assert asked(done) == ["**user**: one", "**user**: two"], done.stderr
+    assert len(traces(done.run)) == 2
+    assert done.run.exit_code == 0
+
+
+@pytest.mark.parametrize("set_up", ["SimpleSpanProcessor", "BatchSpanProcessor"])
+def test_what_ends_after_the_first_export_is_not_lost_either(tmp_path: Path, server: OpenAIServer, set_up: str) -> None:
+    body = f"""
+provider, exporter = set_up({set_up})
+ask("one")
+provider.force_flush()
+assert exporter.force_flush()
+ask("two")
+threading.Thread(target=lambda: (threading.main_thread().join(), ask("three"))).start()
+"""
+    done = program(tmp_path, server, body)
+    assert asked(done) == ["**user**: one", "**user**: three", "**user**: two"], done.stderr
+    assert len(done.runs) == 1
+
+
+def test_force_flush_writes_what_was_exported(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, exporter = set_up()
+ask("one")
+provider.force_flush()
+assert exporter.force_flush()
+import wandb
+wandb.teardown()
+os._exit(0)
+"""
+    assert asked(program(tmp_path, server, body)) == ["**user**: one"]
+
+
+def test_shutdown_closes_the_run_and_leaves_no_process(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+import subprocess
+provider, exporter = set_up(SimpleSpanProcessor)
+ask("one")
+provider.shutdown()
+exporter.shutdown()
+listed = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True).stdout
+print("wandb-core" in listed)
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout.splitlines()[-1] == "False", done.stderr
+    assert asked(done) == ["**user**: one"]
+
+
+def test_the_spans_of_the_program_are_in_the_tree(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, _ = set_up()
+tracer = provider.get_tracer("shop")
+with tracer.start_as_current_span("POST /answer"):
+    with tracer.start_as_current_span("look up", attributes={"gen_ai.operation.name": "execute_tool"}):
+        pass
+    ask("one")
+    list(ask("two", stream=True))
+"""
+    (trace,) = traces(program(tmp_path, server, body).run)
+    root = trace.root
+    assert (root["name"], root["span_kind"]) == ("POST /answer", "CHAIN")
+    children = [(child["name"], child["span_kind"]) for child in root["child_spans"]]
+    assert children == [("look up", "TOOL"), ("chat gpt-3.5-turbo", "LLM"), ("chat gpt-3.5-turbo", "LLM")]
+    times = [(child["start_time_ms"], child["end_time_ms"]) for child in root["child_spans"]]
+    flat = [root["start_time_ms"], *(moment for pair in times for moment in pair), root["end_time_ms"]]
+    assert flat == sorted(flat)
+
+
+def test_construction_is_cheap_imports_no_wandb_and_takes_no_offence(tmp_path: Path) -> None:
+    source = """
+import sys
+from otel_wandb import WandbSpanExporter
+exporter = WandbSpanExporter()
+assert not {"wandb", "openai"} & set(sys.modules)
+assert exporter.force_flush()
+exporter.shutdown()
+assert not {"wandb", "openai"} & set(sys.modules)
+"""
+    done = run_program(tmp_path, source, env={"OTEL_WANDB_EXIT_TIMEOUT": "soon"})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("OTEL_WANDB_EXIT_TIMEOUT='soon' is no positive number of seconds; using 30") == 1
+
+
+def test_a_run_and_arguments_for_one_are_refused(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+import wandb
+try:
+    WandbSpanExporter(run=wandb.init(), project="other")
+except TypeError as error:
+    print(error)
+"""
+    done = program(tmp_path, server, body)
+    assert "a run is made already: project cannot be given with it" in done.stdout
+
+
+def test_a_given_run_is_written_to_and_stays_the_users(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+import wandb
+run = wandb.init(project="mine")
+provider, _ = set_up(run=run)
+ask("one")
+provider.shutdown()
+run.log({"after": 1})
+"""
+    done = program(tmp_path, server, body)
+    assert asked(done) == ["**user**: one"], done.stderr
+    assert done.run.history[-1]["after"] == 1
+
+
+def test_the_users_runs_are_their_own(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+import wandb
+early = wandb.init(project="early")
+provider, exporter = set_up(SimpleSpanProcessor, project="ours")
+ask("one")
+assert exporter.force_flush()
+assert wandb.run is early
+early.finish()
+later = wandb.init(project="later")
+assert later.project == "later"
+ask("two")
+wandb.finish()
+ask("three")
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert {run.project: len(traces(run)) for run in done.runs} == {"early": 0, "later": 0, "ours": 3}
+
+
+def test_without_a_key_the_run_is_offline_and_says_where(tmp_path: Path, server: OpenAIServer) -> None:
+    body = SETUP + "set_up(project='p')\nask('one')"
+    done = run_program(tmp_path, body, env={"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-canary-0123456789"})
+    assert asked(done) == ["**user**: one"], done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "there is no W&B API key" in line]
+    directory = Path(line.rpartition("wandb sync ")[2])
+    assert [path.name for path in directory.glob("*.wandb")] == [f"run-{done.run.run_id}.wandb"]
+
+
+def test_without_a_server_the_run_is_offline_in_bounded_time(tmp_path: Path, server: OpenAIServer) -> None:
+    body = "set_up(project='p', mode='online')\nask('one')"
+    env = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "x" * 40, "OTEL_WANDB_EXIT_TIMEOUT": "5"}
+    done = program(tmp_path, server, "import threading\n" + body, **env, WANDB_INIT_TIMEOUT="2")
+    assert done.returncode == 0
+    assert "x" * 40 not in done.stderr
+    assert "W&B is not used online" in done.stderr or "exit_timeout" in done.stderr
+
+
+def test_the_run_says_what_it_is(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, exporter = set_up(project="p", tags=["a"])
+ask("one")
+provider.force_flush(); exporter.force_flush()
+run = exporter._run._run
+print(run.group, run.job_type, run.tags, run.settings.console)
+"""
+    assert program(tmp_path, server, body).stdout.splitlines()[-1] == "shop traces ('a',) off"
+
+
+FAULTS = {
+    "wandb.init": "wandb.init = fault",
+    "run.log": "wandb.sdk.wandb_run.Run.log = fault",
+    "run.finish": "wandb.sdk.wandb_run.Run.finish = fault",
+}
+SLOW = "released.wait(30)"
+RAISES = "raise RuntimeError('wandb is broken')"
+
+
+@pytest.mark.parametrize("fault", [SLOW, RAISES])
+@pytest.mark.parametrize("place", FAULTS)
+@pytest.mark.parametrize("processor", ["SimpleSpanProcessor", "BatchSpanProcessor"])
+def test_a_broken_wandb_does_not_touch_the_calls(
+    tmp_path: Path, server: OpenAIServer, processor: str, place: str, fault: str
+) -> None:
+    body = f"""
+import wandb
+released = threading.Event()
+def fault(*args, **kwargs):
+    {fault}
+{FAULTS[place]}
+provider, exporter = set_up({processor}, project="p")
+slowest = 0.0
+for number in range(50):
+    before = time.perf_counter()
+    answer = ask(f"question {{number}}")
+    slowest = max(slowest, time.perf_counter() - before)
+    assert answer["choices"][0]["message"]["content"] == f"You said: question {{number}}"
+before = time.perf_counter()
+provider.shutdown()
+print(slowest < 1, time.perf_counter() - before < 5)
+"""
+    done = program(tmp_path, server, body, OTEL_WANDB_EXIT_TIMEOUT="1")
+    assert done.stdout.splitlines()[-1:] == ["True True"], done.stderr
+    assert done.returncode == 0
+    assert "question" not in done.stderr
+
+
+def test_losses_are_counted_and_said(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+import wandb
+real = wandb.sdk.wandb_run.Run.log
+def log(self, data, *args, **kwargs):
+    if data.get("trace_name") == "chat broken":
+        raise RuntimeError("no")
+    return real(self, data, *args, **kwargs)
+wandb.sdk.wandb_run.Run.log = log
+set_up(SimpleSpanProcessor)
+ask("one")
+for _ in range(3):
+    openai.ChatCompletion.create(model="broken", messages=[])
+"""
+    done = program(tmp_path, server, body)
+    assert done.run.summary["otel/dropped_log_failed"] == 3, done.stderr
+    assert done.stderr.count("spans were not written to W&B (log_failed") == 1
+    assert asked(done) == ["**user**: one"]
+
+
+def test_two_users_in_two_threads_never_mix(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, _ = set_up()
+tracer = provider.get_tracer("app")
+def serve(user):
+    for number in range(20):
+        with tracer.start_as_current_span(user):
+            ask(f"{user} asks {number}")
+threads = [threading.Thread(target=serve, args=(user,)) for user in ("ann", "bob")]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    found = traces(program(tmp_path, server, body).run)
+    assert len(found) == 40
+    for trace in found:
+        (child,) = trace.root["child_spans"]
+        (result,) = child["results"]
+        user = trace.root["name"]
+        assert result["inputs"]["request"].startswith(f"**user**: {user} asks")
+        assert result["outputs"]["response"].startswith(f"**assistant**: You said: {user} asks")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_forked_child_has_its_own_run(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, exporter = set_up()
+ask("parent before")
+provider.force_flush(); exporter.force_flush()
+child = os.fork()
+ask("child" if child == 0 else "parent after")
+if child == 0:
+    sys.exit(0)
+os.waitpid(child, 0)
+"""
+    done = program(tmp_path, server, body)
+    found = sorted(sorted(str(row["request"]) for row in stats_rows(run)) for run in done.runs)
+    assert found == [["**user**: child"], ["**user**: parent after", "**user**: parent before"]], done.stderr
+
+
+def test_wandbs_own_requests_and_ours_make_no_spans(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, exporter = set_up(SimpleSpanProcessor)
+tracer = provider.get_tracer("http")
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+import wandb
+real = wandb.init
+def init(*args, **kwargs):
+    print("instrumented", is_instrumentation_enabled())
+    return real(*args, **kwargs)
+wandb.init = init
+ask("one")
+exporter.force_flush()
+"""
+    assert "instrumented False" in program(tmp_path, server, body).stdout
