@@ -8,22 +8,23 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _IDENTITY: Final = ("id", "model", "object", "system_fingerprint", "service_tier")
+_ALWAYS_SENT: Final = ("id", "model")  # sooner or later
 
 
 class StreamAccumulator:
     """The pieces of one stream so far; it holds their text, not the chunks."""
 
-    __slots__ = ("_choices", "_identity", "_missing", "_usage")
+    __slots__ = ("_choices", "_identified", "_identity", "_usage")
 
     def __init__(self) -> None:
         self._identity: dict[str, Any] = {}
-        self._missing: tuple[str, ...] = _IDENTITY
+        self._identified = False
         self._choices: dict[int, _Choice] = {}
         self._usage: Any = None
 
     def add(self, chunk: Any) -> bool:
         """Take one chunk in; True when it carried any part of an answer."""
-        if self._missing and not self._choices:
+        if not self._identified:
             self._identify(chunk)
         usage = chunk.get("usage")
         if usage:
@@ -33,7 +34,6 @@ class StreamAccumulator:
             index = piece.get("index") or 0
             choice = self._choices.get(index)
             if choice is None:
-                self._identify(chunk)
                 choice = self._choices[index] = _Choice()
             answered = choice.add(piece) or answered
         return answered
@@ -47,11 +47,11 @@ class StreamAccumulator:
         return found
 
     def _identify(self, chunk: Any) -> None:
-        for key in self._missing:
+        for key in _IDENTITY:
             value = chunk.get(key)
             if value:
-                self._identity[key] = value
-        self._missing = tuple(key for key in self._missing if key not in self._identity)
+                self._identity.setdefault(key, value)
+        self._identified = all(key in self._identity for key in _ALWAYS_SENT)
 
 
 class _Choice:
@@ -97,7 +97,7 @@ class _Choice:
         return bool(content or call or tools)
 
     def whole(self, index: int) -> Mapping[str, Any]:
-        text = "".join(self._text)
+        text = "".join(map(str, self._text))
         choice: dict[str, Any] = {"index": index, "finish_reason": self._finish_reason}
         if not self._is_chat:
             return {**choice, "text": text}
@@ -128,4 +128,4 @@ class _FunctionCall:
         self.add(tool.get("function") or {})
 
     def whole(self) -> Mapping[str, Any]:
-        return {"name": "".join(self._name), "arguments": "".join(self._arguments)}
+        return {"name": "".join(map(str, self._name)), "arguments": "".join(map(str, self._arguments))}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from types import AsyncGeneratorType, GeneratorType, TracebackType
+from types import AsyncGeneratorType, GeneratorType, MappingProxyType, TracebackType
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -23,11 +23,11 @@ from otel_openai_v0._guard import Faults
 from otel_openai_v0._operations import Operation
 from otel_openai_v0._request import Arguments, bind, read_model, read_parameters
 from otel_openai_v0._response import output_content, read_response
-from otel_openai_v0._secrets import known_secrets, scrub
+from otel_openai_v0._secrets import Credentials, known_secrets, scrub
 from otel_openai_v0._settings import Settings
 from otel_openai_v0._stream import StreamCall, traced_async_stream, traced_stream
 
-_CREDENTIALS: Final = ("api_key", "headers")
+_NOTHING: Final[Attributes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +60,24 @@ class Call(StreamCall):
         self._recording = False
         self._ended = False
         self._started = 0.0
-        self._credentials: Arguments = {}
+        self._credentials = Credentials(None, None, None)
 
     def start(self, arguments: Arguments) -> None:
         """Start the span with what a sampler may ask for; read the rest only if it records."""
         operation, telemetry = self._operation, self._telemetry
         model = read_model(arguments)
-        attributes: dict[str, AttributeValue] = {names.OPERATION_NAME: operation.name}
-        attributes.update(read_endpoint(arguments, telemetry.openai).attributes())
+        attributes: dict[str, AttributeValue] = {
+            names.OPERATION_NAME: operation.name,
+            **read_endpoint(arguments, telemetry.openai).attributes,
+        }
         if model is not None:
             attributes[names.REQUEST_MODEL] = model
         name = operation.name if model is None else f"{operation.name} {model}"
         self._span = telemetry.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
         self._recording = self._span.is_recording()
         if self._recording:
-            self._credentials = {key: arguments[key] for key in _CREDENTIALS if key in arguments}
+            get = arguments.get
+            self._credentials = Credentials(get("api_key"), get("headers"), telemetry.openai.api_key)
             self._read_request(arguments)
             self._started = perf_counter()
 
@@ -95,12 +98,10 @@ class Call(StreamCall):
         self.finish(result)
         return result
 
-    def finish(self, response: Any, more: Attributes | None = None) -> None:
+    def finish(self, response: Any, more: Attributes = _NOTHING) -> None:
         """End the span of a call that came to its end, with what `response` says."""
         if self._recording and not self._ended:
-            self._read_response(response)
-            if more is not None:
-                self._span.set_attributes(more)
+            self._read_response(response, more)
         self._end()
 
     def failed(self, error: BaseException) -> None:
@@ -113,8 +114,7 @@ class Call(StreamCall):
     def fail(self, error: BaseException, response: Any, more: Attributes) -> None:
         """End the span of a stream that broke: what came of it stays."""
         if self._recording and not self._ended:
-            self._read_response(response)
-            self._span.set_attributes(more)
+            self._read_response(response, more)
         self.failed(error)
 
     def elapsed(self) -> float:
@@ -127,25 +127,34 @@ class Call(StreamCall):
 
     def _read_request(self, arguments: Arguments) -> None:
         operation, telemetry = self._operation, self._telemetry
+        found: dict[str, AttributeValue] = {names.OPENAI_API_TYPE: operation.api}
         with telemetry.faults.quietly("reading the request"):
-            self._span.set_attributes({names.OPENAI_API_TYPE: operation.api, **read_parameters(arguments)})
+            found.update(read_parameters(arguments))
         if telemetry.settings.capture.on_span:
             with telemetry.faults.quietly("reading the prompt"):
-                self._span.set_attributes(operation.read_content(arguments))
+                found.update(operation.read_content(arguments))
+        self._set(found)
 
-    def _read_response(self, response: Any) -> None:
+    def _read_response(self, response: Any, more: Attributes) -> None:
         operation, telemetry = self._operation, self._telemetry
+        found = dict(more)
         with telemetry.faults.quietly("reading the response"):
-            self._span.set_attributes(read_response(response))
+            found.update(read_response(response))
             if operation.read_extra is not None:
-                self._span.set_attributes(operation.read_extra(response))
+                found.update(operation.read_extra(response))
         if telemetry.settings.capture.on_span and operation.read_output is not None:
             with telemetry.faults.quietly("reading the completion"):
-                self._span.set_attributes(output_content(response, operation.read_output))
+                found.update(output_content(response, operation.read_output))
+        self._set(found)
+
+    def _set(self, attributes: Attributes) -> None:
+        """All at once: each call of the SDK's takes a lock and cleans."""
+        with self._telemetry.faults.quietly("setting attributes"):
+            self._span.set_attributes(attributes)
 
     def _record(self, error: BaseException) -> None:
         telemetry = self._telemetry
-        secrets = known_secrets(self._credentials, telemetry.openai, telemetry.environ)
+        secrets = known_secrets(self._credentials, telemetry.environ)
         details = read_error(error, partial(scrub, secrets=secrets))
         self._span.set_attributes(details.attributes())
         self._span.add_event(names.EXCEPTION_EVENT, details.event())

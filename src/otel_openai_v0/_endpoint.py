@@ -21,15 +21,8 @@ class Endpoint:
     provider: str
     address: str | None
     port: int | None
-
-    def attributes(self) -> Attributes:
-        """The attributes that a sampler may want to see at the start of a span."""
-        found: dict[str, Any] = {names.PROVIDER_NAME: self.provider}
-        if self.address is not None:
-            found[names.SERVER_ADDRESS] = self.address
-            if self.port is not None:
-                found[names.SERVER_PORT] = self.port
-        return found
+    attributes: Attributes
+    """What a sampler may want to see at the start of a span."""
 
 
 def read_endpoint(arguments: Mapping[str, Any], openai: Any) -> Endpoint:
@@ -43,8 +36,15 @@ def read_endpoint(arguments: Mapping[str, Any], openai: Any) -> Endpoint:
 def _endpoint(azure: bool, api_base: str) -> Endpoint:
     """Of the address only the host is taken: the user information in it may be a password."""
     provider = "azure.ai.openai" if azure else "openai"
+    address, port = _address(api_base)
+    found = {names.PROVIDER_NAME: provider, names.SERVER_ADDRESS: address, names.SERVER_PORT: port}
+    return Endpoint(provider, address, port, {name: value for name, value in found.items() if value is not None})
+
+
+def _address(api_base: str) -> tuple[str | None, int | None]:
     try:
         parts = urlsplit(api_base)
-        return Endpoint(provider, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme))
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
-        return Endpoint(provider, None, None)
+        return None, None
+    return (parts.hostname, port) if parts.hostname else (None, None)

@@ -52,7 +52,7 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
     `OpenAIError.request_id` reads.
     """
     name = type(error).__qualname__
-    message = scrub(_message(error))
+    message = scrub(_message(error))[:_LONGEST_MESSAGE]
     frames = "".join(traceback.format_tb(error.__traceback__))
     status = getattr(error, "http_status", None)
     headers = getattr(error, "headers", None)
@@ -70,17 +70,17 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
 
 
 def _message(error: BaseException) -> str:
-    """APIError quotes the whole body and all headers; what the API said itself stands in its JSON."""
+    """What the API said itself stands in its JSON; APIError quotes the body, and behind it the headers."""
     said = _api_error(error).get("message")
     if isinstance(said, str) and said:
-        return said[:_LONGEST_MESSAGE]
+        return said
     message = str(getattr(error, "user_message", None) or error)
     body = getattr(error, "http_body", None)
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     for quoted in (repr(body), repr(text), text):
-        if isinstance(quoted, str) and len(quoted) > len("None"):
-            message = message.replace(quoted, "<body>")
-    return message[:_LONGEST_MESSAGE]
+        if isinstance(quoted, str) and len(quoted) > len("None") and quoted in message:
+            message = message.partition(quoted)[0] + "<response body>"
+    return message
 
 
 def _api_error(error: BaseException) -> Mapping[str, Any]:

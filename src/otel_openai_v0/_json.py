@@ -2,7 +2,11 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, Final
+
+_DEEPEST: Final = 20
+_LONGEST_INT: Final = 10_000  # bits; `str(int)` refuses more than 4,300 digits
 
 
 def _describe(value: object) -> str:
@@ -24,8 +28,8 @@ def dumps(value: Any) -> str:
     """
     try:
         text = _ENCODER.encode(value)
-    except ValueError:
-        value = _finite(value)
+    except (ValueError, RecursionError):
+        value = _plain(value, _DEEPEST)
         text = _ENCODER.encode(value)
     if text.isascii():
         return text
@@ -36,14 +40,19 @@ def dumps(value: Any) -> str:
     return text
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any, depth: int) -> Any:
+    """`value` without what JSON has no word for: infinities, cycles, and numbers that Python does not print."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INT:
+        return f"<integer of {value.bit_length()} bits>"
+    if not isinstance(value, (Mapping, list, tuple)):
+        return value
+    if depth == 0:
+        return _describe(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
+    return [_plain(item, depth - 1) for item in value]
 
 
 def loads_strict(text: str) -> Any:

@@ -22,7 +22,7 @@ class StreamCall(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def finish(self, response: Any, more: Attributes | None = None) -> None: ...
+    def finish(self, response: Any, more: Attributes) -> None: ...
 
     @abstractmethod
     def fail(self, error: BaseException, response: Any, more: Attributes) -> None: ...
@@ -37,10 +37,11 @@ class StreamCall(ABC):
 class StreamRecord:
     """What was seen of one stream."""
 
-    __slots__ = ("_accumulator", "_call", "_chunks", "_first")
+    __slots__ = ("_accumulator", "_call", "_chunks", "_first", "_reading")
 
     def __init__(self, call: StreamCall) -> None:
         self._call = call
+        self._reading = call.quietly("reading a chunk")
         self._accumulator = StreamAccumulator()
         self._chunks = 0
         self._first: float | None = None
@@ -48,20 +49,23 @@ class StreamRecord:
     def saw(self, chunk: Any) -> None:
         """Note a chunk before the caller has it, for the caller may change it."""
         self._chunks += 1
-        with self._call.quietly("reading a chunk"):
-            answered = self._accumulator.add(chunk)
-            if answered and self._first is None:
+        with self._reading:
+            if self._accumulator.add(chunk) and self._first is None:
                 self._first = self._call.elapsed()
 
     def ended(self, how: str) -> None:
         """End the call: `how` is "exhausted", "closed" or "abandoned"."""
-        with self._call.quietly("ending a stream"):
-            self._call.finish(self._accumulator.response(), self._attributes(how))
+        self._call.finish(self._response(), self._attributes(how))
 
     def broke(self, error: BaseException) -> None:
         """End the call with what ended the stream: an error of openai's, a cancellation, or the caller's own throw."""
-        with self._call.quietly("ending a stream"):
-            self._call.fail(error, self._accumulator.response(), self._attributes("error"))
+        self._call.fail(error, self._response(), self._attributes("error"))
+
+    def _response(self) -> Any:
+        response: Any = None
+        with self._call.quietly("joining a stream"):
+            response = self._accumulator.response()
+        return response
 
     def _attributes(self, how: str) -> Attributes:
         found: Attributes = {names.OPENAI_STREAM_END: how, names.OPENAI_STREAM_CHUNK_COUNT: self._chunks}
