@@ -26,7 +26,7 @@ _MOST_ROWS: Final = 10_000
 _DISABLE_WEAVE: Final = "WANDB_DISABLE_WEAVE"
 
 # wandb has one service process for all runs of a process: who takes it down has to know who else writes.
-_OPEN: "Final[weakref.WeakSet[OpenRun]]" = weakref.WeakSet()
+_OPEN: Final["weakref.WeakSet[OpenRun]"] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
     Raises what `wandb.init` raises for wrong arguments, and for an offline run that cannot be written.
     """
     import wandb
+    from wandb.sdk import wandb_setup
 
     init = {"reinit": "create_new", "job_type": "traces", **_group(resource), **options.init}
     init["settings"] = _settings(options)
@@ -137,7 +138,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
             except wandb.Error as error:
                 run = _offline(init, str(error).rstrip("."))
     # Else the user's next `wandb.init()` would be given this run (`reinit` defaults to the latest active one).
-    wandb.sdk.wandb_setup.singleton().remove_active_run(run)
+    wandb_setup.singleton().remove_active_run(run)
     if not run.offline:
         wandb.termlog(f"OpenTelemetry traces are written to {run.url}")
     return OpenRun(run, owned=True)
@@ -149,9 +150,9 @@ def stop_unused_service() -> None:
     It is also what makes an offline run's file complete: `finish()` returns before it is.
     """
     import wandb
+    from wandb.sdk import wandb_setup
 
-    setup = wandb.sdk.wandb_setup.singleton()
-    if not _OPEN and setup.most_recent_active_run is None:
+    if not _OPEN and wandb_setup.singleton().most_recent_active_run is None:
         wandb.teardown()
 
 

@@ -1,0 +1,177 @@
+"""What a call costs more: ours, and a span with the same attributes written by hand, each against the bare call.
+
+The server is left out: `APIRequestor.request` answers at once with a prepared response. Run it with
+`python -m tests.benchmarks.calls`.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import openai
+from openai.openai_response import OpenAIResponse
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import SpanKind
+
+from otel_openai_v0 import OpenAIInstrumentor
+from tests.benchmarks.measuring import microseconds
+
+REQUEST: dict[str, Any] = {
+    "model": "gpt-3.5-turbo",
+    "messages": [
+        {"role": "system", "content": "You are a helpful assistant. " * 4},
+        {"role": "user", "content": "Who won the world series in 2020? " * 8},
+        {"role": "assistant", "content": "The Los Angeles Dodgers. " * 8},
+        {"role": "user", "content": "Where was it played? " * 8},
+    ],
+    "temperature": 0.5,
+    "max_tokens": 100,
+    "api_key": "none",
+}
+ANSWER = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "gpt-3.5-turbo-0613",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "At Globe Life Field. " * 8},
+            "finish_reason": "stop",
+        }
+    ],
+    "usage": {"prompt_tokens": 60, "completion_tokens": 40, "total_tokens": 100},
+}
+
+
+class Nowhere(SpanExporter):
+    """Takes spans and forgets them."""
+
+    def export(self, spans: Any) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+
+def answer_at_once() -> None:
+    """Leave out the network: what is measured is what happens around it."""
+
+    def request(self: Any, *_: Any, stream: bool = False, **__: Any) -> Any:
+        return (stream_of(100) if stream else OpenAIResponse(ANSWER, {})), stream, "none"
+
+    openai.api_requestor.APIRequestor.request = request
+
+
+def stream_of(count: int) -> Any:
+    """A stream of `count` pieces of text."""
+    for _ in range(count):
+        piece = {"index": 0, "delta": {"content": "word "}, "finish_reason": None}
+        yield OpenAIResponse({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [piece]}, {})
+
+
+def provider(**options: Any) -> TracerProvider:
+    """An SDK provider with the usual processor and no destination."""
+    made = TracerProvider(shutdown_on_exit=False, **options)
+    made.add_span_processor(BatchSpanProcessor(Nowhere()))
+    return made
+
+
+def by_hand(bare: Callable[..., Any], tracer: Any) -> Callable[[], object]:
+    """A call with a span as a careful developer would write it."""
+
+    def call() -> object:
+        with tracer.start_as_current_span(
+            f"chat {REQUEST['model']}",
+            kind=SpanKind.CLIENT,
+            attributes={
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "openai",
+                "server.address": "api.openai.com",
+                "server.port": 443,
+                "gen_ai.request.model": REQUEST["model"],
+            },
+        ) as span:
+            span.set_attribute("openai.api.type", "chat_completions")
+            span.set_attribute("gen_ai.request.temperature", REQUEST["temperature"])
+            span.set_attribute("gen_ai.request.max_tokens", REQUEST["max_tokens"])
+            asked = [
+                {"role": message["role"], "parts": [{"type": "text", "content": message["content"]}]}
+                for message in REQUEST["messages"]
+            ]
+            span.set_attribute("gen_ai.input.messages", json.dumps(asked, ensure_ascii=False))
+            response = bare(**REQUEST)
+            span.set_attribute("gen_ai.response.id", response["id"])
+            span.set_attribute("gen_ai.response.model", response["model"])
+            span.set_attribute(
+                "gen_ai.response.finish_reasons", [choice["finish_reason"] for choice in response["choices"]]
+            )
+            span.set_attribute("gen_ai.usage.input_tokens", response["usage"]["prompt_tokens"])
+            span.set_attribute("gen_ai.usage.output_tokens", response["usage"]["completion_tokens"])
+            answered = [
+                {
+                    "role": choice["message"]["role"],
+                    "parts": [{"type": "text", "content": choice["message"]["content"]}],
+                    "finish_reason": choice["finish_reason"],
+                }
+                for choice in response["choices"]
+            ]
+            span.set_attribute("gen_ai.output.messages", json.dumps(answered, ensure_ascii=False))
+            return response
+
+    return call
+
+
+def wrapped(tracer_provider: TracerProvider) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The bare `create`, and the instrumented one, which stays instrumented."""
+    bare = openai.ChatCompletion.create
+    OpenAIInstrumentor().instrument(tracer_provider=tracer_provider)
+    return bare, openai.ChatCompletion.create
+
+
+def measure(batches: int, calls: int) -> dict[str, float]:
+    """Microseconds per call, and per chunk of a stream."""
+    answer_at_once()
+    bare, ours = wrapped(provider())
+    found = microseconds(
+        {
+            "bare call": lambda: bare(**REQUEST),
+            "span by hand": by_hand(bare, provider().get_tracer("hand")),
+            "instrumented": lambda: ours(**REQUEST),
+        },
+        batches,
+        calls,
+    )
+    streams = microseconds(
+        {
+            "bare stream": lambda: sum(1 for _ in bare(**REQUEST, stream=True)),
+            "instrumented stream": lambda: sum(1 for _ in ours(**REQUEST, stream=True)),
+        },
+        batches,
+        max(1, calls // 20),
+    )
+    OpenAIInstrumentor().uninstrument()
+    _, unsampled = wrapped(provider(sampler=ALWAYS_OFF))
+    cheap = microseconds(
+        {"bare, again": lambda: bare(**REQUEST), "unsampled": lambda: unsampled(**REQUEST)}, batches, calls
+    )
+    OpenAIInstrumentor().uninstrument()
+    return {**found, **streams, **cheap}
+
+
+def report(found: dict[str, float]) -> list[str]:
+    """The ratios, as lines."""
+    hand = found["span by hand"] - found["bare call"]
+    ours = found["instrumented"] - found["bare call"]
+    chunk = (found["instrumented stream"] - found["bare stream"] - ours) / 100
+    unsampled = found["unsampled"] - found["bare, again"]
+    return [
+        f"bare call {found['bare call']:.0f} us; a span by hand adds {hand:.0f} us, ours {ours:.0f} us",
+        f"ours / by hand = {ours / hand:.2f}",
+        f"a chunk of a stream adds {chunk:.2f} us; an unsampled call adds {unsampled:.1f} us",
+    ]
+
+
+if __name__ == "__main__":
+    size = (20, 200) if "--quick" in sys.argv else (60, 500)
+    print("\n".join(report(measure(*size))))
