@@ -18,8 +18,8 @@ from opentelemetry.util.types import AttributeValue
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._endpoint import read_endpoint
-from otel_openai_v0._errors import read_error
-from otel_openai_v0._guard import Faults
+from otel_openai_v0._errors import read_error, unread_error
+from otel_openai_v0._guard import Faults, Stage
 from otel_openai_v0._operations import Operation
 from otel_openai_v0._request import Arguments, bind, read_model, read_parameters
 from otel_openai_v0._response import output_content, read_response
@@ -107,8 +107,7 @@ class Call(StreamCall):
     def failed(self, error: BaseException) -> None:
         """End the span with an error; it is read, not kept."""
         if self._recording and not self._ended:
-            with self._telemetry.faults.quietly("recording an error"):
-                self._record(error)
+            self._record(error)
         self._end()
 
     def fail(self, error: BaseException, response: Any, more: Attributes) -> None:
@@ -121,7 +120,7 @@ class Call(StreamCall):
         """Seconds since the call began."""
         return perf_counter() - self._started
 
-    def quietly(self, stage: str) -> Any:
+    def quietly(self, stage: str) -> Stage:
         """See `Faults.quietly`."""
         return self._telemetry.faults.quietly(stage)
 
@@ -154,11 +153,14 @@ class Call(StreamCall):
 
     def _record(self, error: BaseException) -> None:
         telemetry = self._telemetry
-        secrets = known_secrets(self._credentials, telemetry.environ)
-        details = read_error(error, partial(scrub, secrets=secrets))
-        self._span.set_attributes(details.attributes())
-        self._span.add_event(names.EXCEPTION_EVENT, details.event())
-        self._span.set_status(Status(StatusCode.ERROR, details.message))
+        details = unread_error(error)
+        with telemetry.faults.quietly("reading an error"):
+            secrets = known_secrets(self._credentials, telemetry.environ)
+            details = read_error(error, partial(scrub, secrets=secrets))
+        with telemetry.faults.quietly("recording an error"):
+            self._span.set_status(Status(StatusCode.ERROR, details.message))
+            self._span.set_attributes(details.attributes())
+            self._span.add_event(names.EXCEPTION_EVENT, details.event())
 
     def _end(self) -> None:
         if self._ended:

@@ -45,6 +45,11 @@ class ErrorDetails:
         }
 
 
+def unread_error(error: BaseException) -> ErrorDetails:
+    """An exception of which nothing can be read but what it is."""
+    return ErrorDetails(type(error).__qualname__, "", "", None, None, None, None)
+
+
 def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetails:
     """Read any exception; those of openai 0.28 say more. `scrub` takes secrets out of a text.
 

@@ -15,7 +15,7 @@ _KEY_LIKE: Final = re.compile(
     r"|(?i:(?<='api-key': ')[^']+)"
 )
 # The user information of an address, as in an `api_base` that openai quotes.
-_USER_INFORMATION: Final = re.compile(r"(?<=://)[^/@\s]+@")
+_USER_INFORMATION: Final = re.compile(r"(?<=://)[^/\s]+@")
 _KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "proxy-authorization"})
 _SHORTEST: Final = 4  # a shorter "key" would be cut out of ordinary words
 
@@ -35,7 +35,7 @@ def known_secrets(credentials: Credentials, environ: Mapping[str, str]) -> tuple
     found = [credentials.api_key, credentials.module_key, environ.get("OPENAI_API_KEY")]
     if isinstance(headers, Mapping):
         found += [_credential(str(value)) for name, value in headers.items() if str(name).lower() in _KEY_HEADERS]
-    keys = {key for key in found if isinstance(key, str) and len(key) >= _SHORTEST}
+    keys = {key.strip() for key in found if isinstance(key, str) and len(key.strip()) >= _SHORTEST}
     return tuple(sorted(keys, key=len, reverse=True))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._accumulate import StreamAccumulator
 from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._guard import Stage
 
 
 class StreamCall(ABC):
@@ -31,13 +32,13 @@ class StreamCall(ABC):
     def elapsed(self) -> float: ...
 
     @abstractmethod
-    def quietly(self, stage: str) -> Any: ...
+    def quietly(self, stage: str) -> Stage: ...
 
 
 class StreamRecord:
     """What was seen of one stream."""
 
-    __slots__ = ("_accumulator", "_call", "_chunks", "_first", "_reading")
+    __slots__ = ("_accumulator", "_call", "_chunks", "_done", "_first", "_reading")
 
     def __init__(self, call: StreamCall) -> None:
         self._call = call
@@ -45,6 +46,7 @@ class StreamRecord:
         self._accumulator = StreamAccumulator()
         self._chunks = 0
         self._first: float | None = None
+        self._done = False
 
     def saw(self, chunk: Any) -> None:
         """Note a chunk before the caller has it, for the caller may change it."""
@@ -54,18 +56,21 @@ class StreamRecord:
                 self._first = self._call.elapsed()
 
     def ended(self, how: str) -> None:
-        """End the call: `how` is "exhausted", "closed" or "abandoned"."""
+        """End the call: `how` is "exhausted", "closed" or "abandoned"; the first end counts."""
+        if self._done:
+            return
+        self._done = True
         self._call.finish(self._response(), self._attributes(how))
 
     def broke(self, error: BaseException) -> None:
         """End the call with what ended the stream: an error of openai's, a cancellation, or the caller's own throw."""
+        self._done = True
         self._call.fail(error, self._response(), self._attributes("error"))
 
     def _response(self) -> Any:
-        response: Any = None
         with self._call.quietly("joining a stream"):
-            response = self._accumulator.response()
-        return response
+            return self._accumulator.response()
+        return None
 
     def _attributes(self, how: str) -> Attributes:
         found: Attributes = {names.OPENAI_STREAM_END: how, names.OPENAI_STREAM_CHUNK_COUNT: self._chunks}

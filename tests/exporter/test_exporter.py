@@ -38,7 +38,7 @@ def program(tmp_path: Path, server: OpenAIServer, body: str, **env: str) -> Fini
     return run_program(tmp_path, SETUP + body, env={**settings, **env})
 
 
-def asked(done: Finished) -> list[object]:
+def asked(done: Finished) -> list[str]:
     return sorted(str(row["request"]) for run in done.runs for row in stats_rows(run))
 
 

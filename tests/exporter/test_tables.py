@@ -1,6 +1,7 @@
 """The `stats` table's columns."""
 
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
@@ -66,18 +67,16 @@ def test_a_failed_call_has_its_error() -> None:
 
 
 def test_request_parameters_are_typed_columns() -> None:
-    attributes = chat_attributes(
-        **{
-            "gen_ai.request.temperature": 0.5,
-            "gen_ai.request.max_tokens": 9,
-            "gen_ai.request.stop_sequences": ("x", "y"),
-            "gen_ai.request.stream": True,
-            "gen_ai.response.time_to_first_chunk": 0.25,
-            "openai.stream.end": "closed",
-            "user.id": "u",
-        }
-    )
-    values = row(span(attributes=attributes))
+    parameters: dict[str, Any] = {
+        "gen_ai.request.temperature": 0.5,
+        "gen_ai.request.max_tokens": 9,
+        "gen_ai.request.stop_sequences": ("x", "y"),
+        "gen_ai.request.stream": True,
+        "gen_ai.response.time_to_first_chunk": 0.25,
+        "openai.stream.end": "closed",
+        "user.id": "u",
+    }
+    values = row(span(attributes=chat_attributes(**parameters)))
     picked = ("temperature", "max_tokens", "stop", "stream", "time_to_first_chunk", "stream_end", "user", "seed")
     assert [values[name] for name in picked] == [0.5, 9.0, '["x", "y"]', True, 0.25, "closed", "u", None]
 

@@ -127,7 +127,7 @@ def test_a_wide_trace_says_what_it_left_out() -> None:
 
 
 def test_the_architecture_has_settings_and_no_data_of_one_call() -> None:
-    attributes = {"gen_ai.request.temperature": 0.5, "gen_ai.request.stop_sequences": ("x",)}
+    attributes: dict[str, Any] = {"gen_ai.request.temperature": 0.5, "gen_ai.request.stop_sequences": ("x",)}
     models = [
         timeline(trace(span(attributes=chat_attributes(question, **attributes))), LONGEST).model
         for question in ("one", "two")

@@ -1,0 +1,110 @@
+"""openai pointed at the server, and the instrumentation, new for each test."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import hypothesis
+import openai
+import openai.api_requestor
+import pytest
+
+from otel_openai_v0 import OpenAIInstrumentor
+from tests.instrumentation.driving import Caller, Recording
+from tests.support.openai_server import OpenAIServer
+
+Instrument = Callable[..., Recording]
+
+hypothesis.settings.register_profile("ours", deadline=None, derandomize=True, database=None, max_examples=100)
+hypothesis.settings.load_profile("ours")
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """For a reply that waits; opened at the end so that no server thread outlives the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An api_base where nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+
+
+@pytest.fixture(autouse=True)
+def openai_settings(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", raising=False)
+    values = {"api_key": "sk-test", "api_base": server.url, "api_type": "open_ai"}
+    none = ("api_version", "organization", "api_key_path", "proxy", "requestssession")
+    for name, value in {**values, **dict.fromkeys(none)}.items():
+        monkeypatch.setattr(openai, name, value)
+    monkeypatch.setattr(openai.api_requestor, "_thread_context", threading.local())  # the sessions of other tests
+
+
+@pytest.fixture(params=["sync", "async"])
+async def caller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Caller]:
+    made = Caller(request.param == "async")
+    monkeypatch.setattr(openai, "requestssession", made.session)
+    yield made
+    await made.shut()
+
+
+@pytest.fixture
+async def async_caller() -> AsyncIterator[Caller]:
+    """For what only tasks can do."""
+    made = Caller(is_async=True)
+    yield made
+    await made.shut()
+
+
+@pytest.fixture
+def instrument() -> Iterator[Instrument]:
+    """Instruments openai, by default with a provider that is returned; undone at the end."""
+    instrumentor = OpenAIInstrumentor()
+
+    def start(recording: Recording | None = None, **kwargs: Any) -> Recording:
+        recording = recording or Recording()
+        instrumentor.instrument(**{"tracer_provider": recording.provider, **kwargs})
+        return recording
+
+    yield start
+    if instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.uninstrument()
+
+
+@pytest.fixture
+def recording(instrument: Instrument) -> Recording:
+    return instrument()
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No fault of ours is swallowed unseen: every test fails on a warning of ours or of OpenTelemetry's context."""
+    caplog.set_level(logging.WARNING)
+    yield
+    if request.node.get_closest_marker("warns") is None:
+        assert our_warnings(caplog) == []
+
+
+@pytest.fixture
+def warnings_logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    return lambda: our_warnings(caplog)
+
+
+def our_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    records = [record for record in caplog.get_records("call") if record.name.startswith(("otel", "opentelemetry"))]
+    return [record.getMessage() for record in records if record.levelno >= logging.WARNING]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "warns: the test expects a warning in the log")

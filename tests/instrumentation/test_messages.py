@@ -1,0 +1,136 @@
+"""Prompts, messages, functions and answers as JSON messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from otel_openai_v0 import _messages as messages
+from tests.instrumentation.driving import Caller, Json, Recording, contents, text
+from tests.support.openai_server import OpenAIServer, Reply
+
+
+def tokens(*numbers: int) -> Json:
+    return {"role": "user", "parts": [{"type": "tokens", "count": len(numbers), "content": list(numbers)}]}
+
+
+def user(content: str) -> Json:
+    return {"role": "user", **text(content)}
+
+
+@pytest.mark.parametrize(("owner", "argument"), [("Completion", "prompt"), ("Embedding", "input")])
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a", [user("a")]),
+        (["a", "b"], [user("a"), user("b")]),
+        ([1, 2, 3], [tokens(1, 2, 3)]),
+        ([[1, 2], [3]], [tokens(1, 2), tokens(3)]),
+        ("", [user("")]),
+    ],
+)
+async def test_prompts_of_every_form(
+    owner: str, argument: str, prompt: Any, expected: list[Json], caller: Caller, recording: Recording
+) -> None:
+    await caller.create(owner, model="m", **{argument: prompt})
+    assert recording.attributes()["gen_ai.input.messages"] == expected
+
+
+async def test_each_prompt_has_its_answer(caller: Caller, recording: Recording) -> None:
+    await caller.create("Completion", model="m", prompt=["a", "b"])
+    assert contents(recording.attributes()["gen_ai.output.messages"]) == ["You said: a", "You said: b"]
+
+
+CALL = {"name": "f", "arguments": '{"x": 1}'}
+URL = "data:image/png;base64," + "A" * 400
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"role": "user", "content": ""}, {"role": "user", "parts": []}),
+        (
+            {"role": "assistant", "content": "so", "function_call": {"name": "f", "arguments": "{x"}},
+            {
+                "role": "assistant",
+                "parts": [
+                    {"type": "text", "content": "so"},
+                    {"type": "tool_call", "id": None, "name": "f", "arguments": "{x"},
+                ],
+            },
+        ),
+        (
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": CALL}]},
+            {"role": "assistant", "parts": [{"type": "tool_call", "id": "c1", "name": "f", "arguments": {"x": 1}}]},
+        ),
+        (
+            {"role": "tool", "tool_call_id": "c1", "content": "42"},
+            {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "42"}]},
+        ),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "see"}, {"type": "image_url", "image_url": "u"}]},
+            {
+                "role": "user",
+                "parts": [{"type": "text", "content": "see"}, {"type": "uri", "modality": "image", "uri": "u"}],
+            },
+        ),
+        (
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": URL}}]},
+            {
+                "role": "user",
+                "parts": [{"type": "blob", "modality": "image", "mime_type": "image/png", "size": 300}],
+            },
+        ),
+    ],
+)
+async def test_messages_of_every_form(message: Json, expected: Json, caller: Caller, recording: Recording) -> None:
+    await caller.create("ChatCompletion", model="m", messages=[message])
+    assert recording.attributes()["gen_ai.input.messages"] == [expected]
+
+
+async def test_messages_may_be_answers_of_openai_in_a_tuple(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    answer = (await caller.answer()).choices[0].message
+    await caller.create("ChatCompletion", model="m", messages=(answer,))
+    found = [dict(span.attributes or {}) for span in recording.spans]
+    assert '"You said: hello there"' in str(found[1]["gen_ai.input.messages"])
+    assert server.requests[1].json["messages"] == [{"role": "assistant", "content": "You said: hello there"}]
+
+
+async def test_an_iterator_of_messages_is_left_to_openai(caller: Caller, recording: Recording) -> None:
+    """openai cannot send one; if it is read here first, an error of openai's would turn into another."""
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        await caller.create("ChatCompletion", model="m", messages=iter([{"role": "user", "content": "a"}]))
+    assert recording.attributes()["error.type"] == "TypeError"
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
+async def test_the_reason_of_the_end_is_kept(
+    reason: str, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    said = {"role": "assistant", "content": "x"}
+    server.answer_next(Reply(body={"choices": [{"index": 0, "message": said, "finish_reason": reason}]}))
+    await caller.answer()
+    found = recording.attributes()
+    assert found["gen_ai.response.finish_reasons"] == (reason,)
+    assert found["gen_ai.output.messages"] == [{"role": "assistant", **text("x"), "finish_reason": reason}]
+
+
+def test_tools_are_defined_as_functions_are() -> None:
+    function = {"name": "f", "parameters": {}}
+    expected = [{"type": "function", **function}]
+    assert messages.tool_definitions([function], None) == expected
+    assert messages.tool_definitions(None, [{"type": "function", "function": function}]) == expected
+
+
+@pytest.mark.parametrize("odd", ["text", 5, {"role": "user"}, b"bytes"])
+def test_what_is_no_list_of_messages_is_shown_as_text(odd: object) -> None:
+    assert messages.chat_input(odd) == [user(str(odd))]
+
+
+async def test_long_text_and_any_script_arrive_whole(caller: Caller, recording: Recording) -> None:
+    content = "é漢🙂\u0000\n" * 20_000
+    await caller.create("ChatCompletion", model="m", messages=[{"role": "user", "content": content}])
+    assert contents(recording.attributes()["gen_ai.input.messages"]) == [content]

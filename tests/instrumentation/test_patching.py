@@ -1,0 +1,151 @@
+"""Methods are wrapped where they stand, look the same, and come back as they were."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import openai
+import pytest
+
+from otel_openai_v0 import OpenAIInstrumentor
+from tests.instrumentation.conftest import Instrument
+from tests.instrumentation.driving import CHAT, HELLO, ROWS, Caller, Recording, chunk, outcome, piece
+from tests.support.openai_server import OpenAIServer, Reply
+
+METHODS = [(owner, method) for owner in ROWS for method in ("create", "acreate")]
+
+
+def attribute(owner: str, method: str) -> Any:
+    return vars(getattr(openai, owner))[method]
+
+
+def all_attributes() -> list[dict[str, Any]]:
+    return [dict(vars(getattr(openai, owner))) for owner in ROWS]
+
+
+def test_uninstrument_puts_back_the_same_objects(instrument: Instrument) -> None:
+    before = all_attributes()
+    for _ in range(2):
+        instrument()
+        assert all(attribute(*row) is not before[ROWS.index(row[0])][row[1]] for row in METHODS)
+        OpenAIInstrumentor().uninstrument()
+        after = all_attributes()
+        assert [namespace.keys() for namespace in after] == [namespace.keys() for namespace in before]
+        assert all(attribute(owner, name) is before[ROWS.index(owner)][name] for owner, name in METHODS)
+
+
+async def test_instrumenting_again_records_each_call_once(caller: Caller, instrument: Instrument) -> None:
+    first = instrument()
+    OpenAIInstrumentor().uninstrument()
+    second = instrument()
+    await caller.answer()
+    assert (len(first.spans), len(second.spans)) == (0, 1)
+
+
+@pytest.mark.warns
+async def test_instrumenting_twice_without_undoing_changes_nothing(caller: Caller, instrument: Instrument) -> None:
+    first, second = instrument(), instrument()
+    await caller.answer()
+    assert (len(first.spans), len(second.spans)) == (1, 0)
+
+
+@pytest.mark.parametrize("owner", ROWS)
+async def test_a_method_kept_from_then_records_nothing_after(
+    owner: str, caller: Caller, instrument: Instrument
+) -> None:
+    recording = instrument()
+    kept = getattr(getattr(openai, owner), caller.method)
+    asked = {"model": "m", "messages": HELLO, "prompt": "p", "input": "i", "instruction": "x"}
+    await caller.call(kept, **asked)
+    OpenAIInstrumentor().uninstrument()
+    await caller.call(kept, **asked)
+    assert len(recording.spans) == 1
+
+
+async def test_a_stream_begun_before_the_undoing_is_recorded(caller: Caller, instrument: Instrument) -> None:
+    recording = instrument()
+    stream = await caller.create("ChatCompletion", **CHAT, stream=True)
+    OpenAIInstrumentor().uninstrument()
+    await caller.consume(stream)
+    assert recording.attributes()["openai.stream.end"] == "exhausted"
+
+
+async def test_a_wrapper_of_somebody_else_stays(
+    caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = instrument()
+    ours = attribute("ChatCompletion", caller.method)
+
+    theirs = classmethod(lambda cls, *args, **kwargs: ours.__get__(None, cls)(*args, **kwargs))
+    monkeypatch.setattr(openai.ChatCompletion, caller.method, theirs)
+    OpenAIInstrumentor().uninstrument()
+    assert attribute("ChatCompletion", caller.method) is theirs
+    await caller.answer()
+    assert recording.spans == []
+
+
+@pytest.mark.parametrize(("owner", "method"), METHODS)
+def test_a_wrapped_method_looks_the_same(owner: str, method: str, instrument: Instrument) -> None:
+    bare = getattr(getattr(openai, owner), method)
+    instrument()
+    wrapped = getattr(getattr(openai, owner), method)
+    assert wrapped is not bare
+    assert inspect.iscoroutinefunction(wrapped) == (method == "acreate")
+    assert inspect.signature(wrapped) == inspect.signature(bare)
+    assert inspect.ismethod(wrapped)
+    assert (wrapped.__name__, wrapped.__qualname__, wrapped.__doc__) == (method, bare.__qualname__, bare.__doc__)
+    assert wrapped.__self__ is getattr(openai, owner)
+
+
+class Mine(openai.ChatCompletion):  # type: ignore[misc]  # openai's classes are Any here
+    """A user's own class with a place of its own."""
+
+    @classmethod
+    def class_url(cls, *args: Any, **kwargs: Any) -> str:
+        return f"/{cls.__name__.lower()}{super().class_url(*args, **kwargs)}"
+
+
+class Super(Mine):
+    """One that calls on to its base."""
+
+    @classmethod
+    def create(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().create(*args, **kwargs)
+
+    @classmethod
+    async def acreate(cls, *args: Any, **kwargs: Any) -> Any:
+        return await super().acreate(*args, **kwargs)
+
+
+@pytest.mark.parametrize("kind", [Mine, Super])
+async def test_a_subclass_stays_itself(
+    kind: type, caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    server.answer_always(Reply(body={"choices": []}))
+    bare = await caller.create(kind, **CHAT)
+    recording = instrument()
+    assert await caller.create(kind, **CHAT) == bare
+    OpenAIInstrumentor().uninstrument()
+    assert await caller.create(kind, **CHAT) == bare
+    assert {request.path for request in server.requests} == {f"/v1/{kind.__name__.lower()}/chat/completions"}
+    assert len(recording.spans) == 1
+
+
+async def test_a_class_taken_before_is_instrumented(caller: Caller, instrument: Instrument) -> None:
+    from openai import ChatCompletion
+
+    recording = instrument()
+    await caller.create(ChatCompletion, **CHAT)
+    assert len(recording.spans) == 1
+
+
+async def test_two_calls_in_one_another_are_two_spans(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    server.answer_next(Reply(events=[chunk(piece("a")), chunk(piece("b"))]))
+    stream = await caller.create("ChatCompletion", **CHAT, stream=True)
+    await caller.next(stream)
+    assert (await outcome(caller.answer())).error is None
+    await caller.consume(stream)
+    assert [span.parent for span in recording.spans] == [None, None]

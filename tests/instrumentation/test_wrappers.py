@@ -1,0 +1,101 @@
+"""When nothing is to be recorded, nothing is read and nothing is wrapped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
+
+from otel_openai_v0 import _call
+from tests.instrumentation.conftest import Instrument
+from tests.instrumentation.driving import CHAT, Caller, Recording, outcome
+from tests.support.openai_server import OpenAIServer, error
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_suppressed_calls_have_no_span(stream: bool, caller: Caller, recording: Recording) -> None:
+    with suppress_instrumentation():
+        assert await caller.answer(stream=stream)
+    assert recording.spans == []
+    await caller.answer(stream=stream)
+    assert len(recording.spans) == 1
+
+
+READERS = (
+    "read_parameters",
+    "read_response",
+    "output_content",
+    "read_error",
+    "known_secrets",
+    "traced_stream",
+    "traced_async_stream",
+)
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The readers that were used although nothing records."""
+    used: list[str] = []
+    for name in READERS:
+        monkeypatch.setattr(_call, name, lambda *_, name=name, **__: used.append(name))
+    return used
+
+
+async def test_unsampled_calls_are_not_read(
+    caller: Caller, server: OpenAIServer, instrument: Instrument, unread: list[str]
+) -> None:
+    recording = instrument(Recording(ALWAYS_OFF))
+    assert (await caller.answer()).choices[0].message.content == "You said: hello there"
+    assert len(await caller.answer(stream=True)) == 6
+    server.answer_next(error(401, "no"))
+    assert (await outcome(caller.answer())).error
+    assert (unread, recording.spans) == ([], [])
+
+
+async def test_an_unsampled_stream_is_openais_own(caller: Caller, instrument: Instrument) -> None:
+    instrument(Recording(ALWAYS_OFF))
+    stream = await caller.create("ChatCompletion", **CHAT, stream=True)
+    code = stream.ag_code if caller.is_async else stream.gi_code
+    assert "/openai/" in code.co_filename
+    await caller.consume(stream)
+
+
+async def test_the_context_of_an_unsampled_call_is_current(caller: Caller, instrument: Instrument) -> None:
+    """So that the spans of HTTP clients are left out with it."""
+    instrument(Recording(ALWAYS_OFF))
+    seen: list[bool] = []
+    caller.on_request = lambda: seen.append(trace.get_current_span().get_span_context().is_valid)
+    await caller.answer()
+    assert seen == [True]
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+class Asked(Sampler):
+    """Keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Any] = {}
+
+    def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+        self.seen = dict(kwargs.get("attributes") or args[4])
+        return SamplingResult(Decision.DROP)
+
+    def get_description(self) -> str:
+        return "asked"
+
+
+async def test_a_sampler_sees_what_is_called(caller: Caller, instrument: Instrument) -> None:
+    sampler = Asked()
+    instrument(Recording(sampler))
+    await caller.answer()
+    port = sampler.seen.pop("server.port")
+    assert isinstance(port, int)
+    assert sampler.seen == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-3.5-turbo",
+        "server.address": "127.0.0.1",
+    }
