@@ -1,4 +1,4 @@
-"""Timing in alternating batches within one process: this kind of machine changes its clock, so only ratios mean much."""
+"""Timing in alternating batches within one process: machines change their clocks, so only ratios mean much."""
 
 import gc
 from collections.abc import Callable, Mapping

@@ -1,0 +1,22 @@
+"""The benchmarks run and say what they are for; what they measure depends on the machine, and is not judged here."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import run_program
+
+
+@pytest.mark.parametrize(
+    ("module", "lines"),
+    [
+        ("tests.benchmarks.calls", [r"ours / by hand = \d+\.\d\d", r"an unsampled call adds -?\d+\.\d us"]),
+        ("tests.benchmarks.traces", [r"run\.log \d+ us, exporter \d+ us: ratio \d+\.\d\d", r"costs \d+\.\d\d times"]),
+    ],
+)
+def test_a_benchmark_prints_its_ratios(tmp_path: Path, module: str, lines: list[str]) -> None:
+    done = run_program(tmp_path, f"import runpy\nrunpy.run_module('{module}', run_name='__main__')", "--quick")
+    assert done.returncode == 0, done.stderr
+    for line in lines:
+        assert re.search(line, done.stdout), done.stdout

@@ -1,0 +1,88 @@
+"""Which package may import which, and what importing them costs."""
+
+import ast
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import CHECKOUT, run_program
+
+ALLOWED = {
+    "src/otel_openai_v0": {"opentelemetry", "wrapt"},
+    "exporter/otel_wandb": {"opentelemetry", "wandb", "requests"},
+    "src/otel_openai_wandb": {"opentelemetry", "otel_openai_v0", "otel_wandb", "wandb", "openai", "requests", "rich"},
+}
+LATE = {"openai", "wandb", "rich", "requests"}  # inside functions only
+
+
+def modules(package: str) -> list[Path]:
+    found = sorted((CHECKOUT / package).glob("*.py"))
+    assert found
+    return found
+
+
+def imported(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {node.module.partition(".")[0]}
+    return set()
+
+
+def names_of(nodes: Iterable[ast.AST]) -> set[str]:
+    return {name for node in nodes for name in imported(node)}
+
+
+def type_checking(tree: ast.Module) -> set[ast.AST]:
+    blocks = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    return {inner for block in blocks for inner in ast.walk(block)}
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_the_arrows_between_the_packages(package: str) -> None:
+    own = Path(package).name
+    for path in modules(package):
+        tree = ast.parse(path.read_text())
+        foreign = names_of(ast.walk(tree)) - sys.stdlib_module_names - {own}
+        assert foreign <= ALLOWED[package], path.name
+
+
+@pytest.mark.parametrize("package", ["src/otel_openai_v0", "exporter/otel_wandb"])
+def test_what_is_slow_to_import_is_imported_late(package: str) -> None:
+    for path in modules(package):
+        tree = ast.parse(path.read_text())
+        ignored = type_checking(tree)
+        at_the_top = [node for node in tree.body if node not in ignored]
+        assert not names_of(at_the_top) & LATE, path.name
+
+
+def test_wandb_is_touched_by_one_module_of_the_exporter() -> None:
+    touching = []
+    for path in modules("exporter/otel_wandb"):
+        tree = ast.parse(path.read_text())
+        if "wandb" in names_of(set(ast.walk(tree)) - type_checking(tree)):
+            touching.append(path.name)
+    assert touching == ["_run.py"]
+
+
+def test_auto_instrumentation_of_an_empty_program_imports_neither_openai_nor_wandb(tmp_path: Path) -> None:
+    source = "import sys\nprint(sorted({'openai', 'wandb', 'rich', 'requests'} & set(sys.modules)))"
+    env = {"OTEL_TRACES_EXPORTER": "wandb", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    done = run_program(tmp_path, source, env=env, command=("opentelemetry-instrument", "python"))
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+def test_a_setting_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
+    env = {
+        "OTEL_TRACES_EXPORTER": "wandb",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_WANDB_EXIT_TIMEOUT": "-1",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "maybe",
+    }
+    done = run_program(tmp_path, "print('ran')", env=env, command=("opentelemetry-instrument", "python"))
+    assert (done.stdout, done.returncode) == ("ran\n", 0)
+    assert done.stderr.count("OTEL_WANDB_EXIT_TIMEOUT='-1' is no positive number of seconds; using 30") == 1
+    assert done.stderr.count("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT='maybe' is none of") == 1
