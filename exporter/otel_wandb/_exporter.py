@@ -68,7 +68,12 @@ class WandbSpanExporter(SpanExporter):
             return SpanExportResult.FAILURE
         if self._processor is None:
             self._processor = _calling_processor(sys._getframe(1))  # noqa: SLF001
-        return SpanExportResult.SUCCESS if self._started().submit(spans) else SpanExportResult.FAILURE
+        try:
+            pipeline = self._started()
+        except RuntimeError as error:  # "can't create new thread": Python 3.12.0 and 3.12.1, once the program ends
+            self._losses.drop("no_thread", len(spans), f"{error}; flush before the end, or use another Python")
+            return SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS if pipeline.submit(spans) else SpanExportResult.FAILURE
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything exported so far, unfinished traces too; True if that was done in time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 from typing import Any
 
@@ -208,7 +209,8 @@ async def test_a_cancelled_call_is_an_error(
     task = asyncio.create_task(async_caller.answer(stream=stream))
     assert await asyncio.to_thread(server.wait_for_requests, 1)
     task.cancel("enough")
-    with pytest.raises(asyncio.CancelledError, match="enough"):
+    said = "enough" if sys.version_info >= (3, 11) else ""  # 3.10 raises a new one for whoever awaits the task
+    with pytest.raises(asyncio.CancelledError, match=said):
         await task
     assert task.cancelled()
     assert recording.attributes()["error.type"] == "CancelledError"
