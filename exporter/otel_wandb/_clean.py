@@ -6,6 +6,7 @@ terminal.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +16,7 @@ LONGEST_TEXT: Final = 50_000  # characters; 100 kB of UTF-8 would need more than
 _DEEPEST: Final = 12
 _MOST_ITEMS: Final = 1_000
 _LARGEST_INT: Final = 2**63 - 1
+_KEY_LIKE: Final = re.compile(r"(?<![\w-])sk-[A-Za-z0-9_*-]{6,}|(?<=[Bb]earer )[\w.~+/=*-]{6,}")
 
 
 def clean(value: Any, longest: int = LONGEST_TEXT, depth: int = _DEEPEST) -> Json:
@@ -39,7 +41,12 @@ def clean(value: Any, longest: int = LONGEST_TEXT, depth: int = _DEEPEST) -> Jso
 
 
 def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """`text` that can be encoded, cut at `longest` characters with a note of how many are gone."""
+    """`text` that can be encoded and holds no key, cut at `longest` characters with a note of how many are gone.
+
+    A server may quote a key in an error, and the SDK records that error as it is on every span that it passes through.
+    """
+    if "sk-" in text or "earer " in text:
+        text = _KEY_LIKE.sub("[scrubbed]", text)
     if len(text) > longest:
         text = f"{text[:longest]}… [{len(text) - longest} characters cut]"
     if text.isascii():

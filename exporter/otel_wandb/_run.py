@@ -82,11 +82,14 @@ class OpenRun:
     def before_finish(self, flush: Callable[[], None]) -> None:
         """Call `flush` when somebody else finishes the run: `run.finish()`, `wandb.finish()`, the end of a `with`.
 
-        wandb has no public hook for this; `_teardown_hooks` is the same from 0.20 to 0.31.
+        wandb has no public hook for this; `_teardown_hooks` is the same from 0.20 to 0.31. The run of the mode
+        "disabled" has none, and nothing to write.
         """
         from wandb.sdk.wandb_run import TeardownHook, TeardownStage
 
-        self._run._teardown_hooks.append(TeardownHook(flush, TeardownStage.EARLY))  # noqa: SLF001
+        hooks = getattr(self._run, "_teardown_hooks", None)
+        if hooks is not None:
+            hooks.append(TeardownHook(flush, TeardownStage.EARLY))
 
     def close(self) -> None:
         """Finish the run if it is ours, and leave no process of wandb behind if no other run needs it."""
@@ -130,7 +133,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
     init["settings"] = _settings(options)
     mode = init.get("mode") or os.environ.get("WANDB_MODE")
     with _without_weave():
-        if mode is None and not _has_credentials(init["settings"].base_url):
+        if mode is None and not has_credentials(_base_url(options)):
             run = _offline(init, "there is no W&B API key")
         else:
             try:
@@ -139,7 +142,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
                 run = _offline(init, str(error).rstrip("."))
     # Else the user's next `wandb.init()` would be given this run (`reinit` defaults to the latest active one).
     wandb_setup.singleton().remove_active_run(run)
-    if not run.offline:
+    if run.url and not run.offline:
         wandb.termlog(f"OpenTelemetry traces are written to {run.url}")
     return OpenRun(run, owned=True)
 
@@ -212,7 +215,18 @@ def _settings(options: RunOptions) -> "wandb.Settings":
     return wandb.Settings(**{**known, **given})
 
 
-def _has_credentials(base_url: str) -> bool:
+def _base_url(options: RunOptions) -> str:
+    """The server that `wandb.init` will use: the environment and wandb's settings files have a say."""
+    from wandb.sdk import wandb_setup
+
+    given = options.init.get("settings") or {}
+    chosen = (
+        given.get("base_url") if isinstance(given, Mapping) else given.model_dump(exclude_unset=True).get("base_url")
+    )
+    return str(chosen or wandb_setup.singleton().settings.base_url)
+
+
+def has_credentials(base_url: str) -> bool:
     """Whether `wandb.init` would find a key; it would ask for one at a terminal, in the middle of a program."""
     from requests.utils import get_netrc_auth
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.openai_server import OpenAIServer
+from tests.support.openai_server import OpenAIServer, error
 from tests.support.program import Finished, run_program
 from tests.support.run_file import stats_rows, traces
 
@@ -183,6 +183,38 @@ def test_without_a_key_the_run_is_offline_and_says_where(tmp_path: Path, server:
     (line,) = [line for line in done.stderr.splitlines() if "there is no W&B API key" in line]
     directory = Path(line.rpartition("wandb sync ")[2])
     assert [path.name for path in directory.glob("*.wandb")] == [f"run-{done.run.run_id}.wandb"]
+
+
+def test_a_key_for_a_server_of_ones_own_is_found(tmp_path: Path) -> None:
+    source = """
+from otel_wandb._run import RunOptions, _base_url, has_credentials
+print(has_credentials(_base_url(RunOptions({}, 1))))
+print(has_credentials(_base_url(RunOptions({"settings": {"base_url": "http://other.test"}}, 1))))
+"""
+    (tmp_path / "netrc").write_text(f"machine wandb.test login user password {'x' * 40}\n")
+    done = run_program(tmp_path, source, env={"WANDB_BASE_URL": "http://wandb.test"})
+    assert done.stdout.splitlines() == ["True", "False"], done.stderr
+
+
+def test_a_key_that_the_server_repeats_is_scrubbed_from_the_spans_above_too(
+    tmp_path: Path, server: OpenAIServer
+) -> None:
+    server.answer_next(error(401, "Incorrect API key provided: sk-canary-0123456789."))
+    body = """
+provider, _ = set_up()
+with provider.get_tracer("app").start_as_current_span("chain"):
+    ask("one")
+"""
+    done = program(tmp_path, server, body)
+    (trace,) = traces(done.run)
+    assert trace.root["attributes"]["events"][0]["name"] == "exception"
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if b"sk-canary-0123456789" in path.read_bytes()] == []
+
+
+def test_a_disabled_wandb_writes_nothing_and_complains_of_nothing(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, "set_up()\nask('one')", WANDB_MODE="disabled")
+    assert (done.returncode, done.stderr, done.runs) == (0, "", [])
 
 
 def test_without_a_server_the_run_is_offline_in_bounded_time(tmp_path: Path, server: OpenAIServer) -> None:

@@ -180,6 +180,11 @@ def test_without_a_key_and_a_terminal_the_run_is_offline(tmp_path: Path, server:
     assert done.stderr.count("W&B is not used online") == 1
 
 
+def test_a_disabled_wandb_disturbs_nothing(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, "autolog()\nprint(len(ask('hi')))\nautolog.disable()", WANDB_MODE="disabled")
+    assert (done.returncode, done.stdout, done.runs) == (0, "6\n", []), done.stderr
+
+
 def test_the_programs_provider_is_added_to_and_kept(tmp_path: Path, server: OpenAIServer) -> None:
     body = """
 from opentelemetry import trace

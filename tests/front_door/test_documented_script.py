@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.openai_server import OpenAIServer
+from tests.support.openai_server import OpenAIServer, error
 from tests.support.program import Finished, run_program
 from tests.support.run_file import stats_rows, traces
 
@@ -80,3 +80,29 @@ def test_the_key_is_nowhere(finished: Finished) -> None:
     assert len(files) > 3
     assert [path for path in files if b"sk-canary-0123456789" in path.read_bytes()] == []
     assert "sk-canary-0123456789" not in finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize("way", ["argument", "header", "module"])
+def test_a_key_that_the_server_repeats_is_nowhere(tmp_path: Path, server: OpenAIServer, way: str) -> None:
+    server.answer_always(error(401, "Incorrect API key provided: word-of-no-pattern."))
+    source = f"""
+import os
+import openai
+from otel_openai_wandb import autolog
+key = os.environ["A_KEY"]
+ways = {{"argument": {{"api_key": key}}, "header": {{"headers": {{"Authorization": "Bearer " + key}}}}, "module": {{}}}}
+openai.api_key = key if {way!r} == "module" else "other"
+autolog({{"project": "p"}})
+try:
+    openai.ChatCompletion.create(model="m", messages=[], **ways[{way!r}])
+except openai.error.AuthenticationError:
+    print("refused")
+autolog.disable()
+"""
+    env = {"OPENAI_API_BASE": server.url, "WANDB_MODE": "offline", "A_KEY": "word-of-no-pattern"}
+    done = run_program(tmp_path, source, env=env)
+    assert done.stdout.splitlines()[-1] == "refused", done.stderr
+    assert stats_rows(done.run)[0]["error"] == "AuthenticationError: Incorrect API key provided: [scrubbed]."
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if b"word-of-no-pattern" in path.read_bytes()] == []
+    assert "word-of-no-pattern" not in done.stderr

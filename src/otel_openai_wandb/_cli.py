@@ -1,0 +1,49 @@
+"""The command `openai-wandb`: its arguments, and what they call."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Final
+
+_DISTRIBUTION: Final = "otel-openai-wandb"
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0, 2 for what cannot be done, or 130 after Ctrl-C."""
+    try:
+        given = _parser().parse_args(arguments)
+        return int(given.run(given))
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="openai-wandb", description="OpenTelemetry traces of openai 0.28 calls, shown in Weights & Biases."
+    )
+    parser.add_argument("--version", action="version", version=f"{_DISTRIBUTION} {version(_DISTRIBUTION)}")
+    _add_demo(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    return parser
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "make a few calls and show their traces, here and in W&B"
+    parser = commands.add_parser(
+        "demo",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}. The calls go to OpenAI where OPENAI_API_KEY is set, and else to a "
+        "stand-in that this command starts. Without a W&B API key the run is kept offline.",
+    )
+    parser.add_argument(
+        "--project", metavar="NAME", default="openai-wandb-demo", help="the W&B project (default: %(default)s)"
+    )
+    parser.set_defaults(run=_demo)
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from otel_openai_wandb import _demo
+
+    return _demo.run(given.project)

@@ -1,0 +1,62 @@
+"""The command `openai-wandb demo`: checks what it needs, and drives a session through its steps."""
+
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from otel_openai_wandb._demo_calls import Step
+    from otel_openai_wandb._demo_interrupts import Interrupts
+    from otel_openai_wandb._demo_session import Session
+
+_NEEDED: Final = ("openai", "numpy", "wandb", "rich", "opentelemetry.sdk")
+_IMPOSSIBLE: Final = 2
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
+
+
+def run(project: str) -> int:
+    """Make the calls and show them; the command's exit code."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        return _refused(f'The demo needs {" and ".join(missing)}: pip install "otel-openai-wandb[all]"')
+    # Only now: they import rich.
+    from otel_openai_wandb._demo_calls import STEPS
+    from otel_openai_wandb._demo_interrupts import Interrupts
+    from otel_openai_wandb._demo_screen import Screen
+    from otel_openai_wandb._demo_session import CannotRunError, Session
+
+    interrupts, screen = Interrupts(), Screen(len(STEPS))
+    session = Session(project, screen)
+    try:
+        with screen:
+            _make(session, STEPS, interrupts)
+    except CannotRunError as error:
+        return _refused(str(error))
+    interrupts.ignore()
+    session.conclude(interrupted=interrupts.came)
+    return _INTERRUPTED if interrupts.came else 0
+
+
+def _make(session: "Session", steps: "Iterable[Step]", interrupts: "Interrupts") -> None:
+    """All steps, or those that a Ctrl-C leaves time for."""
+    try:
+        session.load()  # not to be cut short: a module that is half imported fails later
+        with suppress(KeyboardInterrupt):
+            with interrupts.allowed():
+                session.open()
+            for step in steps:
+                with interrupts.allowed():
+                    session.make(step)
+                session.show()
+    except Exception:
+        if not interrupts.came:  # else it is what became of the interrupt inside a library
+            raise
+    finally:
+        session.close()
+
+
+def _refused(why: str) -> int:
+    sys.stderr.write(f"{why}\n")
+    return _IMPOSSIBLE

@@ -1,0 +1,122 @@
+"""One run of the demo: opens what the calls need, shows each trace, writes the W&B run and says where it is."""
+
+import os
+import sys
+from contextlib import ExitStack, suppress
+from urllib.parse import urlsplit
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+from otel_openai_wandb import _demo_run as runs
+from otel_openai_wandb import autolog
+from otel_openai_wandb._demo_calls import Step
+from otel_openai_wandb._demo_screen import Screen
+from otel_openai_wandb._demo_traces import Collector
+from otel_openai_wandb.demo_server import demo_api
+
+
+class CannotRunError(Exception):
+    """Why there can be no demo, in a sentence."""
+
+
+class Session:
+    """`load`, `open`, `make` and `show` for each step, `close` whatever happened, `conclude`."""
+
+    def __init__(self, project: str, screen: Screen) -> None:
+        self._project = project
+        self._screen = screen
+        self._stack = ExitStack()
+        self._collector = Collector()
+        self._place: runs.Place | None = None
+        self._traces = 0
+
+    def load(self) -> None:
+        """Import openai and wandb: a second or two. Raises CannotRunError."""
+        self._screen.doing("loading openai and wandb")
+        if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            raise CannotRunError("There is nothing to show while OTEL_SDK_DISABLED is true.")
+        import openai  # noqa: F401
+
+        try:
+            runs.silence()
+        except ValueError as error:  # of an environment variable of wandb's
+            raise CannotRunError(f"The demo cannot run: {error}") from error
+
+    def open(self) -> None:
+        """Point openai at an API and start autolog. Raises CannotRunError."""
+        self._screen.doing("opening a W&B run")
+        self._find_api()
+        _global_provider().add_span_processor(self._collector)
+        self._start_autolog()
+        self._screen.heading()
+
+    def make(self, step: Step) -> None:
+        """Make the calls of a step; one that fails is shown by its trace."""
+        import openai
+
+        self._screen.doing(step.title)
+        with suppress(Exception):
+            step.call(openai, trace.get_tracer("otel_openai_wandb.demo"))
+        self._screen.done()
+
+    def show(self) -> None:
+        """Show the traces that ended since the last time."""
+        for root in self._collector.take():
+            self._traces += 1
+            self._screen.trace(root)
+
+    def close(self) -> None:
+        """Write the run, and leave nothing behind; after this no process of wandb's is left."""
+        self._screen.doing("writing the W&B run")
+        self.show()  # the step that was interrupted
+        autolog.disable()
+        self._stack.close()
+        if "wandb" in sys.modules:
+            runs.close_wandb()
+
+    def conclude(self, *, interrupted: bool) -> None:
+        """Say how it ended and where the run is."""
+        self._screen.say()
+        if interrupted:
+            traces = "trace" if self._traces == 1 else "traces"
+            self._screen.say(f"Interrupted after {self._traces} {traces}.", "yellow")
+        if self._place is None:
+            return
+        where, line = self._place.described()
+        self._screen.say(where)
+        if line is not None:
+            self._screen.verbatim(line)
+
+    def _find_api(self) -> None:
+        import openai
+
+        has_key = bool(openai.api_key or openai.api_key_path)
+        self._stack.enter_context(demo_api())
+        host = urlsplit(openai.api_base).netloc.rpartition("@")[2]
+        if has_key:
+            self._screen.say(f"The calls go to {host}.")
+        else:
+            self._screen.say(f"OPENAI_API_KEY is not set: a stand-in for the API answers at {host}.")
+
+    def _start_autolog(self) -> None:
+        import wandb
+
+        offline = runs.must_be_offline()
+        if offline:
+            self._screen.say("No W&B API key was found: the run is kept offline.")
+        try:
+            autolog(runs.init_arguments(self._project, offline=offline))
+        except (ImportError, wandb.Error) as error:
+            raise CannotRunError(f"The demo cannot run: {error}") from error
+        self._place = runs.current_place()
+
+
+def _global_provider() -> TracerProvider:
+    """The global provider, set if there is none yet: autolog adds its exporter to it."""
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+        trace.set_tracer_provider(provider)
+    return provider

@@ -1,0 +1,85 @@
+"""The examples, run by the command lines that their READMEs show."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import CHECKOUT, Finished, environment
+from tests.support.run_file import stats_rows, traces
+
+EXAMPLES = CHECKOUT / "examples"
+
+
+def run_example(name: str, directory: Path) -> Finished:
+    """The command of an example's README, with everything of wandb's below `directory`."""
+    folder = EXAMPLES / name
+    done = subprocess.run(
+        command(folder),
+        shell=True,
+        cwd=folder,
+        env=environment(directory, {"PYTHONDONTWRITEBYTECODE": "1"}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr, directory)
+
+
+def command(folder: Path) -> str:
+    """The last line of the README's only block: before it stands how to install."""
+    (block,) = re.findall(r"```console\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    install, line = block.splitlines()
+    assert install == 'pip install "otel-openai-wandb[all]"'
+    return str(line)
+
+
+def test_autolog(tmp_path: Path) -> None:
+    done = run_example("autolog", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "It was played at Globe Life Field in Arlington, Texas.\n"
+    assert done.run.project == "gpt5"
+    (row,) = stats_rows(done.run)
+    assert row["request"] == (
+        "**system**: You are a helpful assistant.\n\n**user**: Who won the world series in 2020?\n\n"
+        "**assistant**: The Los Angeles Dodgers\n\n**user**: Where was it played?"
+    )
+    assert row["response"] == f"**assistant**: {done.stdout.strip()}"
+    assert [trace.row["usage/total_tokens"] for trace in traces(done.run)] == [row["total_tokens"]]
+
+
+def test_existing_otel(tmp_path: Path) -> None:
+    done = run_example("existing_otel", tmp_path)
+    assert done.returncode == 0, done.stderr
+    spans = [line for line in done.stdout.splitlines() if line.startswith("span: ")]
+    assert spans == ["span: chat gpt-3.5-turbo", "span: chat gpt-3.5-turbo", "span: plan_a_trip"]
+    assert done.run.project == "openai-existing-otel"
+    (trace,) = traces(done.run)
+    assert trace.root["name"] == "plan_a_trip"
+    assert [child["name"] for child in trace.root["child_spans"]] == ["chat gpt-3.5-turbo"] * 2
+    rows = stats_rows(done.run)
+    assert [row["stream"] for row in rows] == [False, True]
+    assert all(str(row["response"]).removeprefix("**assistant**: ") in done.stdout for row in rows)
+    assert "wandb sync" in done.stderr
+
+
+def test_zero_code(tmp_path: Path) -> None:
+    done = run_example("zero_code", tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = stats_rows(done.run)
+    assert [trace.root["name"] for trace in traces(done.run)] == ["chat gpt-3.5-turbo"] * 2
+    assert [row["stream"] for row in rows] == [False, True]
+    assert [str(row["response"]).removeprefix("**assistant**: ") for row in rows] == done.stdout.splitlines()
+    assert "wandb sync" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["autolog", "existing_otel", "zero_code"])
+def test_an_example_is_one_short_file_and_its_readme(name: str) -> None:
+    (program,) = (EXAMPLES / name).glob("*.py")
+    assert len(program.read_text().splitlines()) <= 45
+    assert program.name in command(EXAMPLES / name)
