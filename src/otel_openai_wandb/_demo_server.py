@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     timeout = _IDLE_SECONDS
     wbufsize = _BUFFER  # head and body in one write: two cost a client 40 ms (Nagle against delayed ACK)
-    server: _Listener
+    server: _Listener  # pyright: ignore[reportIncompatibleVariableOverride]  # the one that makes the handlers
 
     def do_POST(self) -> None:
         found = answer(self.path, self.rfile.read(int(self.headers.get("content-length") or 0)))
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header(*framing)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002  # the base class calls it so
         """Say nothing: the terminal is the demo's."""
 
 
