@@ -24,6 +24,12 @@ _LABELS_BY_API: Final[Mapping[str, Labels]] = {"edits": Labels("Input", "Edited"
 _LABELS_BY_OPERATION: Final[Mapping[str, Labels]] = {
     "text_completion": Labels("Prompt", "Completion"),
     "embeddings": Labels("Input"),
+    "moderation": Labels("Input"),
+    "image_generation": Labels("Prompt", "Image"),
+    "image_edit": Labels("Prompt", "Image"),
+    "image_variation": Labels("Prompt", "Image"),
+    "transcription": Labels("Prompt", "Text"),
+    "translation": Labels("Prompt", "Text"),
 }
 
 

@@ -91,8 +91,8 @@ def read_model_call(span: SpanRecord) -> ModelCall | None:
         response_model=_text(get(names.RESPONSE_MODEL)),
         response_id=_text(get(names.RESPONSE_ID)),
         request=render_input(get(names.INPUT_MESSAGES), get(names.SYSTEM_INSTRUCTIONS), labels),
-        responses=render_outputs(get(names.OUTPUT_MESSAGES), labels) or _vectors(span.attributes),
-        finish_reasons=_texts(get(names.FINISH_REASONS)),
+        responses=render_outputs(get(names.OUTPUT_MESSAGES), labels) or _facts(span.attributes),
+        finish_reasons=texts(get(names.FINISH_REASONS)),
         input_tokens=_count(get(names.INPUT_TOKENS)),
         output_tokens=_count(get(names.OUTPUT_TOKENS)),
         tools=tuple(tool_names(get(names.TOOL_DEFINITIONS))),
@@ -113,17 +113,23 @@ PARAMETERS: Final[Mapping[str, str]] = {
 }
 
 
-def _vectors(attributes: Mapping[str, Any]) -> tuple[str, ...]:
-    count = attributes.get(names.EMBEDDING_COUNT)
-    dimensions = attributes.get(names.DIMENSION_COUNT)
-    return () if count is None else (f"**Embeddings**: {count} of {dimensions} dimensions",)
+def _facts(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is to be read of an answer that has no text."""
+    count, flagged = attributes.get(names.EMBEDDING_COUNT), attributes.get(names.MODERATION_FLAGGED)
+    if count is not None:
+        return (f"**Embeddings**: {count} of {attributes.get(names.DIMENSION_COUNT)} dimensions",)
+    if flagged is None:
+        return ()
+    categories = ", ".join(texts(attributes.get(names.MODERATION_CATEGORIES)))
+    return (f"**Flagged**: {categories or 'yes'}" if flagged else "**Flagged**: no",)
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def texts(value: Any) -> tuple[str, ...]:
+    """A list attribute as texts; nothing for one that is no list."""
     return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else ()
 
 

@@ -98,11 +98,12 @@ class Pipeline:
             return
         try:
             tree, text = fitting_tree(trace)
+            rows = _rows(tree, run.id)
             run.log_trace(text, history_row(trace, tree))
         except Exception as error:  # noqa: BLE001
             self._losses.drop("log_failed", len(trace.spans), _described(error))
             return
-        self._tables.add(_rows(tree, run.id))
+        self._tables.add(rows)
 
 
 class LazyRun:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from otel_wandb import _attributes as names
 from otel_wandb._clean import clean_text
-from otel_wandb._model_call import ModelCall
+from otel_wandb._model_call import ModelCall, texts
 from otel_wandb._span import SpanRecord
 
 Cell: TypeAlias = str | float | bool | datetime | None
@@ -70,16 +70,16 @@ def _number(name: str) -> Column:
 
 
 def _stop(source: Source) -> str | None:
-    stop = source.call.parameters.get("stop")
-    return None if stop is None else _cut(json.dumps(list(stop), ensure_ascii=False))
+    stop = texts(source.call.parameters.get("stop"))
+    return _cut(json.dumps(stop, ensure_ascii=False)) if stop else None
 
 
 def _attribute(column: str, attribute: str, kind: type) -> Column:
     def read(source: Source) -> Cell:
         value: Any = source.span.attributes.get(attribute)
-        if value is None:
-            return None
-        return float(value) if kind is float else _cut(str(value))
+        if kind is float:
+            return float(value) if isinstance(value, (int, float)) else None
+        return None if value is None else _cut(str(value))
 
     return Column(column, kind, read)
 
@@ -124,4 +124,11 @@ STATS_COLUMNS: Final[tuple[Column, ...]] = (
     _attribute("engine", names.ENGINE, str),
     Column("functions", str, lambda source: _joined(source.call.tools)),
     _attribute("user", names.USER_ID, str),
+    _attribute("session", names.SESSION_ID, str),
+    _attribute("conversation", names.CONVERSATION_ID, str),
+    _attribute("prompt_name", names.PROMPT_NAME, str),
+    _attribute("prompt_version", names.PROMPT_VERSION, str),
+    Column("tags", str, lambda source: _cut(_joined(texts(source.span.attributes.get(names.TAGS))))),
+    _attribute("http_status", names.HTTP_STATUS, float),
+    _attribute("http_request_id", names.HTTP_REQUEST_ID, str),
 )

@@ -1,13 +1,17 @@
 """A thread that takes items one after the other, wakes up at a time that its owner names, and ends in bounded time."""
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Final, Generic, TypeVar
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+log: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -21,7 +25,7 @@ class _Flush:
 class Worker(Generic[T]):
     """Runs `take(item)` for each item, `wake()` when `due()` is reached, `flush()` when it is asked to, `end()` last.
 
-    None of them may raise. The queue is a SimpleQueue: its `put` may run inside a garbage collection that
+    A fault in one of them is said, and the next item is taken. The queue is a SimpleQueue: its `put` may run inside a garbage collection that
     interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon: whoever owns the worker
     flushes it at exit. Instrumentation is suppressed in it, so that no request of wandb's becomes a span.
     """
@@ -79,19 +83,23 @@ class Worker(Generic[T]):
         try:
             item = self._inbox.get(timeout=None if due is None else max(0.0, due - monotonic()))
         except queue.Empty:
-            self._wake()
+            self._safely(self._wake)
             return True
-        if not isinstance(item, _Flush):
-            self._take(item)
-            self._wake_if_due()
-            return True
-        self._flush()
-        if item.last and self._end is not None:
-            self._end()
-        item.done.set()
-        return not item.last
-
-    def _wake_if_due(self) -> None:
+        if isinstance(item, _Flush):
+            self._safely(self._flush)
+            if item.last and self._end is not None:
+                self._safely(self._end)
+            item.done.set()
+            return not item.last
+        self._safely(partial(self._take, item))
         due = self._due()
         if due is not None and due <= monotonic():
-            self._wake()
+            self._safely(self._wake)
+        return True
+
+    def _safely(self, action: Callable[[], None]) -> None:
+        """One fault must not cost everything that comes after it; its message may quote a prompt."""
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001
+            log.warning("a fault in %s: %s", self._thread.name, type(error).__qualname__)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from otel_wandb import _attributes as names
 from otel_wandb._model_call import read_model_call
 from otel_wandb._span import SpanRecord
 from otel_wandb._tables import STATS_COLUMNS, Source, stats_row
@@ -75,14 +76,19 @@ def test_request_parameters_are_typed_columns() -> None:
         "gen_ai.response.time_to_first_chunk": 0.25,
         "openai.stream.end": "closed",
         "user.id": "u",
+        "session.id": "s",
+        "openai.call.tags": ("a", "b"),
+        "http.response.status_code": 200,
     }
     values = row(span(attributes=chat_attributes(**parameters)))
     picked = ("temperature", "max_tokens", "stop", "stream", "time_to_first_chunk", "stream_end", "user", "seed")
     assert [values[name] for name in picked] == [0.5, 9.0, '["x", "y"]', True, 0.25, "closed", "u", None]
+    assert [values[name] for name in ("session", "tags", "http_status", "conversation")] == ["s", "a, b", 200.0, None]
 
 
 def test_every_cell_is_of_its_columns_type_or_empty() -> None:
-    odd = {key: object() for key in chat_attributes()} | {"gen_ai.operation.name": "chat"}
+    known = [value for name, value in vars(names).items() if name.isupper()]
+    odd = {key: object() for key in known} | {"gen_ai.operation.name": "chat"}
     for attributes in (chat_attributes(), odd, {"gen_ai.operation.name": "chat"}):
         values = row(span(attributes=attributes))
         for column in STATS_COLUMNS:
@@ -104,3 +110,18 @@ def test_embeddings_have_prompt_tokens_for_a_total() -> None:
         None,
         5,
     )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "response"),
+    [
+        ({"openai.moderation.flagged": False}, "**Flagged**: no"),
+        (
+            {"openai.moderation.flagged": True, "openai.moderation.categories": ("hate", "violence")},
+            "**Flagged**: hate, violence",
+        ),
+        ({}, None),
+    ],
+)
+def test_a_moderation_says_what_it_flagged(attributes: dict[str, Any], response: str | None) -> None:
+    assert row(span(attributes={"gen_ai.operation.name": "moderation", **attributes}))["response"] == response
