@@ -25,9 +25,10 @@ class _Flush:
 class Worker(Generic[T]):
     """Runs `take(item)` for each item, `wake()` when `due()` is reached, `flush()` when it is asked to, `end()` last.
 
-    A fault in one of them is said, and the next item is taken. The queue is a SimpleQueue: its `put` may run inside a garbage collection that
-    interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon: whoever owns the worker
-    flushes it at exit. Instrumentation is suppressed in it, so that no request of wandb's becomes a span.
+    A fault in one of them is said, and the next item is taken. The queue is a SimpleQueue: its `put` may run inside a
+    garbage collection that interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon:
+    whoever owns the worker flushes it at exit. Instrumentation is suppressed in it, so that no request of wandb's
+    becomes a span.
     """
 
     def __init__(
