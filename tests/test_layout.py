@@ -69,7 +69,12 @@ def test_wandb_is_touched_by_one_module_of_the_exporter() -> None:
 
 def test_auto_instrumentation_of_an_empty_program_imports_neither_openai_nor_wandb(tmp_path: Path) -> None:
     source = "import sys\nprint(sorted({'openai', 'wandb', 'rich', 'requests'} & set(sys.modules)))"
-    env = {"OTEL_TRACES_EXPORTER": "wandb", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    env = {
+        "OTEL_TRACES_EXPORTER": "wandb",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "requests,aiohttp-client",  # the extra `test` has them; they import
+    }
     done = run_program(tmp_path, source, env=env, command=("opentelemetry-instrument", "python"))
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 

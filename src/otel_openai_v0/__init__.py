@@ -1,6 +1,8 @@
 """OpenTelemetry instrumentation of the module-level API of openai 0.28 (`openai.ChatCompletion.create`, ...)."""
 
+from otel_openai_v0._content import Redactor
+from otel_openai_v0._context import call_context
 from otel_openai_v0._instrumentor import OpenAIInstrumentor
 from otel_openai_v0._settings import CaptureContent
 
-__all__ = ["CaptureContent", "OpenAIInstrumentor"]
+__all__ = ["CaptureContent", "OpenAIInstrumentor", "Redactor", "call_context"]

@@ -60,7 +60,32 @@ EXCEPTION_TYPE: Final = "exception.type"
 EXCEPTION_MESSAGE: Final = "exception.message"
 EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 
+GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
+GEN_AI_PROMPT_NAME: Final = "gen_ai.prompt.name"
+GEN_AI_PROMPT_VERSION: Final = "gen_ai.prompt.version"
+SESSION_ID: Final = "session.id"
+
 # Ours.
+OPENAI_OPERATION_NAME: Final = "openai.operation.name"
+OPENAI_RESOURCE: Final = "openai.resource"
+OPENAI_RESOURCE_ID: Final = "openai.resource.id"
+OPENAI_REQUEST_ATTEMPTS: Final = "openai.request.attempts"
+OPENAI_REQUEST_FORMAT: Final = "openai.request.response_format"
+OPENAI_REQUEST_IMAGE_SIZE: Final = "openai.request.image.size"
+OPENAI_REQUEST_LANGUAGE: Final = "openai.request.language"
+OPENAI_RESPONSE_IMAGE_COUNT: Final = "openai.response.image_count"
+OPENAI_MODERATION_FLAGGED: Final = "openai.moderation.flagged"
+OPENAI_MODERATION_CATEGORIES: Final = "openai.moderation.categories"
+OPENAI_ORGANIZATION: Final = "openai.organization"
+OPENAI_API_VERSION: Final = "openai.api.version"
+OPENAI_RESPONSE_PROCESSING_MS: Final = "openai.response.processing_ms"
+OPENAI_RATE_LIMITS: Final = {
+    f"x-ratelimit-{what}-{of}": f"openai.ratelimit.{what}.{of}"
+    for what in ("limit", "remaining")
+    for of in ("requests", "tokens")
+}
+OPENAI_RETRY_EVENT: Final = "openai.retry"
+OPENAI_CALL_TAGS: Final = "openai.call.tags"
 OPENAI_REQUEST_ENGINE: Final = "openai.request.engine"
 OPENAI_REQUEST_BEST_OF: Final = "openai.request.best_of"
 OPENAI_REQUEST_ECHO: Final = "openai.request.echo"
@@ -72,3 +97,12 @@ OPENAI_RESPONSE_RETRY_AFTER: Final = "openai.response.retry_after"
 OPENAI_ERROR_CODE: Final = "openai.error.code"
 OPENAI_STREAM_CHUNK_COUNT: Final = "openai.stream.chunk_count"
 OPENAI_STREAM_END: Final = "openai.stream.end"
+
+MAY_QUOTE: Final = (
+    REQUEST_STOP_SEQUENCES,
+    USER_ID,
+    OPENAI_REQUEST_FUNCTION_CALL,
+    *(f"openai.request.{argument}.name" for argument in ("file", "image", "mask")),
+)
+"""Arguments of the caller's own words, which go where content goes: a user or a file may be named after a person, and
+stop sequences are pieces of the prompt's form."""

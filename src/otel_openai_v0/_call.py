@@ -3,116 +3,118 @@
 The user's call is sacred: no method here raises, and each may be called after the end.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from types import AsyncGeneratorType, GeneratorType, MappingProxyType, TracebackType
-from typing import Any, Final
+from types import AsyncGeneratorType, GeneratorType
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import attach, detach
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._endpoint import read_endpoint
+from otel_openai_v0._content import Content
+from otel_openai_v0._context import context_attributes
+from otel_openai_v0._current import Current
 from otel_openai_v0._errors import read_error, unread_error
-from otel_openai_v0._guard import Faults, Stage
-from otel_openai_v0._operations import Operation
-from otel_openai_v0._request import Arguments, bind, read_model, read_parameters
-from otel_openai_v0._response import output_content, read_response
+from otel_openai_v0._guard import Stage
+from otel_openai_v0._invocation import Invocation
+from otel_openai_v0._operations import management
+from otel_openai_v0._request import read_parameters
+from otel_openai_v0._response import payload, read_response
 from otel_openai_v0._secrets import Credentials, known_secrets, scrub
-from otel_openai_v0._settings import Settings
 from otel_openai_v0._stream import StreamCall, traced_async_stream, traced_stream
+from otel_openai_v0._transport import read_transport
 
-_NOTHING: Final[Attributes] = MappingProxyType({})
+if TYPE_CHECKING:
+    from otel_openai_v0._telemetry import Telemetry
 
-
-@dataclass(frozen=True, slots=True)
-class Telemetry:
-    """What one `instrument()` was given, and what every call needs."""
-
-    tracer: Tracer
-    settings: Settings
-    faults: Faults
-    openai: Any
-    environ: Mapping[str, str]
-
-    def start(self, operation: Operation, args: Sequence[Any], kwargs: Arguments) -> "Call":
-        """Start the span of a call; a fault of ours gives a call that records nothing."""
-        call = Call(self, operation)
-        with self.faults.quietly("starting a span"):
-            call.start(bind(operation.positional, args, kwargs))
-        return call
+_MOST_RETRY_EVENTS: Final = 10
+_TRY_AGAIN: Final = 409
+_NOTHING_YET: Final = management("call")
+_NO_CREDENTIALS: Final = Credentials(None, None, None)
 
 
 class Call(StreamCall):
-    """One call. `_recording` is False for an unsampled span, for which nothing is read."""
+    """One call. Nothing is read for a span that does not record, unless somebody measures."""
 
-    __slots__ = ("_credentials", "_ended", "_operation", "_recording", "_span", "_started", "_telemetry")
+    __slots__ = (
+        "_attempts",
+        "_credentials",
+        "_ended",
+        "_observing",
+        "_operation",
+        "_pending",
+        "_said",
+        "_seen",
+        "_span",
+        "_started",
+        "_telemetry",
+        "recording",
+    )
 
-    def __init__(self, telemetry: Telemetry, operation: Operation) -> None:
+    def __init__(self, telemetry: "Telemetry") -> None:
         self._telemetry = telemetry
-        self._operation = operation
+        self._operation = _NOTHING_YET
         self._span: Span = INVALID_SPAN
-        self._recording = False
+        self.recording = False
+        self._observing = False
         self._ended = False
         self._started = 0.0
-        self._credentials = Credentials(None, None, None)
+        self._attempts = 0
+        self._credentials = _NO_CREDENTIALS
+        self._seen: dict[str, AttributeValue] = {}  # all that the span carries, for metrics and events
+        self._pending: dict[str, AttributeValue] = {}  # to be set with the next attributes
+        self._said: dict[str, AttributeValue] = {}  # content, for events
 
-    def start(self, arguments: Arguments) -> None:
+    def start(self, invocation: Invocation) -> None:
         """Start the span with what a sampler may ask for; read the rest only if it records."""
-        operation, telemetry = self._operation, self._telemetry
-        model = read_model(arguments)
-        attributes: dict[str, AttributeValue] = {
-            names.OPERATION_NAME: operation.name,
-            **read_endpoint(arguments, telemetry.openai).attributes,
-        }
-        if model is not None:
-            attributes[names.REQUEST_MODEL] = model
-        name = operation.name if model is None else f"{operation.name} {model}"
-        self._span = telemetry.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
-        self._recording = self._span.is_recording()
-        if self._recording:
-            get = arguments.get
-            self._credentials = Credentials(get("api_key"), get("headers"), telemetry.openai.api_key)
-            self._read_request(arguments)
+        telemetry = self._telemetry
+        self._operation = invocation.operation
+        self._seen = dict(invocation.start_attributes())
+        self._span = telemetry.tracer.start_span(invocation.span_name(), kind=SpanKind.CLIENT, attributes=self._seen)
+        self.recording = self._span.is_recording()
+        self._observing = self.recording or (telemetry.metrics.enabled and invocation.operation.is_model_call)
+        if self._observing:
             self._started = perf_counter()
+        if self.recording:
+            get = invocation.arguments.get
+            self._credentials = Credentials(get("api_key"), get("headers"), invocation.module_key)
+            self._read_request(invocation)
 
-    def current(self) -> "Current":
+    def current(self) -> Current:
         """The span as the current one, so that spans of HTTP clients are its children."""
-        return Current(self._span)
+        return Current(self, self._span)
 
     def returned(self, result: Any) -> Any:
         """End the span with `result`, or hand back a stream that will; the caller gets what this returns."""
-        if not self._recording:
+        if not self._observing:
             self._end()
             return result
-        with self._telemetry.faults.quietly("wrapping a stream"):
+        with self.quietly("wrapping a stream"):
             if isinstance(result, GeneratorType):
                 return traced_stream(result, self)
             if isinstance(result, AsyncGeneratorType):
                 return traced_async_stream(result, self)
-        self.finish(result)
+        self.finish(result, {})
         return result
 
-    def finish(self, response: Any, more: Attributes = _NOTHING) -> None:
+    def finish(self, response: Any, more: Attributes) -> None:
         """End the span of a call that came to its end, with what `response` says."""
-        if self._recording and not self._ended:
+        if self._observing and not self._ended:
             self._read_response(response, more)
         self._end()
 
     def failed(self, error: BaseException) -> None:
         """End the span with an error; it is read, not kept."""
-        if self._recording and not self._ended:
+        if self._observing and not self._ended:
             self._record(error)
         self._end()
 
     def fail(self, error: BaseException, response: Any, more: Attributes) -> None:
         """End the span of a stream that broke: what came of it stays."""
-        if self._recording and not self._ended:
+        if self._observing and not self._ended:
             self._read_response(response, more)
         self.failed(error)
 
@@ -120,72 +122,119 @@ class Call(StreamCall):
         """Seconds since the call began."""
         return perf_counter() - self._started
 
+    def chunk_dimensions(self) -> Attributes | None:
+        """What the time between chunks is measured with, or None where nobody measures."""
+        metrics = self._telemetry.metrics
+        return metrics.dimensions(self._seen) if self._operation.is_model_call and metrics.enabled else None
+
+    def chunk_came(self, seconds: float, dimensions: Attributes) -> None:
+        """Measure the time since the chunk before."""
+        self._telemetry.metrics.record_chunk(seconds, dimensions)
+
     def quietly(self, stage: str) -> Stage:
         """See `Faults.quietly`."""
         return self._telemetry.faults.quietly(stage)
 
-    def _read_request(self, arguments: Arguments) -> None:
+    def attempted(self, requestor: Any, response: Any) -> None:
+        """Note a request that was answered: openai tries again, without a pause, while the server says 409."""
+        if not self.recording or self._ended:
+            return
+        # Some calls are several requests: they poll (Azure's images, `wait_for_processing`), or list and look.
+        tries_again = self._pending.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
+        self._attempts = self._attempts + 1 if tries_again else 1
+        with self.quietly("reading the response's headers"):
+            self._pending.update(read_transport(requestor, response))
+            if self._attempts > 1:
+                self._pending[names.OPENAI_REQUEST_ATTEMPTS] = self._attempts
+                if self._attempts <= _MOST_RETRY_EVENTS + 1:
+                    self._span.add_event(names.OPENAI_RETRY_EVENT, {names.OPENAI_REQUEST_ATTEMPTS: self._attempts})
+
+    def _read_request(self, invocation: Invocation) -> None:
         operation, telemetry = self._operation, self._telemetry
         found: dict[str, AttributeValue] = {names.OPENAI_API_TYPE: operation.api}
         with telemetry.faults.quietly("reading the request"):
-            found.update(read_parameters(arguments))
-        if telemetry.settings.capture.on_span:
+            if operation.is_model_call:
+                found.update(read_parameters(invocation.arguments))
+            found.update(operation.read_request(invocation.arguments))
+        quoting = {name: found.pop(name) for name in names.MAY_QUOTE if name in found}
+        with telemetry.faults.quietly("reading the context"):
+            found.update(context_attributes(telemetry.settings.baggage_keys))
+        if telemetry.settings.capture.anywhere:
+            self._said.update({name: value for name, value in quoting.items() if name not in found})
             with telemetry.faults.quietly("reading the prompt"):
-                found.update(operation.read_content(arguments))
-        self._set(found)
+                self._write(operation.read_content(invocation.arguments))
+        self._set(found, self._said)
 
     def _read_response(self, response: Any, more: Attributes) -> None:
         operation, telemetry = self._operation, self._telemetry
         found = dict(more)
         with telemetry.faults.quietly("reading the response"):
-            found.update(read_response(response))
-            if operation.read_extra is not None:
-                found.update(operation.read_extra(response))
-        if telemetry.settings.capture.on_span and operation.read_output is not None:
+            response = payload(response)
+            if operation.is_model_call:
+                found.update(read_response(response))
+            found.update(operation.read_extra(response))
+        content: dict[str, AttributeValue] = {}
+        if self.recording and telemetry.settings.capture.anywhere:
             with telemetry.faults.quietly("reading the completion"):
-                found.update(output_content(response, operation.read_output))
-        self._set(found)
+                text = telemetry.content.write("output", operation.read_output(response))
+                if text is not None:
+                    content[names.OUTPUT_MESSAGES] = text
+        self._said.update(content)
+        self._set(found, content)
 
-    def _set(self, attributes: Attributes) -> None:
-        """All at once: each call of the SDK's takes a lock and cleans."""
-        with self._telemetry.faults.quietly("setting attributes"):
-            self._span.set_attributes(attributes)
+    def _write(self, content: Content) -> None:
+        for kind, name, items in (
+            ("input", names.INPUT_MESSAGES, content.messages),
+            ("instructions", names.SYSTEM_INSTRUCTIONS, content.instructions),
+            ("tools", names.TOOL_DEFINITIONS, content.tools),
+        ):
+            text = self._telemetry.content.write(kind, items)
+            if text is not None:
+                self._said[name] = text
+
+    def _set(self, attributes: Attributes, content: Attributes) -> None:
+        """Keep `attributes`, and set them all at once: each call of the SDK's takes a lock and cleans."""
+        attributes, self._pending = {**self._pending, **attributes}, {}
+        self._seen.update(attributes)
+        if self.recording:
+            shown = {**attributes, **content} if self._telemetry.settings.capture.on_span else attributes
+            with self.quietly("setting attributes"):
+                self._span.set_attributes(shown)
 
     def _record(self, error: BaseException) -> None:
         telemetry = self._telemetry
         details = unread_error(error)
-        with telemetry.faults.quietly("reading an error"):
-            secrets = known_secrets(self._credentials, telemetry.environ)
-            details = read_error(error, partial(scrub, secrets=secrets))
+        if self.recording:
+            with telemetry.faults.quietly("reading an error"):
+                secrets = known_secrets(self._credentials, telemetry.environ)
+                details = read_error(error, partial(scrub, secrets=secrets))
+                if not telemetry.settings.capture.on_span:  # what the API says may quote the prompt
+                    details = details.without_text()
+        self._set(details.attributes(), {})
         with telemetry.faults.quietly("recording an error"):
             self._span.set_status(Status(StatusCode.ERROR, details.message))
-            self._span.set_attributes(details.attributes())
             self._span.add_event(names.EXCEPTION_EVENT, details.event())
+
+    def _event_attributes(self) -> Attributes:
+        return {**self._seen, **self._said} if self._telemetry.settings.capture.on_event else self._seen
 
     def _end(self) -> None:
         if self._ended:
             return
         self._ended = True
-        with self._telemetry.faults.quietly("ending a span"):
+        if self._observing:
+            self._tell()
+        with self.quietly("ending a span"):
             self._span.end()
 
-
-class Current:
-    """Makes a span current between enter and exit, which are in one frame: never across a `yield` to the user."""
-
-    __slots__ = ("_span", "_token")
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-        self._token: Any = None
-
-    def __enter__(self) -> None:
-        if self._span is not INVALID_SPAN:
-            self._token = attach(trace.set_span_in_context(self._span))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        # A coroutine that is thrown away unfinished is closed in another context, where there is nothing to detach.
-        if self._token is not None and trace.get_current_span() is self._span:
-            detach(self._token)
+    def _tell(self) -> None:
+        """What metrics and events say of the call."""
+        telemetry = self._telemetry
+        if not self._operation.is_model_call:
+            return
+        if telemetry.metrics.enabled:
+            with self.quietly("recording metrics"):
+                telemetry.metrics.record(self._seen, self.elapsed(), trace.set_span_in_context(self._span))
+        if self.recording and telemetry.settings.emit_event:
+            with self.quietly("emitting an event"):
+                telemetry.events.emit(self._event_attributes(), trace.set_span_in_context(self._span))

@@ -32,6 +32,11 @@ def read_endpoint(arguments: Mapping[str, Any], openai: Any) -> Endpoint:
     return _endpoint(str(api_type).lower() in _AZURE, str(api_base))
 
 
+def requestor_endpoint(requestor: Any) -> Endpoint:
+    """The endpoint that an APIRequestor of openai really talks to; its type is an enumeration by then."""
+    return _endpoint(requestor.api_type.name.lower() in _AZURE, str(requestor.api_base))
+
+
 @lru_cache(maxsize=64)
 def _endpoint(azure: bool, api_base: str) -> Endpoint:
     """Of the address only the host is taken: the user information in it may be a password."""

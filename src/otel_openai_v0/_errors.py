@@ -1,8 +1,9 @@
 """Reads an exception: what it is, and what it says without the response that openai quotes in some messages."""
 
+import re
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
@@ -11,6 +12,7 @@ from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 
 _LONGEST_MESSAGE: Final = 2_000
+_CODE: Final = re.compile(r"[\w.-]{1,64}")  # one word: what is more is a text, which may quote the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,18 @@ class ErrorDetails:
         }
         return {name: value for name, value in found.items() if value is not None}
 
+    def without_text(self) -> "ErrorDetails":
+        """The same without a word that somebody else wrote."""
+        return replace(self, message="", stacktrace="")
+
     def event(self) -> Attributes:
         """What its one exception event carries."""
-        return {
+        found = {
             names.EXCEPTION_TYPE: self.type,
             names.EXCEPTION_MESSAGE: self.message,
             names.EXCEPTION_STACKTRACE: self.stacktrace,
         }
+        return {name: value for name, value in found.items() if value}
 
 
 def unread_error(error: BaseException) -> ErrorDetails:
@@ -68,7 +75,7 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
         message=message,
         stacktrace=scrub(f"Traceback (most recent call last):\n{frames}{name}: {message}\n"),
         http_status=status if isinstance(status, int) else None,
-        code=str(code) if code else None,
+        code=scrub(str(code)) if code and _CODE.fullmatch(str(code)) else None,
         request_id=_header(headers, "x-request-id"),
         retry_after=_header(headers, "retry-after"),
     )

@@ -11,19 +11,20 @@ import wrapt
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
-from otel_openai_v0._call import Telemetry
+from otel_openai_v0._content import ContentWriter
+from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
-from otel_openai_v0._operations import OPERATIONS
+from otel_openai_v0._metrics import Metrics
 from otel_openai_v0._patching import Patches
 from otel_openai_v0._settings import read_settings
+from otel_openai_v0._telemetry import Telemetry
 from otel_openai_v0._version import __version__
-from otel_openai_v0._wrappers import wrapper
 
 log: Final = logging.getLogger(__name__)
 
 SUPPORTED_OPENAI: Final = "openai >= 0.27, < 1"
-_SCOPE: Final = "otel_openai_v0"
-_SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.37.0"  # the one of util-genai 1.3b0
+# Name, version and schema address; the last is that of util-genai 1.3b0.
+_SCOPE: Final = ("otel_openai_v0", __version__, "https://opentelemetry.io/schemas/1.37.0")
 
 
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream leaves its file unchecked
@@ -33,7 +34,10 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
 
     - `tracer_provider`, `meter_provider`, `logger_provider`: the global ones by default;
     - `capture_content`: a `CaptureContent`, its value as text, or a bool. Default: the environment variable
-      `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, else `span_only`. Raises ValueError for anything else.
+      `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, else `span_only`. Raises ValueError for anything else;
+    - `redact`: a `Redactor`, called before anything is recorded. When it fails the content is withheld, not the call;
+    - `baggage_keys`: keys of OpenTelemetry's baggage that may be recorded. Default: the environment variable
+      `OTEL_INSTRUMENTATION_OPENAI_V0_BAGGAGE_KEYS`, separated by commas, else none.
 
     openai is not imported: its methods are wrapped when the program imports it, or at once if it has.
     `uninstrument()` puts back what stood there.
@@ -48,18 +52,26 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
         return (SUPPORTED_OPENAI,)
 
     def _instrument(self, **kwargs: Any) -> None:
-        settings = read_settings(os.environ, kwargs.get("capture_content"))
+        settings = read_settings(os.environ, kwargs.get("capture_content"), kwargs.get("baggage_keys"))
         provider: trace.TracerProvider = kwargs.get("tracer_provider") or trace.get_tracer_provider()
-        tracer = provider.get_tracer(_SCOPE, __version__, schema_url=_SCHEMA_URL)
-        faults, patches = Faults(), Patches()
+        patches = Patches()
+        telemetry = partial(
+            Telemetry,
+            tracer=provider.get_tracer(_SCOPE[0], _SCOPE[1], schema_url=_SCOPE[2]),
+            metrics=Metrics(kwargs.get("meter_provider"), *_SCOPE),
+            events=Events(kwargs.get("logger_provider"), *_SCOPE),
+            settings=settings,
+            content=ContentWriter(kwargs.get("redact"), settings.limits),
+            faults=Faults(),
+            environ=os.environ,
+        )
         self._patches, self.tracer_provider = patches, provider
 
         def patch(openai: Any) -> None:
-            if not patches.enabled:  # uninstrumented before openai was imported
-                return
-            telemetry = Telemetry(tracer, settings, faults, openai, os.environ)
-            with faults.quietly("wrapping openai's methods"):
-                patches.apply(openai, OPERATIONS, partial(wrapper, telemetry=telemetry, switch=patches))
+            if patches.enabled:  # else uninstrumented before openai was imported
+                found = telemetry(openai=openai)
+                with found.faults.quietly("wrapping openai's methods"):
+                    patches.apply(found)
 
         if "openai" in sys.modules:
             patch(sys.modules["openai"])

@@ -7,6 +7,7 @@ Functions of openai 0.28 have no call id: their parts carry `"id": null`.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from otel_openai_v0._descriptors import describe_base64
 from otel_openai_v0._json import loads_strict
 
 Part: TypeAlias = dict[str, Any]
@@ -104,8 +105,15 @@ def _image(url: Any) -> Part:
     if not address.startswith("data:"):
         return {"type": "uri", "modality": "image", "uri": address}
     head, _, data = address.partition(",")
-    mime_type = head.removeprefix("data:").partition(";")[0]
-    return {"type": "blob", "modality": "image", "mime_type": mime_type, "size": len(data) * 3 // 4}
+    return image_blob(data, head.removeprefix("data:").partition(";")[0])
+
+
+def image_blob(data: str, mime_type: str | None) -> Part:
+    """An image that came as base64, by what it is."""
+    found = describe_base64(data)
+    described = {"size": found.size, "sha256": found.sha256, "dimensions": found.dimensions}
+    kept = {key: value for key, value in described.items() if value is not None}
+    return {"type": "blob", "modality": "image", "mime_type": mime_type or found.mime_type or "image/png", **kept}
 
 
 def _tool_call(call_id: Any, call: Mapping[str, Any]) -> Part:

@@ -1,46 +1,164 @@
-"""The table of what is instrumented: a new method is a new row."""
+"""The tables of what is instrumented: a new method is a new row.
+
+An operation says what a call does, a method where it stands. Methods that many classes inherit are wrapped once, at the
+abstract class that defines them, so that a user's own subclass is seen too; what they do is known by the class that
+they are called on.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from otel_openai_v0 import _request as asked
+from otel_openai_v0 import _response as answered
 from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._messages import chat_output, text_output
-from otel_openai_v0._request import chat_content, edit_content, embedding_content, prompt_content
-from otel_openai_v0._response import OutputReader, read_embeddings
+from otel_openai_v0._content import Content
+from otel_openai_v0._messages import Message
 
-# The parameters of EngineAPIResource.create, to which `create(*args)` of these classes hands its arguments.
-_ENGINE_PARAMETERS: Final = ("api_key", "api_base", "api_type", "request_id", "api_version", "organization")
+ContentReader: TypeAlias = Callable[[Mapping[str, Any]], Content]
+OutputReader: TypeAlias = Callable[[Any], list[Message]]
+AttributesReader: TypeAlias = Callable[[Any], Attributes]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One public method of `openai`: where it stands, what its span is called, and how its content is read."""
+    """What a call does, and how it is read."""
 
-    owner: str
-    method: str
-    is_async: bool
     name: str
-    """The value of `gen_ai.operation.name`."""
+    """The value of `gen_ai.operation.name`; of a management call our own `openai.operation.name`."""
     api: str
     """The value of `openai.api.type`."""
-    read_content: Callable[[Mapping[str, Any]], Attributes]
-    read_output: OutputReader | None = None
-    read_extra: Callable[[Any], Attributes] | None = None
-    """What a response says beside identity, finish reasons, usage and choices."""
-    positional: tuple[str, ...] = _ENGINE_PARAMETERS
+    is_model_call: bool = True
+    read_content: ContentReader = asked.no_content
+    read_output: OutputReader = answered.no_output
+    read_request: AttributesReader = asked.nothing
+    """What a request says beside its model and parameters."""
+    read_extra: AttributesReader = answered.nothing
+    """What a response says beside identity, finish reasons, usage and content."""
 
 
-def _pair(owner: str, name: str, api: str, **readers: Any) -> tuple[Operation, Operation]:
-    return (
-        Operation(owner, "create", is_async=False, name=name, api=api, **readers),
-        Operation(owner, "acreate", is_async=True, name=name, api=api, **readers),
+CHAT: Final = Operation("chat", "chat_completions", read_content=asked.chat_content, read_output=answered.chat_messages)
+COMPLETION: Final = Operation(
+    "text_completion", "completions", read_content=asked.prompt_content, read_output=answered.text_messages
+)
+EDIT: Final = Operation("text_completion", "edits", read_content=asked.edit_content, read_output=answered.text_messages)
+EMBEDDING: Final = Operation(
+    "embeddings", "embeddings", read_content=asked.input_content, read_extra=answered.read_embeddings
+)
+# Those below have no convention: their names, and the attributes that only they have, are ours.
+MODERATION: Final = Operation(
+    "moderation", "moderations", read_content=asked.input_content, read_extra=answered.read_moderation
+)
+_IMAGE: Final[Mapping[str, Any]] = {
+    "read_content": asked.prompt_content,
+    "read_request": asked.read_image_request,
+    "read_output": answered.image_messages,
+    "read_extra": answered.read_images,
+}
+IMAGE: Final = Operation("image_generation", "images", **_IMAGE)
+IMAGE_EDIT: Final = Operation("image_edit", "images", **_IMAGE)
+IMAGE_VARIATION: Final = Operation("image_variation", "images", **_IMAGE)
+_AUDIO: Final[Mapping[str, Any]] = {
+    "read_content": asked.prompt_content,
+    "read_request": asked.read_audio_request,
+    "read_output": answered.audio_messages,
+}
+TRANSCRIPTION: Final = Operation("transcription", "audio", **_AUDIO)
+TRANSLATION: Final = Operation("translation", "audio", **_AUDIO)
+
+# By the end of an address, without the engine or deployment in it: for requests that no public method is behind.
+OPERATIONS_BY_PATH: Final[Mapping[str, Operation]] = {
+    "chat/completions": CHAT,
+    "completions": COMPLETION,
+    "generate": COMPLETION,
+    "edits": EDIT,
+    "embeddings": EMBEDDING,
+    "moderations": MODERATION,
+    "images/generations": IMAGE,
+    "images/edits": IMAGE_EDIT,
+    "images/variations": IMAGE_VARIATION,
+    "audio/transcriptions": TRANSCRIPTION,
+    "audio/translations": TRANSLATION,
+}
+_OPERATIONS_BY_OBJECT: Final[Mapping[str, Operation]] = {
+    "chat.completions": CHAT,
+    "completions": COMPLETION,
+    "edits": EDIT,
+    "embeddings": EMBEDDING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of a class of openai; `owner` is the class's path below the module `openai`."""
+
+    owner: str
+    name: str
+    verb: str
+    operation: Operation | None = None
+    """None: what the class does that it is called on, else the management of the class's objects."""
+
+    @property
+    def is_async(self) -> bool:
+        """The asynchronous twin of a method is called as it is, with an `a` before its name."""
+        return self.name == f"a{self.verb}"
+
+    def operation_on(self, target: Any) -> Operation:
+        """The operation of a call on `target`, a class or an object."""
+        if self.operation is not None:
+            return self.operation
+        known = _OPERATIONS_BY_OBJECT.get(str(getattr(target, "OBJECT_NAME", ""))) if self.verb == "create" else None
+        return known or management(self.verb)
+
+
+def management(verb: str) -> Operation:
+    """A call that asks no model: files, fine-tunes, lists of models, ..."""
+    return Operation(
+        verb,
+        "management",
+        is_model_call=False,
+        read_request=asked.read_management_request,
+        read_extra=answered.read_managed,
     )
 
 
-OPERATIONS: Final[tuple[Operation, ...]] = (
-    *_pair("ChatCompletion", "chat", "chat_completions", read_content=chat_content, read_output=chat_output),
-    *_pair("Completion", "text_completion", "completions", read_content=prompt_content, read_output=text_output),
-    *_pair("Edit", "text_completion", "edits", read_content=edit_content, read_output=text_output),
-    *_pair("Embedding", "embeddings", "embeddings", read_content=embedding_content, read_extra=read_embeddings),
+def _sync(owner: str, *verbs: str, operation: Operation | None = None) -> tuple[Method, ...]:
+    return tuple(Method(owner, verb, verb, operation) for verb in verbs)
+
+
+def _both(owner: str, *verbs: str, operation: Operation | None = None) -> tuple[Method, ...]:
+    twins = tuple(Method(owner, f"a{verb}", verb, operation) for verb in verbs)
+    return (*_sync(owner, *verbs, operation=operation), *twins)
+
+
+_ABSTRACT: Final = "api_resources.abstract"
+
+METHODS: Final[tuple[Method, ...]] = (
+    *_both("ChatCompletion", "create", operation=CHAT),
+    *_both("Completion", "create", operation=COMPLETION),
+    *_both("Edit", "create", operation=EDIT),
+    *_both("Embedding", "create", operation=EMBEDDING),
+    *_both("Moderation", "create", operation=MODERATION),
+    *_both("Image", "create", operation=IMAGE),
+    *_both("Image", "create_edit", operation=IMAGE_EDIT),
+    *_both("Image", "create_variation", operation=IMAGE_VARIATION),
+    *_both("Audio", "transcribe", "transcribe_raw", operation=TRANSCRIPTION),
+    *_both("Audio", "translate", "translate_raw", operation=TRANSLATION),
+    *_both("Engine", "generate", operation=COMPLETION),
+    *_sync("Engine", "embeddings", operation=EMBEDDING),
+    *_both("File", "create", "download", "find_matching_files"),
+    *_sync("File", "wait_for_processing"),
+    *_both("FineTune", "cancel", "stream_events"),
+    *_sync("FineTune", "list_events"),
+    *_both("FineTuningJob", "cancel"),
+    *_sync("FineTuningJob", "list_events"),
+    *_both("Deployment", "create", "list", "delete", "retrieve"),
+    *_both("Customer", "create"),
+    *_both(f"{_ABSTRACT}.engine_api_resource.EngineAPIResource", "create"),
+    *_both(f"{_ABSTRACT}.createable_api_resource.CreateableAPIResource", "create"),
+    *_both(f"{_ABSTRACT}.listable_api_resource.ListableAPIResource", "list"),
+    *_both(f"{_ABSTRACT}.paginatable_api_resource.PaginatableAPIResource", "list"),
+    *_both(f"{_ABSTRACT}.deletable_api_resource.DeletableAPIResource", "delete"),
+    *_both(f"{_ABSTRACT}.updateable_api_resource.UpdateableAPIResource", "modify"),
+    *_both(f"{_ABSTRACT}.api_resource.APIResource", "retrieve", "refresh"),
 )

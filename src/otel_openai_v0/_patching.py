@@ -1,37 +1,77 @@
-"""Puts wrappers where the table says, and puts back the very descriptors that stood there.
+"""Puts wrappers where the tables say, and puts back the very descriptors that stood there.
 
 `opentelemetry.instrumentation.utils.unwrap` would leave a bound method in place of a classmethod: every subclass would
 then run as its base.
 """
 
+import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any, Final
 
 import wrapt
 
-from otel_openai_v0._operations import Operation
-from otel_openai_v0._wrappers import Wrapper
+from otel_openai_v0 import _requestor as requestor
+from otel_openai_v0._call import Call
+from otel_openai_v0._operations import METHODS, Method
+from otel_openai_v0._telemetry import Telemetry
+from otel_openai_v0._wrappers import Start, Switch, Wrapper, async_wrapper, awaitable_wrapper, sync_wrapper
 
 log: Final = logging.getLogger(__name__)
+
+_REQUESTOR: Final = "api_requestor.APIRequestor"
+_REQUESTOR_WRAPPERS: Final[tuple[tuple[str, Callable[[Start, Switch], Wrapper]], ...]] = (
+    ("request", requestor.request_wrapper),
+    ("arequest", requestor.async_request_wrapper),
+    ("request_raw", requestor.raw_wrapper),
+    ("arequest_raw", requestor.async_raw_wrapper),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A class attribute, and what stands there."""
+
+    owner: type
+    name: str
+    original: Any
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function below a classmethod."""
+        found: Callable[..., Any] = getattr(self.original, "__func__", self.original)
+        return found
+
+    def positional(self) -> tuple[str, ...]:
+        """The names of the arguments that can be given by position.
+
+        `create(cls, *args, **kwargs)` hands them on to the method of that name in a base, each to one of its own order.
+        """
+        for owner in self.owner.__mro__:
+            if self.name in vars(owner):
+                place = Place(owner, self.name, vars(owner)[self.name])
+                parameters = list(inspect.signature(place.function).parameters.values())[1:]
+                if all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters):
+                    return tuple(found.name for found in parameters if found.kind is found.POSITIONAL_OR_KEYWORD)
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
     """One replaced class attribute."""
 
-    owner: type
-    name: str
-    original: object
+    place: Place
     wrapper: object
 
     def undo(self) -> None:
         """Put the original back, unless somebody else has wrapped ours since."""
-        if vars(self.owner).get(self.name) is self.wrapper:
-            setattr(self.owner, self.name, self.original)
+        owner, name = self.place.owner, self.place.name
+        if vars(owner).get(name) is self.wrapper:
+            setattr(owner, name, self.place.original)
         else:
-            log.debug("%s.%s was wrapped again by another package: left in place", self.owner.__name__, self.name)
+            log.debug("%s.%s was wrapped again by another package: left in place", owner.__name__, name)
 
 
 class Patches:
@@ -41,20 +81,69 @@ class Patches:
         self.enabled = True
         self._done: list[Patch] = []
 
-    def apply(self, openai: Any, operations: Iterable[Operation], wrapper: Callable[[Operation], Wrapper]) -> None:
-        """Wrap each operation at the class that defines it; openai 0.27 lacks some of the classes."""
-        for operation in operations:
-            owner = getattr(openai, operation.owner, None)
-            original = None if owner is None else vars(owner).get(operation.method)
-            if owner is None or original is None:
-                log.debug("this openai has no %s.%s", operation.owner, operation.method)
-                continue
-            replacement = wrapt.FunctionWrapper(original, wrapper(operation))
-            setattr(owner, operation.method, replacement)
-            self._done.append(Patch(owner, operation.method, original, replacement))
+    def apply(self, telemetry: Telemetry, methods: Iterable[Method] = METHODS) -> None:
+        """Wrap every method at the class that defines it, and the requestor; openai 0.27 lacks some of them.
+
+        Where another instrumentation stands already, nothing is wrapped: each call would have two spans.
+        """
+        openai = telemetry.openai
+        found = [(place, method) for method in methods if (place := _place(openai, method.owner, method.name))]
+        other = next((other for place, _ in found if (other := _instrumented_by(place.original))), None)
+        if other is not None:
+            log.warning("openai is instrumented by %s already; otel_openai_v0 leaves it alone", other)
+            return
+        for place, method in found:
+            start = _method_start(telemetry, method, place.positional())
+            self._wrap(place, _wrapper_kind(place, method)(start, self))
+        for name, make in _REQUESTOR_WRAPPERS:
+            place = _place(openai, _REQUESTOR, name)
+            if place is not None:
+                self._wrap(place, make(partial(_start_request, telemetry), self))
 
     def undo(self) -> None:
         """Undo all, last first."""
         self.enabled = False
         while self._done:
             self._done.pop().undo()
+
+    def _wrap(self, place: Place, wrapper: Wrapper) -> None:
+        replacement = wrapt.FunctionWrapper(place.original, wrapper)
+        setattr(place.owner, place.name, replacement)
+        self._done.append(Patch(place, replacement))
+
+
+def _place(openai: Any, owner: str, name: str) -> Place | None:
+    try:
+        found = reduce(getattr, owner.split("."), openai)
+        return Place(found, name, vars(found)[name])
+    except (AttributeError, KeyError):
+        log.debug("this openai has no %s.%s", owner, name)
+        return None
+
+
+def _instrumented_by(original: object) -> str | None:
+    """The module of the wrapt wrapper that stands there.
+
+    A decorator of the program's own is no instrumentation, nor is a wrapper of ours that could not be taken away.
+    """
+    if not isinstance(original, wrapt.FunctionWrapper):
+        return None
+    module = str(getattr(original._self_wrapper, "__module__", "another package"))  # noqa: SLF001  # its documented name
+    return None if module.startswith("otel_openai_v0.") else module
+
+
+def _wrapper_kind(place: Place, method: Method) -> Callable[[Start, Switch], Wrapper]:
+    if not method.is_async:
+        return sync_wrapper
+    return async_wrapper if inspect.iscoroutinefunction(place.function) else awaitable_wrapper
+
+
+def _method_start(telemetry: Telemetry, method: Method, positional: Sequence[str]) -> Start:
+    def start(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        return telemetry.start(method, target, positional, args, kwargs)
+
+    return start
+
+
+def _start_request(telemetry: Telemetry, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    return telemetry.start_request(target, requestor.request_arguments(args, kwargs))

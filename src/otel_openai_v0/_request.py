@@ -1,14 +1,17 @@
 """Reads the arguments of a call; here and in `_messages` the user's own objects end."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Final, TypeAlias
 
 from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._json import dumps
+from otel_openai_v0._content import Content
+from otel_openai_v0._descriptors import describe
 from otel_openai_v0._messages import chat_input, instruction, prompt_input, tool_definitions
+from otel_openai_v0._secrets import scrub_keys
 
 Arguments: TypeAlias = Mapping[str, Any]
 Reader: TypeAlias = Callable[[Any], AttributeValue | None]
@@ -25,7 +28,7 @@ def read_model(arguments: Arguments) -> str | None:
     `engine` wins over `deployment_id`, as in `EngineAPIResource.__prepare_create_request` of openai 0.28.1.
     """
     model = arguments.get("model") or arguments.get("engine") or arguments.get("deployment_id")
-    return None if model is None else str(model)
+    return None if model is None else scrub_keys(str(model))
 
 
 def read_parameters(arguments: Arguments) -> Attributes:
@@ -38,31 +41,80 @@ def read_parameters(arguments: Arguments) -> Attributes:
     return found
 
 
-def chat_content(arguments: Arguments) -> Attributes:
+def nothing(_: Any) -> Attributes:
+    """A request or response with no attributes of its own."""
+    return {}
+
+
+def no_content(_: Arguments) -> Content:
+    """A request that says nothing to a model."""
+    return Content()
+
+
+def chat_content(arguments: Arguments) -> Content:
     """Messages and functions of a chat completion."""
-    content: dict[str, AttributeValue] = {names.INPUT_MESSAGES: dumps(chat_input(arguments.get("messages")))}
-    definitions = tool_definitions(arguments.get("functions"), arguments.get("tools"))
-    if definitions:
-        content[names.TOOL_DEFINITIONS] = dumps(definitions)
-    return content
+    tools = tool_definitions(arguments.get("functions"), arguments.get("tools"))
+    return Content(chat_input(arguments.get("messages")), tools=tools)
 
 
-def prompt_content(arguments: Arguments) -> Attributes:
-    """The prompts of a completion."""
-    return {names.INPUT_MESSAGES: dumps(prompt_input(arguments.get("prompt")))}
+def prompt_content(arguments: Arguments) -> Content:
+    """The prompt of a completion, an image, or a transcription; or the prompts."""
+    return Content(prompt_input(arguments.get("prompt")))
 
 
-def embedding_content(arguments: Arguments) -> Attributes:
-    """The texts to embed. The conventions name no attribute for them; they are prompts like any other."""
-    return {names.INPUT_MESSAGES: dumps(prompt_input(arguments.get("input")))}
+def input_content(arguments: Arguments) -> Content:
+    """The texts to embed or to moderate. The conventions name no attribute for them; they are recorded as prompts."""
+    return Content(prompt_input(arguments.get("input")))
 
 
-def edit_content(arguments: Arguments) -> Attributes:
+def edit_content(arguments: Arguments) -> Content:
     """An edit's instruction, which the API takes apart from the text that it is about."""
-    return {
-        names.SYSTEM_INSTRUCTIONS: dumps(instruction(arguments.get("instruction"))),
-        names.INPUT_MESSAGES: dumps(prompt_input(arguments.get("input"))),
-    }
+    return Content(prompt_input(arguments.get("input")), instruction(arguments.get("instruction")))
+
+
+def read_image_request(arguments: Arguments) -> Attributes:
+    """Size and form of the images asked for, and the files sent along, by what they are."""
+    found: dict[str, AttributeValue] = {names.OUTPUT_TYPE: "image"}
+    for argument, name in (("size", names.OPENAI_REQUEST_IMAGE_SIZE), ("response_format", names.OPENAI_REQUEST_FORMAT)):
+        if arguments.get(argument) is not None:
+            found[name] = _text(arguments[argument])
+    return {**found, **_file(arguments.get("image"), "image"), **_file(arguments.get("mask"), "mask")}
+
+
+def read_audio_request(arguments: Arguments) -> Attributes:
+    """The recording, by what it is, and what is asked about it."""
+    found: dict[str, AttributeValue] = {}
+    for argument, name in (
+        ("language", names.OPENAI_REQUEST_LANGUAGE),
+        ("response_format", names.OPENAI_REQUEST_FORMAT),
+    ):
+        if arguments.get(argument) is not None:
+            found[name] = _text(arguments[argument])
+    return {**found, **_file(arguments.get("file"), "file")}
+
+
+def read_management_request(arguments: Arguments) -> Attributes:
+    """Which object a call is about, and the file that it sends."""
+    found: dict[str, AttributeValue] = {}
+    for argument in ("id", "sid", "customer"):
+        if isinstance(arguments.get(argument), str):
+            found[names.OPENAI_RESOURCE_ID] = _text(arguments[argument])
+    return {**found, **_file(arguments.get("file"), "file")}
+
+
+def _file(value: Any, argument: str) -> Attributes:
+    """A file by its name and what it is."""
+    descriptor = None if value is None else describe(value)
+    name = getattr(value, "name", None)
+    found: dict[str, AttributeValue | None] = {"name": _text(PurePath(name).name) if isinstance(name, str) else None}
+    if descriptor is not None:
+        found |= {
+            "size": descriptor.size,
+            "mime_type": descriptor.mime_type,
+            "sha256": descriptor.sha256,
+            "dimensions": descriptor.dimensions,
+        }
+    return {f"openai.request.{argument}.{key}": part for key, part in found.items() if part is not None}
 
 
 def _float(value: Any) -> float | None:
@@ -78,7 +130,7 @@ def _bool(value: Any) -> bool | None:
 
 
 def _text(value: Any) -> str:
-    return str(value)
+    return scrub_keys(str(value))
 
 
 def _true(value: Any) -> bool | None:
@@ -91,8 +143,8 @@ def _several(value: Any) -> int | None:
 
 def _strings(value: Any) -> list[str] | None:
     if isinstance(value, str):
-        return [value]
-    return [str(item) for item in value] if isinstance(value, (list, tuple)) else None
+        return [_text(value)]
+    return [_text(item) for item in value] if isinstance(value, (list, tuple)) else None
 
 
 def _output_type(response_format: Any) -> str | None:
@@ -101,11 +153,11 @@ def _output_type(response_format: Any) -> str | None:
 
 
 def _function_call(value: Any) -> str:
-    return str(value.get("name")) if isinstance(value, Mapping) else str(value)
+    return _text(value.get("name") if isinstance(value, Mapping) else value)
 
 
 def _service_tier(value: Any) -> str | None:
-    return None if value == "auto" else str(value)
+    return None if value == "auto" else _text(value)
 
 
 _PARAMETERS: Final[Sequence[tuple[str, str, Reader]]] = (

@@ -1,17 +1,16 @@
 """Reads what a call returned; a stream is read by the same functions, from the response that its chunks add up to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._json import dumps
-from otel_openai_v0._messages import Message
+from otel_openai_v0._messages import Message, chat_output, image_blob, text_output
+from otel_openai_v0._secrets import scrub_keys
 
 Choices: TypeAlias = Sequence[Mapping[str, Any]]
-OutputReader: TypeAlias = Callable[[Choices], list[Message]]
 
 _FLOAT32_BYTES: Final = 4
 
@@ -24,7 +23,7 @@ def read_response(response: Any) -> Attributes:
     for key, name in _TEXTS:
         value = response.get(key)
         if isinstance(value, str) and value:
-            found[name] = value
+            found[name] = scrub_keys(value)  # some servers repeat the model as it was asked for
     reasons = [choice["finish_reason"] for choice in choices(response) if choice.get("finish_reason")]
     if reasons:
         found[names.RESPONSE_FINISH_REASONS] = reasons
@@ -46,10 +45,78 @@ def read_embeddings(response: Any) -> Attributes:
     return found
 
 
-def output_content(response: Any, read_output: OutputReader) -> Attributes:
-    """The answers as JSON messages."""
+def payload(response: Any) -> Any:
+    """What the API said: some methods of openai hand out its `OpenAIResponse`, which holds it as `data`."""
+    return response if isinstance(response, Mapping) else getattr(response, "data", response)
+
+
+def nothing(_: Any) -> Attributes:
+    """A response with no attributes of its own."""
+    return {}
+
+
+def no_output(_: Any) -> list[Message]:
+    """A response that says nothing."""
+    return []
+
+
+def chat_messages(response: Any) -> list[Message]:
+    """The answers of a chat completion."""
+    return chat_output(choices(response))
+
+
+def text_messages(response: Any) -> list[Message]:
+    """The answers of a completion or an edit; `Engine.generate` returns theirs in `data`."""
     found = choices(response)
-    return {names.OUTPUT_MESSAGES: dumps(read_output(found))} if found else {}
+    if not found and isinstance(response, Mapping):
+        found = response.get("data") or ()
+    return text_output(found)
+
+
+def image_messages(response: Any) -> list[Message]:
+    """Images by their address; those that are in the response by their size."""
+    return [{"role": "assistant", "parts": [_image(image)]} for image in _data(response)]
+
+
+def audio_messages(response: Any) -> list[Message]:
+    """The text of a recording: the API answers with JSON, or with plain text for some formats."""
+    text = response.get("text") if isinstance(response, Mapping) else response
+    return [{"role": "assistant", "parts": [{"type": "text", "content": text}]}] if isinstance(text, str) else []
+
+
+def read_images(response: Any) -> Attributes:
+    """How many images came."""
+    images = _data(response)
+    return {names.OPENAI_RESPONSE_IMAGE_COUNT: len(images)} if images else {}
+
+
+def read_managed(response: Any) -> Attributes:
+    """Which object came; a list, or an event of a stream, is none."""
+    found = response.get("id") if isinstance(response, Mapping) and "choices" not in response else None
+    return {names.OPENAI_RESOURCE_ID: found} if isinstance(found, str) else {}
+
+
+def read_moderation(response: Any) -> Attributes:
+    """Whether anything was flagged, and in which categories."""
+    results = response.get("results") if isinstance(response, Mapping) else None
+    if not results:
+        return {}
+    flagged = {name for result in results for name, hit in (result.get("categories") or {}).items() if hit}
+    return {
+        names.OPENAI_MODERATION_FLAGGED: any(bool(result.get("flagged")) for result in results),
+        names.OPENAI_MODERATION_CATEGORIES: sorted(flagged),
+    }
+
+
+def _data(response: Any) -> Sequence[Mapping[str, Any]]:
+    found = response.get("data") if isinstance(response, Mapping) else None
+    return found if isinstance(found, (list, tuple)) else ()
+
+
+def _image(image: Mapping[str, Any]) -> dict[str, Any]:
+    if image.get("url"):
+        return {"type": "uri", "modality": "image", "uri": image["url"]}
+    return image_blob(image.get("b64_json") or "", None)
 
 
 def choices(response: Any) -> Choices:

@@ -2,13 +2,23 @@
 
 import enum
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
+
+from otel_openai_v0._content import ContentLimits
 
 log: Final = logging.getLogger(__name__)
 
+# Of `opentelemetry-util-genai`.
 CAPTURE_CONTENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
+# Ours.
+BAGGAGE_KEYS_VARIABLE: Final = "OTEL_INSTRUMENTATION_OPENAI_V0_BAGGAGE_KEYS"
+MESSAGE_LIMIT_VARIABLE: Final = "OTEL_INSTRUMENTATION_OPENAI_V0_MESSAGE_LIMIT"
+CONTENT_LIMIT_VARIABLE: Final = "OTEL_INSTRUMENTATION_OPENAI_V0_CONTENT_LIMIT"
+_SDK_LIMITS: Final = ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")
 
 
 class CaptureContent(enum.Enum):
@@ -18,6 +28,11 @@ class CaptureContent(enum.Enum):
     SPAN_ONLY = "span_only"
     EVENT_ONLY = "event_only"
     SPAN_AND_EVENT = "span_and_event"
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether content is recorded at all."""
+        return self is not CaptureContent.NO_CONTENT
 
     @property
     def on_span(self) -> bool:
@@ -38,6 +53,7 @@ _SPELLINGS: Final[Mapping[str, CaptureContent]] = {
     "true": CaptureContent.SPAN_ONLY,
     "false": CaptureContent.NO_CONTENT,
 }
+_BOOLEANS: Final[Mapping[str, bool]] = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +61,44 @@ class Settings:
     """The effective settings of one `instrument()` call."""
 
     capture: CaptureContent = DEFAULT_CAPTURE
+    emit_event: bool = False
+    baggage_keys: tuple[str, ...] = ()
+    limits: ContentLimits = field(default_factory=ContentLimits)
 
 
-def read_settings(environ: Mapping[str, str], capture_content: CaptureContent | str | bool | None = None) -> Settings:
-    """Settings from the argument, else from the environment, else the defaults.
+def read_settings(
+    environ: Mapping[str, str],
+    capture_content: CaptureContent | str | bool | None = None,
+    baggage_keys: Sequence[str] | None = None,
+) -> Settings:
+    """Settings from the arguments, else from the environment, else the defaults.
 
     An environment value that means nothing is replaced by the default with one warning, for it may be meant for
     another package. An argument that means nothing raises ValueError: it is a mistake in the code that passes it.
     """
-    if capture_content is not None:
-        return Settings(_capture_argument(capture_content))
+    capture = _capture_setting(environ) if capture_content is None else _capture_argument(capture_content)
+    if baggage_keys is None:
+        baggage_keys = [key.strip() for key in environ.get(BAGGAGE_KEYS_VARIABLE, "").split(",")]
+    elif isinstance(baggage_keys, str):
+        raise ValueError(f"baggage_keys={baggage_keys!r} is one text; it takes a list of keys")
+    limits = ContentLimits()
+    return Settings(
+        capture=capture,
+        emit_event=_boolean(environ, EMIT_EVENT_VARIABLE, default=capture.on_event),
+        baggage_keys=tuple(key for key in baggage_keys if key),
+        limits=ContentLimits(
+            message=_characters(environ, MESSAGE_LIMIT_VARIABLE, limits.message),
+            total=min(_characters(environ, CONTENT_LIMIT_VARIABLE, limits.total), _sdk_limit(environ)),
+        ),
+    )
+
+
+def _capture_setting(environ: Mapping[str, str]) -> CaptureContent:
     text = environ.get(CAPTURE_CONTENT_VARIABLE, "").strip()
     mode = _SPELLINGS.get(text.lower())
     if text and mode is None:
-        log.warning(
-            "%s=%r is none of %s; using %s",
-            CAPTURE_CONTENT_VARIABLE,
-            text,
-            ", ".join(_SPELLINGS),
-            DEFAULT_CAPTURE.value,
-        )
-    return Settings(mode or DEFAULT_CAPTURE)
+        _warn(CAPTURE_CONTENT_VARIABLE, text, f"none of {', '.join(_SPELLINGS)}", DEFAULT_CAPTURE.value)
+    return mode or DEFAULT_CAPTURE
 
 
 def _capture_argument(value: CaptureContent | str | bool) -> CaptureContent:
@@ -75,3 +108,30 @@ def _capture_argument(value: CaptureContent | str | bool) -> CaptureContent:
     if mode is None:
         raise ValueError(f"capture_content={value!r} is none of {', '.join(_SPELLINGS)}")
     return mode
+
+
+def _boolean(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = environ.get(name, "").strip()
+    value = _BOOLEANS.get(text.lower())
+    if text and value is None:
+        _warn(name, text, "neither true nor false", str(default).lower())
+    return default if value is None else value
+
+
+def _characters(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "").strip()
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    if text:
+        _warn(name, text, "no positive number of characters", str(default))
+    return default
+
+
+def _sdk_limit(environ: Mapping[str, str]) -> int:
+    """Where the SDK would cut an attribute's text in two, which no JSON survives."""
+    texts = (environ.get(name, "").strip() for name in _SDK_LIMITS)
+    return min((int(text) for text in texts if text.isdecimal()), default=sys.maxsize)
+
+
+def _warn(name: str, text: str, why: str, used: str) -> None:
+    log.warning("%s=%r is %s; using %s", name, text, why, used)

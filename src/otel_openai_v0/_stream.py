@@ -15,6 +15,7 @@ from otel_openai_v0 import _attributes as names
 from otel_openai_v0._accumulate import StreamAccumulator
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._guard import Stage
+from otel_openai_v0._response import payload
 
 
 class StreamCall(ABC):
@@ -32,28 +33,36 @@ class StreamCall(ABC):
     def elapsed(self) -> float: ...
 
     @abstractmethod
+    def chunk_dimensions(self) -> Attributes | None: ...
+
+    @abstractmethod
+    def chunk_came(self, seconds: float, dimensions: Attributes) -> None: ...
+
+    @abstractmethod
     def quietly(self, stage: str) -> Stage: ...
 
 
 class StreamRecord:
     """What was seen of one stream."""
 
-    __slots__ = ("_accumulator", "_call", "_chunks", "_done", "_first", "_reading")
+    __slots__ = ("_accumulator", "_call", "_chunks", "_dimensions", "_done", "_first", "_last", "_reading")
 
     def __init__(self, call: StreamCall) -> None:
         self._call = call
         self._reading = call.quietly("reading a chunk")
         self._accumulator = StreamAccumulator()
         self._chunks = 0
+        self._dimensions = call.chunk_dimensions()
         self._first: float | None = None
+        self._last = 0.0
         self._done = False
 
     def saw(self, chunk: Any) -> None:
         """Note a chunk before the caller has it, for the caller may change it."""
         self._chunks += 1
         with self._reading:
-            if self._accumulator.add(chunk) and self._first is None:
-                self._first = self._call.elapsed()
+            if self._accumulator.add(payload(chunk)) and (self._first is None or self._dimensions is not None):
+                self._answered(self._call.elapsed())
 
     def ended(self, how: str) -> None:
         """End the call: `how` is "exhausted", "closed" or "abandoned"; the first end counts."""
@@ -66,6 +75,13 @@ class StreamRecord:
         """End the call with what ended the stream: an error of openai's, a cancellation, or the caller's own throw."""
         self._done = True
         self._call.fail(error, self._response(), self._attributes("error"))
+
+    def _answered(self, elapsed: float) -> None:
+        if self._first is None:
+            self._first = elapsed
+        elif self._dimensions is not None:
+            self._call.chunk_came(elapsed - self._last, self._dimensions)
+        self._last = elapsed
 
     def _response(self) -> Any:
         with self._call.quietly("joining a stream"):

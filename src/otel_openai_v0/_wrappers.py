@@ -1,14 +1,22 @@
 """What stands in place of openai's methods: the sync and the async one differ by `await`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
-from otel_openai_v0._call import Telemetry
-from otel_openai_v0._operations import Operation
+from otel_openai_v0._call import Call
+from otel_openai_v0._current import (
+    current_call,
+    inference_is_traced_above,
+    is_making_awaitable,
+    making_awaitable,
+)
 
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+Start: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Call]
+"""`start(target, args, kwargs)`: starts the span; `target` is the class or the object that the method is called on."""
+Returned: TypeAlias = Callable[[Call, Any], Any]
 
 
 class Switch(Protocol):
@@ -17,38 +25,73 @@ class Switch(Protocol):
     enabled: bool
 
 
-def wrapper(operation: Operation, telemetry: Telemetry, switch: Switch) -> Wrapper:
-    """The wrapper of one row."""
-    return (_async_wrapper if operation.is_async else _sync_wrapper)(operation, telemetry, switch)
+def passes_through(switch: Switch) -> bool:
+    """Whether a call is left alone: switched off, suppressed, or part of one that has its span already."""
+    return (
+        not switch.enabled
+        or not is_instrumentation_enabled()
+        or current_call() is not None
+        or inference_is_traced_above()
+    )
 
 
-def _sync_wrapper(operation: Operation, telemetry: Telemetry, switch: Switch) -> Wrapper:
-    def traced(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not (switch.enabled and is_instrumentation_enabled()):
+def sync_wrapper(start: Start, switch: Switch, returned: Returned = Call.returned) -> Wrapper:
+    """For a method that returns its value, or a stream."""
+
+    def traced(wrapped: Callable[..., Any], target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if passes_through(switch):
             return wrapped(*args, **kwargs)
-        call = telemetry.start(operation, args, kwargs)
+        call = start(target, args, kwargs)
         with call.current():
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
                 call.failed(error)
                 raise
-        return call.returned(result)
+        return returned(call, result)
 
     return traced
 
 
-def _async_wrapper(operation: Operation, telemetry: Telemetry, switch: Switch) -> Wrapper:
-    async def traced(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not (switch.enabled and is_instrumentation_enabled()):
+def async_wrapper(start: Start, switch: Switch, returned: Returned = Call.returned) -> Wrapper:
+    """For a coroutine function."""
+
+    async def traced(wrapped: Callable[..., Any], target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if passes_through(switch):
             return await wrapped(*args, **kwargs)
-        call = telemetry.start(operation, args, kwargs)
+        call = start(target, args, kwargs)
         with call.current():
             try:
                 result = await wrapped(*args, **kwargs)
             except BaseException as error:
                 call.failed(error)
                 raise
-        return call.returned(result)
+        return returned(call, result)
+
+    return traced
+
+
+def awaitable_wrapper(start: Start, switch: Switch) -> Wrapper:
+    """For a plain function that returns an awaitable, as a third of openai's asynchronous methods are.
+
+    It is called at once, for some of them raise before there is anything to await. Whether the call is part of another
+    is known only when it is awaited: `aretrieve` makes the coroutine of `arefresh` before its own span is current.
+    """
+
+    async def finished(awaitable: Awaitable[Any]) -> Any:
+        return await awaitable
+
+    awaited = async_wrapper(start, switch)
+
+    def traced(wrapped: Callable[..., Any], target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if passes_through(switch) or is_making_awaitable():
+            return wrapped(*args, **kwargs)
+        try:
+            with making_awaitable():
+                awaitable = wrapped(*args, **kwargs)
+        except BaseException as error:
+            start(target, args, kwargs).failed(error)
+            raise
+        return awaited(lambda *_, **__: finished(awaitable), target, args, kwargs)
 
     return traced

@@ -22,6 +22,12 @@ from requests.adapters import HTTPAdapter
 HELLO: Final = [{"role": "user", "content": "hello there"}]
 CHAT: Final = {"model": "gpt-3.5-turbo", "messages": HELLO}
 ROWS: Final = ("ChatCompletion", "Completion", "Edit", "Embedding")
+ANSWERED: Final = {  # what the server's headers say of the first request
+    "http.response.status_code": 200,
+    "openai.organization": "org-test",
+    "openai.response.processing_ms": 7,
+    "openai.response.request_id": "req-1",
+}
 SAME_ID: Final = {"x-request-id": "req-same"}  # so that two runs of one scenario can be compared
 END: Final = object()
 _JSON_ATTRIBUTES: Final = (

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_openai_v0._accumulate import StreamAccumulator
-from otel_openai_v0._messages import chat_output, text_output
-from otel_openai_v0._response import OutputReader, output_content, read_response
+from otel_openai_v0._operations import OutputReader
+from otel_openai_v0._response import chat_messages, read_response, text_messages
 from tests.instrumentation.driving import Json
 
 HEAD: Json = {"id": "x", "model": "m", "object": "o", "system_fingerprint": "fp"}
@@ -39,7 +39,7 @@ def check(parts: list[list[Json]], whole: list[Json], usage: Any, order: random.
     response = {**HEAD, "choices": whole, **({} if usage is None else {"usage": usage})}
     found = accumulator.response()
     assert read_response(found) == read_response(response)
-    assert output_content(found, read) == output_content(response, read)
+    assert read(found) == read(response)
 
 
 def deltas(index: int, choice: Json) -> list[Json]:
@@ -62,7 +62,7 @@ def message(index: int, choice: Json) -> Json:
 def test_chat(choices: list[Json], usage: Any, order: random.Random) -> None:
     parts = [deltas(index, choice) for index, choice in enumerate(choices)]
     whole = [message(index, choice) for index, choice in enumerate(choices)]
-    check(parts, whole, usage, order, chat_output)
+    check(parts, whole, usage, order, chat_messages)
 
 
 @given(st.lists(st.tuples(PIECES, FINISHES), min_size=1, max_size=4), USAGE, st.randoms(use_true_random=False))
@@ -78,7 +78,7 @@ def test_text(choices: list[tuple[list[str], str]], usage: Any, order: random.Ra
         {"index": index, "text": "".join(pieces), "finish_reason": finish}
         for index, (pieces, finish) in enumerate(choices)
     ]
-    check(parts, whole, usage, order, text_output)
+    check(parts, whole, usage, order, text_messages)
 
 
 @given(st.lists(CHOICES, min_size=1, max_size=3), st.randoms(use_true_random=False))

@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
-from otel_openai_v0 import _call, _instrumentor
+from otel_openai_v0 import _call, _instrumentor, _invocation, _telemetry
 from otel_openai_v0._accumulate import StreamAccumulator
+from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
-from otel_openai_v0._operations import OPERATIONS
+from otel_openai_v0._metrics import Metrics
+from otel_openai_v0._operations import Method
+from otel_openai_v0._settings import EMIT_EVENT_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Recording, attributes, chunk, outcome, piece
 from tests.support.openai_server import OpenAIServer, Reply, error
@@ -46,18 +50,22 @@ def in_module(module: Any, *names: str) -> Break:
 
 def in_rows(**readers: Any) -> Break:
     def apply(patch: pytest.MonkeyPatch) -> None:
-        rows = tuple(replace(row, **readers) for row in OPERATIONS)
-        patch.setattr(_instrumentor, "OPERATIONS", rows)
+        whole = Method.operation_on
+        patch.setattr(Method, "operation_on", lambda method, target: replace(whole(method, target), **readers))
 
     return apply
 
 
 STAGES: list[tuple[str, Reply, Break]] = [
-    ("starting a span", REPLY, in_module(_call, "read_model")),
-    ("starting a span", REPLY, in_module(_call, "read_endpoint")),
-    ("starting a span", STREAM, in_module(_call, "bind")),
+    ("starting a span", REPLY, in_module(_invocation, "read_model")),
+    ("starting a span", REPLY, in_module(_invocation, "read_endpoint")),
+    ("starting a span", STREAM, in_module(_telemetry, "bind")),
     ("reading the request", REPLY, in_module(_call, "read_parameters")),
+    ("reading the request", REPLY, in_rows(read_request=broken)),
+    ("reading the context", REPLY, in_module(_call, "context_attributes")),
     ("reading the prompt", REPLY, in_rows(read_content=broken)),
+    ("reading the response's headers", REPLY, in_module(_call, "read_transport")),
+    ("reading the response's headers", STREAM, in_module(_call, "read_transport")),
     ("reading the response", REPLY, in_module(_call, "read_response")),
     ("reading the response", STREAM, in_module(_call, "read_response")),
     ("reading the response", REPLY, in_rows(read_extra=broken)),
@@ -68,6 +76,12 @@ STAGES: list[tuple[str, Reply, Break]] = [
     ("wrapping a stream", STREAM, in_module(_call, "traced_stream", "traced_async_stream")),
     ("reading a chunk", STREAM, in_module(StreamAccumulator, "add")),
     ("joining a stream", STREAM, in_module(StreamAccumulator, "response")),
+    ("recording metrics", REPLY, in_module(Metrics, "record")),
+    ("recording metrics", STREAM, in_module(Metrics, "record")),
+    ("recording metrics", FAILURE, in_module(Metrics, "record")),
+    ("wrapping a stream", STREAM, in_module(_call.Call, "chunk_dimensions")),
+    ("emitting an event", REPLY, in_module(Events, "emit")),
+    ("emitting an event", FAILURE, in_module(Events, "emit")),
 ]
 
 
@@ -115,7 +129,8 @@ async def test_a_broken_reader_costs_the_caller_nothing(
 ) -> None:
     bare = await twice(caller, server, reply)
     break_it(monkeypatch)
-    recording = instrument()
+    monkeypatch.setenv(EMIT_EVENT_VARIABLE, "true")
+    recording = instrument(meter_provider=MeterProvider())
     with check_one_line(stage, faults, caplog):
         assert await twice(caller, server, reply) == bare
     assert len(recording.spans) == (0 if stage == "starting a span" else 2)
@@ -194,7 +209,8 @@ async def test_a_broken_span_costs_the_caller_nothing_and_ends(
 async def test_what_was_read_before_a_fault_stays(
     caller: Caller, server: OpenAIServer, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_module(_call, "read_parameters", "output_content")(monkeypatch)
+    in_module(_call, "read_parameters")(monkeypatch)
+    in_rows(read_output=broken)(monkeypatch)
     recording = instrument()
     await twice(caller, server, REPLY)
     for found in map(attributes, recording.spans):

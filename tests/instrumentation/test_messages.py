@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
 from otel_openai_v0 import _messages as messages
+from otel_openai_v0._settings import CONTENT_LIMIT_VARIABLE, MESSAGE_LIMIT_VARIABLE
+from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Json, Recording, contents, text
 from tests.support.openai_server import OpenAIServer, Reply
 
@@ -44,6 +47,7 @@ async def test_each_prompt_has_its_answer(caller: Caller, recording: Recording) 
 
 CALL = {"name": "f", "arguments": '{"x": 1}'}
 URL = "data:image/png;base64," + "A" * 400
+DESCRIBED = {"size": 300, "sha256": hashlib.sha256(bytes(300)).hexdigest()}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +83,7 @@ URL = "data:image/png;base64," + "A" * 400
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": URL}}]},
             {
                 "role": "user",
-                "parts": [{"type": "blob", "modality": "image", "mime_type": "image/png", "size": 300}],
+                "parts": [{"type": "blob", "modality": "image", "mime_type": "image/png", **DESCRIBED}],
             },
         ),
     ],
@@ -130,7 +134,12 @@ def test_what_is_no_list_of_messages_is_shown_as_text(odd: object) -> None:
     assert messages.chat_input(odd) == [user(str(odd))]
 
 
-async def test_long_text_and_any_script_arrive_whole(caller: Caller, recording: Recording) -> None:
+async def test_long_text_and_any_script_arrive_whole(
+    caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = "é漢🙂\u0000\n" * 20_000
+    for limit in (MESSAGE_LIMIT_VARIABLE, CONTENT_LIMIT_VARIABLE):
+        monkeypatch.setenv(limit, str(10 * len(content)))
+    recording = instrument()
     await caller.create("ChatCompletion", model="m", messages=[{"role": "user", "content": content}])
     assert contents(recording.attributes()["gen_ai.input.messages"]) == [content]

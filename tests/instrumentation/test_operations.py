@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from tests.instrumentation.driving import ROWS, Caller, Json, Recording, text
+from tests.instrumentation.driving import ANSWERED, ROWS, Caller, Json, Recording, text
 from tests.support.openai_server import OpenAIServer, Reply
 
 WEATHER: Json = {"name": "weather", "description": "tells it", "parameters": {"type": "object", "properties": {}}}
@@ -212,7 +212,7 @@ async def test_a_call_is_one_whole_span(owner: str, caller: Caller, server: Open
     span = recording.only()
     assert (span.name, span.kind, span.status.status_code) == (case["name"], SpanKind.CLIENT, StatusCode.UNSET)
     place = {"server.address": "127.0.0.1", "server.port": int(server.url.split(":")[2].split("/")[0])}
-    assert recording.attributes() == {"gen_ai.provider.name": "openai", **place, **case["attributes"]}
+    assert recording.attributes() == {"gen_ai.provider.name": "openai", **place, **ANSWERED, **case["attributes"]}
     assert span.events == ()
 
 

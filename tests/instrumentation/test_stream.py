@@ -10,7 +10,18 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from tests.instrumentation.conftest import Instrument
-from tests.instrumentation.driving import CHAT, END, Caller, Json, Recording, attributes, chunk, contents, piece
+from tests.instrumentation.driving import (
+    ANSWERED,
+    CHAT,
+    END,
+    Caller,
+    Json,
+    Recording,
+    attributes,
+    chunk,
+    contents,
+    piece,
+)
 from tests.support.openai_server import OpenAIServer, Reply
 
 CALL = {"name": "weather", "arguments": ""}
@@ -60,6 +71,7 @@ async def test_a_stream_is_one_whole_span(caller: Caller, server: OpenAIServer, 
         ],
         "openai.stream.end": "exhausted",
         "openai.stream.chunk_count": 4,
+        **ANSWERED,
     }
     assert (recording.only().status.status_code, recording.only().events) == (StatusCode.UNSET, ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
 
 from otel_openai_v0 import _call
+from otel_openai_v0._operations import Method
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, outcome
 from tests.support.openai_server import OpenAIServer, error
@@ -27,12 +29,16 @@ async def test_suppressed_calls_have_no_span(stream: bool, caller: Caller, recor
 READERS = (
     "read_parameters",
     "read_response",
-    "output_content",
     "read_error",
     "known_secrets",
+    "read_transport",
+    "context_attributes",
     "traced_stream",
     "traced_async_stream",
 )
+
+
+ROW_READERS = ("read_content", "read_output", "read_request", "read_extra")
 
 
 @pytest.fixture
@@ -41,6 +47,9 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     used: list[str] = []
     for name in READERS:
         monkeypatch.setattr(_call, name, lambda *_, name=name, **__: used.append(name))
+    operation = Method.operation_on
+    noting: dict[str, Any] = {name: lambda *_, name=name: used.append(name) for name in ROW_READERS}
+    monkeypatch.setattr(Method, "operation_on", lambda *row: replace(operation(*row), **noting))
     return used
 
 

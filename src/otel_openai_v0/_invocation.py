@@ -1,0 +1,99 @@
+"""What is being called: by a public method, or by a request that no public method is behind."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote_plus
+
+from opentelemetry.util.types import AttributeValue
+
+from otel_openai_v0 import _attributes as names
+from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._endpoint import Endpoint, read_endpoint, requestor_endpoint
+from otel_openai_v0._operations import OPERATIONS_BY_PATH, Method, Operation, management
+from otel_openai_v0._request import Arguments, read_model
+
+# A whole address where Azure makes images; a version where the user's `api_base` has none.
+_PATH: Final = re.compile(r"^(?:https?://[^/?]*)?/*(?:v\d+/)?(?:openai/)?(?P<path>[^?]*)")
+# `/engines/ENGINE/...` on OpenAI, `/openai/deployments/DEPLOYMENT/...` on Azure: `EngineAPIResource.class_url`.
+_ENGINE: Final = re.compile(r"^(?:engines|deployments)/(?P<engine>[^/]+)/(?P<rest>.+)")
+_TWO_WORDS: Final = frozenset(
+    {"fine_tuning", "experimental"}
+)  # the resource is `fine_tuning.jobs`, its path has a slash
+
+
+class Invocation(NamedTuple):
+    """One call that is about to be made; `resource` names the kind of objects that a management call is about."""
+
+    operation: Operation
+    arguments: Arguments
+    endpoint: Endpoint
+    resource: str | None
+    module_key: Any
+
+    def span_name(self) -> str:
+        """The operation and the model, or the kind of objects."""
+        subject = self._model if self.operation.is_model_call else self.resource
+        return f"{self.operation.name} {subject}" if subject else self.operation.name
+
+    def start_attributes(self) -> Attributes:
+        """What a sampler may ask for."""
+        found: dict[str, AttributeValue] = dict(self.endpoint.attributes)
+        if not self.operation.is_model_call:
+            found[names.OPENAI_OPERATION_NAME] = self.operation.name
+            if self.resource is not None:
+                found[names.OPENAI_RESOURCE] = self.resource
+            return found
+        found[names.OPERATION_NAME] = self.operation.name
+        if self._model is not None:
+            found[names.REQUEST_MODEL] = self._model
+        return found
+
+    @property
+    def _model(self) -> str | None:
+        return read_model(self.arguments)
+
+
+def of_method(method: Method, target: Any, arguments: Arguments, openai: Any) -> Invocation:
+    """A call of a public method on `target`: a class, or an object such as an Engine, whose id is its model."""
+    operation = method.operation_on(target)
+    if isinstance(target, Mapping) and "id" in target:
+        arguments = {**arguments, "engine" if operation.is_model_call else "id": target["id"]}
+    resource = getattr(target, "OBJECT_NAME", None) or getattr(target, "__name__", type(target).__name__).lower()
+    return Invocation(operation, arguments, read_endpoint(arguments, openai), str(resource), openai.api_key)
+
+
+def of_request(requestor: Any, given: Arguments) -> Invocation:
+    """A request of an APIRequestor: what it does is told by its path."""
+    method, path = str(given.get("method")).lower(), _path(given.get("url"))
+    arguments = {**_mapping(given.get("params")), **_form(given.get("files"))}
+    if (headers := given.get("headers") or given.get("supplied_headers")) is not None:
+        arguments["headers"] = headers
+    operation = None
+    if method == "post":
+        if engine := _ENGINE.match(path):
+            arguments["engine"], path = unquote_plus(engine["engine"]), engine["rest"]
+        operation = OPERATIONS_BY_PATH.get(path.partition(":")[0])  # Azure: `images/generations:submit`
+    endpoint = requestor_endpoint(requestor)
+    return Invocation(operation or management(method), arguments, endpoint, _resource(path), requestor.api_key)
+
+
+def _path(url: Any) -> str:
+    found = _PATH.match(str(url or ""))
+    return found["path"].strip("/") if found else ""
+
+
+def _resource(path: str) -> str | None:
+    words = path.split("/")
+    return ".".join(words[: 2 if words[0] in _TWO_WORDS else 1]) or None
+
+
+def _mapping(params: Any) -> Arguments:
+    return params if isinstance(params, Mapping) else {}
+
+
+def _form(files: Any) -> Arguments:
+    """The fields of a form, `(name, (file's name or None, value, ...))`: openai sends parameters beside files so."""
+    if not isinstance(files, (list, tuple)):
+        return {}
+    return {name: field[1] for name, field in files if isinstance(field, tuple)}

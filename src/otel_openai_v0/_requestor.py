@@ -1,0 +1,76 @@
+"""The wrappers of `APIRequestor`, through which every request goes.
+
+Below a call of a public method they add what only HTTP knows to its span. A request that no such call is behind gets a
+span of its own: methods that were taken hold of before `instrument()`, `obj.request(...)`, direct use.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from otel_openai_v0._call import Call
+from otel_openai_v0._current import current_call
+from otel_openai_v0._wrappers import Start, Switch, Wrapper, async_wrapper, passes_through, sync_wrapper
+
+# Of `request` and `arequest`; the raw ones take all after the address (and the session) by name.
+_PARAMETERS: Final = ("method", "url", "params", "headers", "files")
+
+
+def request_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a request by name."""
+    return {**dict(zip(_PARAMETERS, args, strict=False)), **kwargs}
+
+
+def request_wrapper(start: Start, switch: Switch) -> Wrapper:
+    """For `request`."""
+    return sync_wrapper(start, switch, _returned)
+
+
+def async_request_wrapper(start: Start, switch: Switch) -> Wrapper:
+    """For `arequest`."""
+    return async_wrapper(start, switch, _returned)
+
+
+def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
+    """For `request_raw`, whose response has the headers."""
+    alone = sync_wrapper(start, switch)
+
+    def traced(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            call = current_call()
+            response = wrapped(*args, **kwargs)
+            if call is not None:
+                call.attempted(requestor, response)
+            return response
+
+        if current_call() is not None or passes_through(switch):
+            return noted(*args, **kwargs)
+        return alone(noted, requestor, args, kwargs)
+
+    return traced
+
+
+def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
+    """For `arequest_raw`."""
+    alone = async_wrapper(start, switch)
+
+    async def traced(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        async def noted(*args: Any, **kwargs: Any) -> Any:
+            call = current_call()
+            response = await wrapped(*args, **kwargs)
+            if call is not None:
+                call.attempted(requestor, response)
+            return response
+
+        if current_call() is not None or passes_through(switch):
+            return await noted(*args, **kwargs)
+        return await alone(noted, requestor, args, kwargs)
+
+    return traced
+
+
+def _returned(call: Call, result: Any) -> Any:
+    """`(response or stream, whether it is a stream, key)`: the very tuple, or one with the stream noted."""
+    if not isinstance(result, tuple) or not result:  # a stand-in of somebody's
+        return call.returned(result)
+    answered = call.returned(result[0])
+    return result if answered is result[0] else (answered, *result[1:])

@@ -1,0 +1,47 @@
+"""What one `instrument()` was given, and how a call starts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.trace import Tracer
+
+from otel_openai_v0._call import Call
+from otel_openai_v0._content import ContentWriter
+from otel_openai_v0._events import Events
+from otel_openai_v0._guard import Faults
+from otel_openai_v0._invocation import of_method, of_request
+from otel_openai_v0._metrics import Metrics
+from otel_openai_v0._operations import Method
+from otel_openai_v0._request import Arguments, bind
+from otel_openai_v0._settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Everything that a call needs, and shares with the others."""
+
+    tracer: Tracer
+    metrics: Metrics
+    events: Events
+    settings: Settings
+    content: ContentWriter
+    faults: Faults
+    openai: Any
+    environ: Mapping[str, str]
+
+    def start(
+        self, method: Method, target: Any, positional: Sequence[str], args: Sequence[Any], kwargs: Arguments
+    ) -> Call:
+        """Start the span of a method's call; a fault of ours gives a call that records nothing."""
+        call = Call(self)
+        with self.faults.quietly("starting a span"):
+            call.start(of_method(method, target, bind(positional, args, kwargs), self.openai))
+        return call
+
+    def start_request(self, requestor: Any, given: Arguments) -> Call:
+        """Start the span of a request that no call of a method is behind, from the arguments of the requestor."""
+        call = Call(self)
+        with self.faults.quietly("starting a span"):
+            call.start(of_request(requestor, given))
+        return call

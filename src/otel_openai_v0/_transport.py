@@ -1,0 +1,42 @@
+"""Reads what only the HTTP side of a call knows: the response's headers, its status, and where it really went."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from opentelemetry.util.types import AttributeValue
+
+from otel_openai_v0 import _attributes as names
+from otel_openai_v0._endpoint import requestor_endpoint
+
+
+def _number(value: str) -> int | None:
+    return int(value) if value.isdecimal() else None
+
+
+_HEADERS: Final[Mapping[str, tuple[str, Callable[[str], AttributeValue | None]]]] = {
+    "x-request-id": (names.OPENAI_RESPONSE_REQUEST_ID, str),
+    "openai-organization": (names.OPENAI_ORGANIZATION, str),
+    "openai-processing-ms": (names.OPENAI_RESPONSE_PROCESSING_MS, _number),
+    **{header: (name, _number) for header, name in names.OPENAI_RATE_LIMITS.items()},
+}
+
+
+def read_transport(requestor: Any, response: Any) -> dict[str, AttributeValue]:
+    """Attributes of one answered request, from the response of requests or aiohttp; both know headers in any case.
+
+    A requestor without a base is one that polls a full address (Azure images in openai 0.28.1): its host is not read.
+    """
+    found: dict[str, AttributeValue] = {}
+    headers = response.headers
+    for header, (name, read) in _HEADERS.items():
+        text = headers.get(header)
+        if text is not None and (value := read(text)) is not None:
+            found[name] = value
+    status = getattr(response, "status_code", None) or getattr(response, "status", None)
+    if isinstance(status, int):
+        found[names.HTTP_RESPONSE_STATUS_CODE] = status
+    if requestor.api_base:
+        found.update(requestor_endpoint(requestor).attributes)
+    if requestor.api_version:
+        found[names.OPENAI_API_VERSION] = str(requestor.api_version)
+    return found

@@ -1,0 +1,220 @@
+"""What a program says about its calls, on every span inside and on none outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import openai
+import pytest
+from opentelemetry import baggage
+from opentelemetry.context import attach, detach
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_openai_v0 import call_context
+from otel_openai_v0._settings import BAGGAGE_KEYS_VARIABLE
+from tests.instrumentation.conftest import Instrument
+from tests.instrumentation.driving import CHAT, Caller, Json, Recording
+from tests.instrumentation.watching import watch
+from tests.support.openai_server import OpenAIServer
+
+NAMES = (
+    "user.id",
+    "session.id",
+    "gen_ai.conversation.id",
+    "gen_ai.prompt.name",
+    "gen_ai.prompt.version",
+    "openai.call.tags",
+)
+ALL: Json = {
+    "user": "u",
+    "session": "s",
+    "conversation": "c",
+    "prompt_name": "p",
+    "prompt_version": "7",
+    "tags": ["a", "b"],
+}
+SAID = dict(zip(NAMES, ("u", "s", "c", "p", "7", ("a", "b")), strict=True))
+
+
+def said(span: ReadableSpan) -> Json:
+    return {name: value for name, value in (span.attributes or {}).items() if name in NAMES}
+
+
+async def test_all_is_on_the_span_and_nothing_is_sent(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    await caller.answer()
+    with call_context(**ALL):
+        await caller.answer()
+    await caller.answer()
+    assert [said(span) for span in recording.spans] == [{}, SAID, {}]
+    bare, inside, after = server.requests
+    assert bare.body == inside.body == after.body
+    assert bare.headers.keys() == inside.headers.keys()
+
+
+async def test_all_kinds_of_calls_have_it_and_events_too(caller: Caller, instrument: Instrument) -> None:
+    watched = watch(instrument, capture_content="event_only")
+    with call_context(**ALL):
+        await caller.consume(await caller.create("Completion", model="m", prompt="p", stream=True))
+        await caller.create("Embedding", model="m", input="i")
+        await caller.call(openai.Model.alist if caller.is_async else openai.Model.list)
+    assert [said(span) for span in watched.spans] == [SAID] * 3
+    assert [(record.log_record.attributes or {})["session.id"] for record in watched.events()] == ["s", "s"]
+
+
+async def test_a_stream_has_the_context_it_was_begun_in(caller: Caller, recording: Recording) -> None:
+    with call_context(user="begun"):
+        stream = await caller.create("ChatCompletion", **CHAT, stream=True)
+    with call_context(user="read", session="read"):
+        await caller.consume(stream)
+    assert said(recording.only()) == {"user.id": "begun"}
+
+
+async def test_an_inner_one_adds_and_wins(caller: Caller, recording: Recording) -> None:
+    with call_context(user="outer", session="s", tags=["a"]):
+        with call_context(user="inner", tags=("b", "c")):
+            await caller.answer()
+        await caller.answer()
+    outer = {"user.id": "outer", "session.id": "s", "openai.call.tags": ("a",)}
+    inner = {"user.id": "inner", "session.id": "s", "openai.call.tags": ("b", "c")}
+    assert [said(span) for span in recording.spans] == [inner, outer]
+
+
+async def test_what_is_no_text_is_made_one(caller: Caller, recording: Recording) -> None:
+    version: Any = 3
+    with call_context(prompt_version=version, tags="alone"):
+        await caller.answer()
+    assert said(recording.only()) == {"gen_ai.prompt.version": "3", "openai.call.tags": ("alone",)}
+
+
+async def test_it_ends_with_an_error(caller: Caller, recording: Recording) -> None:
+    with pytest.raises(LookupError), call_context(**ALL):
+        raise LookupError
+    await caller.answer()
+    assert said(recording.only()) == {}
+
+
+async def test_tasks_have_their_own(async_caller: Caller, recording: Recording) -> None:
+    async def ask(name: str, ready: asyncio.Event, go: asyncio.Event) -> None:
+        with call_context(user=name):
+            ready.set()
+            await go.wait()
+            await async_caller.answer()
+
+    events = [(asyncio.Event(), asyncio.Event()) for _ in range(3)]
+    with call_context(session="s"):
+        tasks = [asyncio.create_task(ask(str(number), *pair)) for number, pair in enumerate(events)]
+    for ready, _ in events:
+        await ready.wait()  # all are inside now
+    for task, (_, go) in zip(reversed(tasks), reversed(events), strict=True):
+        go.set()
+        await task
+    await async_caller.answer()
+    expected = [{"user.id": name, "session.id": "s"} for name in ("2", "1", "0")]
+    assert [said(span) for span in recording.spans] == [*expected, {}]
+
+
+def in_thread(work: Callable[[], object]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_threads_have_it_if_they_are_started_with_the_context(recording: Recording) -> None:
+    def ask() -> None:
+        openai.ChatCompletion.create(**CHAT)
+
+    with call_context(**ALL):
+        in_thread(lambda: contextvars.Context().run(ask))
+        copied = contextvars.copy_context()
+        in_thread(lambda: copied.run(ask))
+    in_thread(lambda: copied.run(ask))
+    assert [said(span) for span in recording.spans] == [{}, SAID, SAID]
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "expected"),
+    [
+        ("span_only", None, "argument"),
+        ("no_content", None, None),
+        ("event_only", None, None),
+        ("span_only", "context", "context"),
+        ("no_content", "context", "context"),
+    ],
+)
+async def test_the_user_of_the_call_is_content_and_that_of_the_context_is_not(
+    mode: str, given: str | None, expected: str | None, caller: Caller, instrument: Instrument, server: OpenAIServer
+) -> None:
+    recording = instrument(capture_content=mode)
+    with call_context(user=given):
+        await caller.answer(user="argument")
+    assert recording.attributes().get("user.id") == expected
+    assert server.requests[0].json["user"] == "argument"
+
+
+async def test_the_user_of_the_call_is_in_the_event(caller: Caller, instrument: Instrument) -> None:
+    watched = watch(instrument, capture_content="event_only")
+    await caller.answer(user="argument")
+    assert watched.event_attributes()["user.id"] == "argument"
+
+
+async def carrying(caller: Caller) -> None:
+    """A call with two entries of baggage."""
+    token = attach(baggage.set_baggage("tenant", "t-1", baggage.set_baggage("secret", "canary-baggage")))
+    try:
+        await caller.answer()
+    finally:
+        detach(token)
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "expected"),
+    [
+        (None, None, {}),
+        (["tenant"], None, {"tenant": "t-1"}),
+        (("tenant", "absent"), "secret", {"tenant": "t-1"}),
+        ([], "tenant", {}),
+        (None, " tenant , absent,, ", {"tenant": "t-1"}),
+    ],
+)
+async def test_only_listed_baggage_is_recorded(
+    argument: Any,
+    variable: str | None,
+    expected: Json,
+    caller: Caller,
+    server: OpenAIServer,
+    instrument: Instrument,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv(BAGGAGE_KEYS_VARIABLE, variable)
+    watched = watch(instrument, baggage_keys=argument, capture_content="span_and_event")
+    await carrying(caller)
+    found = watched.attributes()
+    assert {key: value for key, value in found.items() if "." not in key} == expected
+    assert "canary-baggage" not in watched.everything()
+    (request,) = server.requests
+    assert "baggage" not in request.headers
+    assert b"t-1" not in request.body
+
+
+def test_one_text_is_no_list_of_keys(instrument: Instrument) -> None:
+    with pytest.raises(ValueError, match="takes a list"):
+        instrument(baggage_keys="tenant")
+
+
+async def test_the_context_wins_over_baggage(caller: Caller, instrument: Instrument) -> None:
+    recording = instrument(baggage_keys=["session.id"])
+    token = attach(baggage.set_baggage("session.id", "carried"))
+    try:
+        await caller.answer()
+        with call_context(session="said"):
+            await caller.answer()
+    finally:
+        detach(token)
+    assert [said(span)["session.id"] for span in recording.spans] == ["carried", "said"]

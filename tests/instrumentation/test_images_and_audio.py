@@ -1,0 +1,145 @@
+"""Images and recordings: what they are goes on the span, what is in them does not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import openai
+import pytest
+
+from tests.instrumentation.calls import DRAWN, IMAGE, PNG, SOUND, WAV
+from tests.instrumentation.driving import Caller, Recording, contents
+from tests.support.openai_server import OpenAIServer, Reply, error
+
+SHA = hashlib.sha256(PNG).hexdigest()
+
+
+def of(caller: Caller, owner: Any, name: str) -> Any:
+    return getattr(owner, f"a{name}" if caller.is_async else name)
+
+
+async def test_images_are_recorded_by_address_or_by_what_they_are(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    server.answer_next(Reply(body=DRAWN))
+    result = await caller.create("Image", prompt="a cat", n=2, size="256x256", response_format="b64_json", user="u-1")
+    assert result == DRAWN
+    found = recording.attributes()
+    assert contents(found["gen_ai.input.messages"]) == ["a cat"]
+    url, blob = (message["parts"][0] for message in found["gen_ai.output.messages"])
+    assert url == {"type": "uri", "modality": "image", "uri": "https://images.invalid/1"}
+    assert blob == {
+        "type": "blob",
+        "modality": "image",
+        "mime_type": "image/png",
+        "size": len(PNG),
+        "sha256": SHA,
+        "dimensions": "640x480",
+    }
+    assert found["openai.request.response_format"] == "b64_json"
+    assert (found["gen_ai.request.choice.count"], found["user.id"]) == (2, "u-1")
+
+
+@pytest.mark.parametrize("name", ["create_edit", "create_variation"])
+async def test_a_file_is_sent_whole_although_it_was_looked_at(
+    name: str, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    server.answer_next(Reply(body=DRAWN))
+    upload = IMAGE.open()
+    await caller.call(of(caller, openai.Image, name), upload)
+    assert PNG in server.requests[0].body
+    found = recording.attributes()
+    assert found["openai.request.image.sha256"] == SHA
+    assert found["openai.request.image.name"] == "cat.png"
+
+
+async def test_an_image_of_azure_is_one_span(
+    caller: Caller, server: OpenAIServer, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polled = {"operation-location": f"{server.url.removesuffix('/v1')}/openai/operations/images/1?api-version=x"}
+    server.answer_next(
+        Reply(202, {"id": "1", "status": "notRunning"}, headers=polled),
+        Reply(body={"id": "1", "status": "running"}, headers={"retry-after": "0.001"}),
+        Reply(body={"id": "1", "status": "succeeded", "result": DRAWN}),
+    )
+    monkeypatch.setattr(openai.api_requestor.time, "sleep", lambda _: None)
+
+    async def no_pause(_: float) -> None:
+        return None
+
+    monkeypatch.setattr(openai.api_requestor.asyncio, "sleep", no_pause)
+    monkeypatch.setattr("openai.openai_response.OpenAIResponse.retry_after", 0)
+    result = await caller.create("Image", prompt="a cat", api_type="azure", api_version="2023-06-01-preview")
+    assert (result, len(server.requests)) == (DRAWN, 3)
+    found = recording.attributes()
+    assert (found["gen_ai.provider.name"], found["openai.response.image_count"]) == ("azure.ai.openai", 2)
+    assert (found["server.address"], found["openai.api.version"]) == ("127.0.0.1", "2023-06-01-preview")
+    assert "openai.request.attempts" not in found
+    assert not recording.only().events
+
+
+@pytest.mark.parametrize("verb", ["transcribe", "translate"])
+@pytest.mark.parametrize(
+    ("response_format", "reply", "text"),
+    [
+        ("json", Reply(body={"text": "hello"}), "hello"),
+        ("verbose_json", Reply(body={"text": "hello", "language": "en", "segments": [{"id": 0}]}), "hello"),
+        ("srt", Reply(body="1\n00:00\nhello\n", content_type="text/plain; charset=utf-8"), "1\n00:00\nhello\n"),
+        ("vtt", Reply(body="WEBVTT\n", content_type="text/plain"), "WEBVTT\n"),
+        ("text", Reply(body="", content_type="text/plain"), ""),
+    ],
+)
+async def test_a_recording_in_every_form(
+    verb: str, response_format: str, reply: Reply, text: str, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    server.answer_next(reply)
+    method = of(caller, openai.Audio, verb)
+    result = await caller.call(method, "whisper-1", SOUND.open(), response_format=response_format, prompt="names")
+    assert (result if isinstance(result, str) else result["text"]) == text
+    assert WAV in server.requests[0].body
+    found = recording.attributes()
+    assert contents(found["gen_ai.output.messages"]) == [text]
+    assert contents(found["gen_ai.input.messages"]) == ["names"]
+    assert found["openai.request.response_format"] == response_format
+    assert found["openai.request.file.mime_type"] == "audio/wav"
+    assert (found["gen_ai.request.model"], found["openai.request.file.size"]) == ("whisper-1", len(WAV))
+
+
+async def test_a_recording_on_azure(caller: Caller, server: OpenAIServer, recording: Recording) -> None:
+    server.answer_next(Reply(body={"text": "hello"}))
+    azure = {"api_type": "azure", "api_version": "2023-09-01-preview", "deployment_id": "dep-1"}
+    method = of(caller, openai.Audio, "transcribe_raw")
+    await caller.call(method, "whisper-1", WAV, "talk.wav", language="de", **azure)
+    assert server.requests[0].path.startswith("/v1/openai/deployments/dep-1/audio/transcriptions")
+    found = recording.attributes()
+    assert recording.only().name == "transcription whisper-1"
+    assert (found["gen_ai.provider.name"], found["openai.request.language"]) == ("azure.ai.openai", "de")
+
+
+@pytest.mark.parametrize("reply", [Reply(204), Reply(body=[]), Reply(body="hello", content_type="text/plain")])
+async def test_an_answer_of_no_expected_kind(
+    reply: Reply, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    """`None`, a list, a text where JSON was expected: the caller gets it, and the span says nothing wrong."""
+    server.answer_next(reply)
+    expected = None if reply.status == 204 else reply.body
+    assert await caller.create("Image", prompt="a cat") == expected
+    assert "gen_ai.output.messages" not in recording.attributes()
+
+
+async def test_a_refused_image(caller: Caller, server: OpenAIServer, recording: Recording) -> None:
+    server.answer_next(error(400, "no cats", code="content_policy_violation"))
+    with pytest.raises(openai.error.InvalidRequestError):
+        await caller.create("Image", prompt="a cat")
+    found = recording.attributes()
+    assert (found["error.type"], found["openai.error.code"]) == ("InvalidRequestError", "content_policy_violation")
+
+
+async def test_vectors_of_a_default_call_are_counted(caller: Caller, recording: Recording) -> None:
+    """Openai asks for base64 and decodes it with numpy."""
+    result = await caller.create("Embedding", model="ada", input=["a", "b"])
+    found = recording.attributes()
+    assert (found["openai.response.embedding_count"], found["gen_ai.embeddings.dimension.count"]) == (2, 8)
+    assert str(result["data"][0]["embedding"])[1:-1] not in json.dumps(found)
