@@ -4,13 +4,12 @@ The server is left out: `APIRequestor.request` answers at once with a prepared r
 `python -m tests.benchmarks.calls`.
 """
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
-import openai
-from openai.openai_response import OpenAIResponse
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -54,20 +53,28 @@ class Nowhere(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def answer_at_once() -> None:
-    """Leave out the network: what is measured is what happens around it."""
+def fresh_openai() -> Any:
+    """A copy of openai of its own, which answers at once: what is measured is what happens around the network.
+
+    A second copy stays bare: every method of an instrumented one is seen, however somebody took hold of it.
+    """
+    for name in [name for name in sys.modules if name.partition(".")[0] == "openai"]:
+        del sys.modules[name]
+    openai = importlib.import_module("openai")
+    response = importlib.import_module("openai.openai_response").OpenAIResponse
 
     def request(self: Any, *_: Any, stream: bool = False, **__: Any) -> Any:
-        return (stream_of(100) if stream else OpenAIResponse(ANSWER, {})), stream, "none"
+        return (stream_of(100, response) if stream else response(ANSWER, {})), stream, "none"
 
     openai.api_requestor.APIRequestor.request = request
+    return openai
 
 
-def stream_of(count: int) -> Any:
+def stream_of(count: int, response: Any) -> Any:
     """A stream of `count` pieces of text."""
     for _ in range(count):
         piece = {"index": 0, "delta": {"content": "word "}, "finish_reason": None}
-        yield OpenAIResponse({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [piece]}, {})
+        yield response({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [piece]}, {})
 
 
 def provider(**options: Any) -> TracerProvider:
@@ -122,17 +129,18 @@ def by_hand(bare: Callable[..., Any], tracer: Any) -> Callable[[], object]:
     return call
 
 
-def wrapped(tracer_provider: TracerProvider) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The bare `create`, and the instrumented one, which stays instrumented."""
-    bare = openai.ChatCompletion.create
+def instrumented(tracer_provider: TracerProvider) -> Callable[..., Any]:
+    """An instrumented `create`."""
+    create = fresh_openai().ChatCompletion
     OpenAIInstrumentor().instrument(tracer_provider=tracer_provider)
-    return bare, openai.ChatCompletion.create
+    found: Callable[..., Any] = create.create
+    return found
 
 
 def measure(batches: int, calls: int) -> dict[str, float]:
     """Microseconds per call, and per chunk of a stream."""
-    answer_at_once()
-    bare, ours = wrapped(provider())
+    bare = fresh_openai().ChatCompletion.create
+    ours = instrumented(provider())
     found = microseconds(
         {
             "bare call": lambda: bare(**REQUEST),
@@ -151,7 +159,7 @@ def measure(batches: int, calls: int) -> dict[str, float]:
         max(1, calls // 20),
     )
     OpenAIInstrumentor().uninstrument()
-    _, unsampled = wrapped(provider(sampler=ALWAYS_OFF))
+    unsampled = instrumented(provider(sampler=ALWAYS_OFF))
     cheap = microseconds(
         {"bare, again": lambda: bare(**REQUEST), "unsampled": lambda: unsampled(**REQUEST)}, batches, calls
     )

@@ -15,7 +15,7 @@ from otel_wandb._assembly import Trace
 from otel_wandb._history import history_row
 from otel_wandb._run import OpenRun
 from otel_wandb._tree_json import fitting_tree
-from tests.benchmarks.calls import REQUEST, answer_at_once
+from tests.benchmarks.calls import REQUEST, fresh_openai
 from tests.benchmarks.measuring import microseconds
 from tests.exporter.spans import chat_attributes, messages, span, trace
 
@@ -83,12 +83,10 @@ def measure_traces(batches: int, calls: int) -> dict[str, float]:
 
 def measure_growth(count: int) -> Iterator[tuple[int, float, float]]:
     """Microseconds per call through `autolog`: of the caller's clock, and of all threads' CPU, as calls add up."""
-    import openai
-
     from otel_openai_wandb import autolog
 
-    answer_at_once()
-    bare = openai.ChatCompletion.create
+    bare = fresh_openai().ChatCompletion.create
+    openai = fresh_openai()
     block = max(1, count // 20)
     autolog({"project": "benchmark"})
     for done in range(0, count, block):
