@@ -1,0 +1,45 @@
+"""The README's programs run, and its tables say what the code says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from otel_openai_v0 import _attributes as attributes
+from otel_openai_v0 import _settings
+from otel_wandb import _settings as exporter_settings
+from tests.support.openai_server import OpenAIServer
+from tests.support.program import CHECKOUT, run_program
+from tests.support.run_file import stats_rows
+
+README = (CHECKOUT / "README.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+_NOT_ON_SPANS = {"EXCEPTION_EVENT", "EXCEPTION_TYPE", "EXCEPTION_MESSAGE", "EXCEPTION_STACKTRACE", "OPENAI_RETRY_EVENT"}
+
+
+def test_every_attribute_is_in_the_reference() -> None:
+    names = {
+        value
+        for name, value in vars(attributes).items()
+        if name.isupper() and isinstance(value, str) and name not in _NOT_ON_SPANS
+    }
+    names |= set(attributes.OPENAI_RATE_LIMITS.values())
+    assert len(names) > 50
+    assert sorted(name for name in names if f"`{name}`" not in README) == []
+
+
+@pytest.mark.parametrize("module", [_settings, exporter_settings])
+def test_every_setting_is_in_the_table(module: object) -> None:
+    names = {value for name, value in vars(module).items() if name.endswith("_VARIABLE")}
+    assert names
+    assert sorted(name for name in names if f"| `{name}` |" not in README) == []
+
+
+@pytest.mark.parametrize("number", range(len(PROGRAMS)))
+def test_every_program_runs(tmp_path: Path, server: OpenAIServer, number: int) -> None:
+    source = f"import openai\n{PROGRAMS[number]}"
+    env = {"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "none", "WANDB_MODE": "offline"}
+    done = run_program(tmp_path, source, env=env)
+    assert done.returncode == 0, done.stderr
+    if "autolog(" in source:
+        assert len(stats_rows(done.run)) == 1
