@@ -98,11 +98,13 @@ OPENAI_ERROR_CODE: Final = "openai.error.code"
 OPENAI_STREAM_CHUNK_COUNT: Final = "openai.stream.chunk_count"
 OPENAI_STREAM_END: Final = "openai.stream.end"
 
-MAY_QUOTE: Final = (
-    REQUEST_STOP_SEQUENCES,
-    USER_ID,
-    OPENAI_REQUEST_FUNCTION_CALL,
-    *(f"openai.request.{argument}.name" for argument in ("file", "image", "mask")),
+MAY_QUOTE: Final = frozenset(
+    {
+        REQUEST_STOP_SEQUENCES,
+        USER_ID,
+        OPENAI_REQUEST_FUNCTION_CALL,
+        *(f"openai.request.{argument}.name" for argument in ("file", "image", "mask")),
+    }
 )
 """Arguments of the caller's own words, which go where content goes: a user or a file may be named after a person, and
 stop sequences are pieces of the prompt's form."""

@@ -42,7 +42,6 @@ class Call(StreamCall):
     __slots__ = (
         "_attempts",
         "_credentials",
-        "_ended",
         "_observing",
         "_operation",
         "_pending",
@@ -51,6 +50,7 @@ class Call(StreamCall):
         "_span",
         "_started",
         "_telemetry",
+        "ended",
         "recording",
     )
 
@@ -60,7 +60,7 @@ class Call(StreamCall):
         self._span: Span = INVALID_SPAN
         self.recording = False
         self._observing = False
-        self._ended = False
+        self.ended = False
         self._started = 0.0
         self._attempts = 0
         self._credentials = _NO_CREDENTIALS
@@ -102,19 +102,19 @@ class Call(StreamCall):
 
     def finish(self, response: Any, more: Attributes) -> None:
         """End the span of a call that came to its end, with what `response` says."""
-        if self._observing and not self._ended:
+        if self._observing and not self.ended:
             self._read_response(response, more)
         self._end()
 
     def failed(self, error: BaseException) -> None:
         """End the span with an error; it is read, not kept."""
-        if self._observing and not self._ended:
+        if self._observing and not self.ended:
             self._record(error)
         self._end()
 
     def fail(self, error: BaseException, response: Any, more: Attributes) -> None:
         """End the span of a stream that broke: what came of it stays."""
-        if self._observing and not self._ended:
+        if self._observing and not self.ended:
             self._read_response(response, more)
         self.failed(error)
 
@@ -137,7 +137,7 @@ class Call(StreamCall):
 
     def attempted(self, requestor: Any, response: Any) -> None:
         """Note a request that was answered: openai tries again, without a pause, while the server says 409."""
-        if not self.recording or self._ended:
+        if not self.recording or self.ended:
             return
         # Some calls are several requests: they poll (Azure's images, `wait_for_processing`), or list and look.
         tries_again = self._pending.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
@@ -194,10 +194,11 @@ class Call(StreamCall):
 
     def _set(self, attributes: Attributes, content: Attributes) -> None:
         """Keep `attributes`, and set them all at once: each call of the SDK's takes a lock and cleans."""
-        attributes, self._pending = {**self._pending, **attributes}, {}
+        if self._pending:
+            attributes, self._pending = {**self._pending, **attributes}, {}
         self._seen.update(attributes)
         if self.recording:
-            shown = {**attributes, **content} if self._telemetry.settings.capture.on_span else attributes
+            shown = {**attributes, **content} if content and self._telemetry.settings.capture.on_span else attributes
             with self.quietly("setting attributes"):
                 self._span.set_attributes(shown)
 
@@ -219,9 +220,9 @@ class Call(StreamCall):
         return {**self._seen, **self._said} if self._telemetry.settings.capture.on_event else self._seen
 
     def _end(self) -> None:
-        if self._ended:
+        if self.ended:
             return
-        self._ended = True
+        self.ended = True
         if self._observing:
             self._tell()
         with self.quietly("ending a span"):

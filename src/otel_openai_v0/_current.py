@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import trace
-from opentelemetry.context import attach, create_key, detach, get_value, set_value
+from opentelemetry.context import attach, create_key, detach, get_current, get_value, set_value
 from opentelemetry.trace import INVALID_SPAN, Span
 
 if TYPE_CHECKING:
@@ -23,13 +23,16 @@ _UTIL_GENAI_INFERENCE: Final = "opentelemetry.genai.client.inference.context"
 
 
 def current_call() -> "Call | None":
-    """The call that is being made in this context."""
-    return cast("Call | None", get_value(_CALL))  # only `Current` sets it
+    """The call that is being made in this context; a task that was started inside one may outlive it."""
+    call = cast("Call | None", get_value(_CALL))  # only `Current` sets it
+    return None if call is None or call.ended else call
 
 
-def inference_is_traced_above() -> bool:
-    """Whether an instrumentation above us has a span for what the next call does."""
-    return get_value(_UTIL_GENAI_INFERENCE) is not None
+def is_left_alone() -> bool:
+    """Whether what is called now is part of a call that has its span already, ours or another instrumentation's."""
+    context = get_current()
+    call = cast("Call | None", context.get(_CALL))
+    return (call is not None and not call.ended) or context.get(_UTIL_GENAI_INFERENCE) is not None
 
 
 @contextmanager

@@ -29,11 +29,12 @@ class Invocation(NamedTuple):
     arguments: Arguments
     endpoint: Endpoint
     resource: str | None
+    model: str | None
     module_key: Any
 
     def span_name(self) -> str:
         """The operation and the model, or the kind of objects."""
-        subject = self._model if self.operation.is_model_call else self.resource
+        subject = self.model if self.operation.is_model_call else self.resource
         return f"{self.operation.name} {subject}" if subject else self.operation.name
 
     def start_attributes(self) -> Attributes:
@@ -45,13 +46,9 @@ class Invocation(NamedTuple):
                 found[names.OPENAI_RESOURCE] = self.resource
             return found
         found[names.OPERATION_NAME] = self.operation.name
-        if self._model is not None:
-            found[names.REQUEST_MODEL] = self._model
+        if self.model is not None:
+            found[names.REQUEST_MODEL] = self.model
         return found
-
-    @property
-    def _model(self) -> str | None:
-        return read_model(self.arguments)
 
 
 def of_method(method: Method, target: Any, arguments: Arguments, openai: Any) -> Invocation:
@@ -60,7 +57,8 @@ def of_method(method: Method, target: Any, arguments: Arguments, openai: Any) ->
     if isinstance(target, Mapping) and "id" in target:
         arguments = {**arguments, "engine" if operation.is_model_call else "id": target["id"]}
     resource = getattr(target, "OBJECT_NAME", None) or getattr(target, "__name__", type(target).__name__).lower()
-    return Invocation(operation, arguments, read_endpoint(arguments, openai), str(resource), openai.api_key)
+    endpoint = read_endpoint(arguments, openai)
+    return Invocation(operation, arguments, endpoint, str(resource), read_model(arguments), openai.api_key)
 
 
 def of_request(requestor: Any, given: Arguments) -> Invocation:
@@ -75,7 +73,8 @@ def of_request(requestor: Any, given: Arguments) -> Invocation:
             arguments["engine"], path = unquote_plus(engine["engine"]), engine["rest"]
         operation = OPERATIONS_BY_PATH.get(path.partition(":")[0])  # Azure: `images/generations:submit`
     endpoint = requestor_endpoint(requestor)
-    return Invocation(operation or management(method), arguments, endpoint, _resource(path), requestor.api_key)
+    model = read_model(arguments)
+    return Invocation(operation or management(method), arguments, endpoint, _resource(path), model, requestor.api_key)
 
 
 def _path(url: Any) -> str:

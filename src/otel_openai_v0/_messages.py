@@ -13,13 +13,19 @@ from otel_openai_v0._json import loads_strict
 Part: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 
+# The type before the abstract class, whose check takes ten times as long.
+MAPPING: Final = (dict, Mapping)
+_PLAIN: Final = ("role", "content")  # most messages have no more
+_ANSWERING: Final = frozenset({"function", "tool"})
 # The enumeration of the conventions says "tool_call" for what the API spells in two ways.
 _FINISH_REASONS: Final = {"function_call": "tool_call", "tool_calls": "tool_call"}
 
 
 def chat_input(messages: Any) -> list[Message]:
     """Messages of a chat request; anything that is no list of mappings is kept as text for the reader to see."""
-    if isinstance(messages, Mapping) or not isinstance(messages, Iterable) or isinstance(messages, (str, bytes)):
+    if not isinstance(messages, (list, tuple)) and (
+        isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable)
+    ):
         return [{"role": "user", "parts": [_text(messages)]}]
     return [_chat_message(message) for message in messages]
 
@@ -55,9 +61,12 @@ def text_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
 
 
 def _chat_message(message: Any) -> Message:
-    if not isinstance(message, Mapping):
+    if not isinstance(message, MAPPING):
         return {"role": "user", "parts": [_text(message)]}
     role = str(message.get("role") or "")
+    content = message.get("content")
+    if len(message) == len(_PLAIN) and type(content) is str and content and role not in _ANSWERING:
+        return {"role": role, "parts": [{"type": "text", "content": content}]}
     converted: Message = {"role": role, "parts": _parts(role, message)}
     name = message.get("name")
     if name:
@@ -67,7 +76,7 @@ def _chat_message(message: Any) -> Message:
 
 def _parts(role: str, message: Mapping[str, Any]) -> list[Part]:
     content = message.get("content")
-    if role in ("function", "tool"):
+    if role in _ANSWERING:
         return [{"type": "tool_call_response", "id": message.get("tool_call_id"), "response": content}]
     if isinstance(content, str):
         parts = [{"type": "text", "content": content}] if content else []
@@ -96,6 +105,9 @@ def _content_part(item: Any) -> Part:
     if item.get("type") == "image_url":
         image = item.get("image_url")
         return _image(image.get("url") if isinstance(image, Mapping) else image)
+    if item.get("type") == "input_audio":
+        audio = item.get("input_audio") or {}
+        return _blob("audio", str(audio.get("data") or ""), f"audio/{audio.get('format') or 'wav'}")
     return dict(item)
 
 
@@ -110,10 +122,14 @@ def _image(url: Any) -> Part:
 
 def image_blob(data: str, mime_type: str | None) -> Part:
     """An image that came as base64, by what it is."""
+    return _blob("image", data, mime_type)
+
+
+def _blob(modality: str, data: str, mime_type: str | None) -> Part:
     found = describe_base64(data)
     described = {"size": found.size, "sha256": found.sha256, "dimensions": found.dimensions}
     kept = {key: value for key, value in described.items() if value is not None}
-    return {"type": "blob", "modality": "image", "mime_type": mime_type or found.mime_type or "image/png", **kept}
+    return {"type": "blob", "modality": modality, "mime_type": mime_type or found.mime_type or "image/png", **kept}
 
 
 def _tool_call(call_id: Any, call: Mapping[str, Any]) -> Part:

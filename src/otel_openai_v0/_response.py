@@ -7,7 +7,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._messages import Message, chat_output, image_blob, text_output
+from otel_openai_v0._messages import MAPPING, Message, chat_output, image_blob, text_output
 from otel_openai_v0._secrets import scrub_keys
 
 Choices: TypeAlias = Sequence[Mapping[str, Any]]
@@ -17,7 +17,7 @@ _FLOAT32_BYTES: Final = 4
 
 def read_response(response: Any) -> Attributes:
     """Identity, finish reasons and usage; nothing for an answer that is no mapping."""
-    if not isinstance(response, Mapping):
+    if not isinstance(response, MAPPING):
         return {}
     found: dict[str, AttributeValue] = {}
     for key, name in _TEXTS:
@@ -28,14 +28,14 @@ def read_response(response: Any) -> Attributes:
     if reasons:
         found[names.RESPONSE_FINISH_REASONS] = reasons
     usage = response.get("usage")
-    if isinstance(usage, Mapping):
+    if isinstance(usage, MAPPING):
         _read_usage(usage, found)
     return found
 
 
 def read_embeddings(response: Any) -> Attributes:
     """How many vectors came, and how long they are; never the vectors."""
-    vectors = response.get("data") if isinstance(response, Mapping) else None
+    vectors = response.get("data") if isinstance(response, MAPPING) else None
     if not vectors:
         return {}
     found: dict[str, AttributeValue] = {names.OPENAI_RESPONSE_EMBEDDING_COUNT: len(vectors)}
@@ -47,7 +47,7 @@ def read_embeddings(response: Any) -> Attributes:
 
 def payload(response: Any) -> Any:
     """What the API said: some methods of openai hand out its `OpenAIResponse`, which holds it as `data`."""
-    return response if isinstance(response, Mapping) else getattr(response, "data", response)
+    return response if isinstance(response, MAPPING) else getattr(response, "data", response)
 
 
 def nothing(_: Any) -> Attributes:
@@ -68,7 +68,7 @@ def chat_messages(response: Any) -> list[Message]:
 def text_messages(response: Any) -> list[Message]:
     """The answers of a completion or an edit; `Engine.generate` returns theirs in `data`."""
     found = choices(response)
-    if not found and isinstance(response, Mapping):
+    if not found and isinstance(response, MAPPING):
         found = response.get("data") or ()
     return text_output(found)
 
@@ -80,7 +80,7 @@ def image_messages(response: Any) -> list[Message]:
 
 def audio_messages(response: Any) -> list[Message]:
     """The text of a recording: the API answers with JSON, or with plain text for some formats."""
-    text = response.get("text") if isinstance(response, Mapping) else response
+    text = response.get("text") if isinstance(response, MAPPING) else response
     return [{"role": "assistant", "parts": [{"type": "text", "content": text}]}] if isinstance(text, str) else []
 
 
@@ -92,13 +92,13 @@ def read_images(response: Any) -> Attributes:
 
 def read_managed(response: Any) -> Attributes:
     """Which object came; a list, or an event of a stream, is none."""
-    found = response.get("id") if isinstance(response, Mapping) and "choices" not in response else None
+    found = response.get("id") if isinstance(response, MAPPING) and "choices" not in response else None
     return {names.OPENAI_RESOURCE_ID: found} if isinstance(found, str) else {}
 
 
 def read_moderation(response: Any) -> Attributes:
     """Whether anything was flagged, and in which categories."""
-    results = response.get("results") if isinstance(response, Mapping) else None
+    results = response.get("results") if isinstance(response, MAPPING) else None
     if not results:
         return {}
     flagged = {name for result in results for name, hit in (result.get("categories") or {}).items() if hit}
@@ -109,7 +109,7 @@ def read_moderation(response: Any) -> Attributes:
 
 
 def _data(response: Any) -> Sequence[Mapping[str, Any]]:
-    found = response.get("data") if isinstance(response, Mapping) else None
+    found = response.get("data") if isinstance(response, MAPPING) else None
     return found if isinstance(found, (list, tuple)) else ()
 
 
@@ -121,7 +121,7 @@ def _image(image: Mapping[str, Any]) -> dict[str, Any]:
 
 def choices(response: Any) -> Choices:
     """The choices in the order of their indexes: servers may send them in any order."""
-    found = response.get("choices") if isinstance(response, Mapping) else None
+    found = response.get("choices") if isinstance(response, MAPPING) else None
     if not found:
         return ()
     return found if len(found) == 1 else sorted(found, key=_index)

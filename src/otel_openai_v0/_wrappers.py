@@ -6,12 +6,7 @@ from typing import Any, Protocol, TypeAlias
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from otel_openai_v0._call import Call
-from otel_openai_v0._current import (
-    current_call,
-    inference_is_traced_above,
-    is_making_awaitable,
-    making_awaitable,
-)
+from otel_openai_v0._current import is_left_alone, is_making_awaitable, making_awaitable
 
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 Start: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Call]
@@ -27,12 +22,7 @@ class Switch(Protocol):
 
 def passes_through(switch: Switch) -> bool:
     """Whether a call is left alone: switched off, suppressed, or part of one that has its span already."""
-    return (
-        not switch.enabled
-        or not is_instrumentation_enabled()
-        or current_call() is not None
-        or inference_is_traced_above()
-    )
+    return is_left_alone() or not switch.enabled or not is_instrumentation_enabled()
 
 
 def sync_wrapper(start: Start, switch: Switch, returned: Returned = Call.returned) -> Wrapper:

@@ -86,6 +86,24 @@ DESCRIBED = {"size": 300, "sha256": hashlib.sha256(bytes(300)).hexdigest()}
                 "parts": [{"type": "blob", "modality": "image", "mime_type": "image/png", **DESCRIBED}],
             },
         ),
+        (
+            {
+                "role": "user",
+                "content": [{"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}}],
+            },
+            {
+                "role": "user",
+                "parts": [
+                    {
+                        "type": "blob",
+                        "modality": "audio",
+                        "mime_type": "audio/mp3",
+                        "size": 3,
+                        "sha256": "709e80c88487a2411e1ee4dfb9f22a861492d20c4765150c0c794abd70f8147c",
+                    }
+                ],
+            },
+        ),
     ],
 )
 async def test_messages_of_every_form(message: Json, expected: Json, caller: Caller, recording: Recording) -> None:
