@@ -1,6 +1,5 @@
 """The exporter in real programs: behind each processor, on each way out, beside the user's runs, and with faults."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -317,7 +316,6 @@ for thread in threads: thread.join()
         assert result["outputs"]["response"].startswith(f"**assistant**: You said: {user} asks")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_forked_child_has_its_own_run(tmp_path: Path, server: OpenAIServer) -> None:
     body = """
 provider, exporter = set_up()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import CHECKOUT, Finished, environment
+from tests.support.program import CHECKOUT, Finished, run_command
 from tests.support.run_file import stats_rows, traces
 
 EXAMPLES = CHECKOUT / "examples"
@@ -17,18 +16,7 @@ EXAMPLES = CHECKOUT / "examples"
 def run_example(name: str, directory: Path) -> Finished:
     """The command of an example's README, with everything of wandb's below `directory`."""
     folder = EXAMPLES / name
-    done = subprocess.run(
-        command(folder),
-        shell=True,
-        cwd=folder,
-        env=environment(directory, {"PYTHONDONTWRITEBYTECODE": "1"}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr, directory)
+    return run_command(command(folder), directory, env={"PYTHONDONTWRITEBYTECODE": "1"}, cwd=folder)
 
 
 def command(folder: Path) -> str:

@@ -62,9 +62,22 @@ def run_program(
     """Write `source` to a file below `directory`, run it with `command`, and wait for it."""
     script = directory / "program.py"
     script.write_text(textwrap.dedent(source))
+    return run_command([*command, str(script), *arguments], directory, env=env, timeout=timeout)
+
+
+def run_command(
+    command: Sequence[str] | str,
+    directory: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 120,
+) -> Finished:
+    """Run a command, or a line of a shell, with everything of wandb's below `directory`, and wait for it."""
     done = subprocess.run(
-        [*command, str(script), *arguments],
-        cwd=directory,
+        command,
+        shell=isinstance(command, str),
+        cwd=cwd or directory,
         env=environment(directory, env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
