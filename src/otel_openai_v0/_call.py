@@ -72,7 +72,7 @@ class Call(StreamCall):
         """Start the span with what a sampler may ask for; read the rest only if it records."""
         telemetry = self._telemetry
         self._operation = invocation.operation
-        self._seen = dict(invocation.start_attributes())
+        self._seen = invocation.start_attributes()
         self._span = telemetry.tracer.start_span(invocation.span_name(), kind=SpanKind.CLIENT, attributes=self._seen)
         self.recording = self._span.is_recording()
         self._observing = self.recording or (telemetry.metrics.enabled and invocation.operation.is_model_call)
@@ -92,10 +92,11 @@ class Call(StreamCall):
         if not self._observing:
             self._end()
             return result
-        with self.quietly("wrapping a stream"):
-            if isinstance(result, GeneratorType):
+        if isinstance(result, GeneratorType):
+            with self.quietly("wrapping a stream"):
                 return traced_stream(result, self)
-            if isinstance(result, AsyncGeneratorType):
+        elif isinstance(result, AsyncGeneratorType):
+            with self.quietly("wrapping a stream"):
                 return traced_async_stream(result, self)
         self.finish(result, {})
         return result
@@ -156,14 +157,16 @@ class Call(StreamCall):
             if operation.is_model_call:
                 found.update(read_parameters(invocation.arguments))
             found.update(operation.read_request(invocation.arguments))
-        quoting = {name: found.pop(name) for name in names.MAY_QUOTE if name in found}
+        quoting = {} if names.MAY_QUOTE.isdisjoint(found) else _taken_out(found, names.MAY_QUOTE)
         with telemetry.faults.quietly("reading the context"):
             found.update(context_attributes(telemetry.settings.baggage_keys))
         if telemetry.settings.capture.anywhere:
-            self._said.update({name: value for name, value in quoting.items() if name not in found})
+            if quoting:
+                self._said.update({name: value for name, value in quoting.items() if name not in found})
             with telemetry.faults.quietly("reading the prompt"):
                 self._write(operation.read_content(invocation.arguments))
-        self._set(found, self._said)
+        self._seen.update(found)
+        self._pending.update(found)
 
     def _read_response(self, response: Any, more: Attributes) -> None:
         operation, telemetry = self._operation, self._telemetry
@@ -173,14 +176,12 @@ class Call(StreamCall):
             if operation.is_model_call:
                 found.update(read_response(response))
             found.update(operation.read_extra(response))
-        content: dict[str, AttributeValue] = {}
         if self.recording and telemetry.settings.capture.anywhere:
             with telemetry.faults.quietly("reading the completion"):
                 text = telemetry.content.write("output", operation.read_output(response))
                 if text is not None:
-                    content[names.OUTPUT_MESSAGES] = text
-        self._said.update(content)
-        self._set(found, content)
+                    self._said[names.OUTPUT_MESSAGES] = text
+        self._set(found)
 
     def _write(self, content: Content) -> None:
         for kind, name, items in (
@@ -188,17 +189,17 @@ class Call(StreamCall):
             ("instructions", names.SYSTEM_INSTRUCTIONS, content.instructions),
             ("tools", names.TOOL_DEFINITIONS, content.tools),
         ):
-            text = self._telemetry.content.write(kind, items)
+            text = self._telemetry.content.write(kind, items) if items else None
             if text is not None:
                 self._said[name] = text
 
-    def _set(self, attributes: Attributes, content: Attributes) -> None:
-        """Keep `attributes`, and set them all at once: each call of the SDK's takes a lock and cleans."""
+    def _set(self, attributes: Attributes) -> None:
+        """Keep `attributes`, and set all there is at once: each call of the SDK's takes a lock and cleans."""
         if self._pending:
             attributes, self._pending = {**self._pending, **attributes}, {}
         self._seen.update(attributes)
         if self.recording:
-            shown = {**attributes, **content} if content and self._telemetry.settings.capture.on_span else attributes
+            shown = {**attributes, **self._said} if self._telemetry.settings.capture.on_span else attributes
             with self.quietly("setting attributes"):
                 self._span.set_attributes(shown)
 
@@ -211,7 +212,7 @@ class Call(StreamCall):
                 details = read_error(error, partial(scrub, secrets=secrets))
                 if not telemetry.settings.capture.on_span:  # what the API says may quote the prompt
                     details = details.without_text()
-        self._set(details.attributes(), {})
+        self._set(details.attributes())
         with telemetry.faults.quietly("recording an error"):
             self._span.set_status(Status(StatusCode.ERROR, details.message))
             self._span.add_event(names.EXCEPTION_EVENT, details.event())
@@ -239,3 +240,7 @@ class Call(StreamCall):
         if self.recording and telemetry.settings.emit_event:
             with self.quietly("emitting an event"):
                 telemetry.events.emit(self._event_attributes(), trace.set_span_in_context(self._span))
+
+
+def _taken_out(found: dict[str, AttributeValue], wanted: frozenset[str]) -> Attributes:
+    return {name: found.pop(name) for name in wanted & found.keys()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Any, Final, TypeAlias
 
 from otel_openai_v0._json import dumps, loads_strict
@@ -46,8 +47,39 @@ class ContentWriter:
             items = _checked(self.redact(kind, loads_strict(dumps(items))))
         if not items:
             return None
-        text = scrub_keys(dumps(items))
+        text = scrub_keys(_plain_json(items) or dumps(items))
         return text if len(text) <= min(self.limits.message, self.limits.total) else _limited(text, self.limits)
+
+
+_PLAIN: Final = 2  # keys of a message, role and parts, and of a part, type and content
+
+
+def _plain_json(items: Sequence[Any]) -> str | None:
+    """What `dumps` gives for messages of one text each, in half the time; None for anything else."""
+    written = []
+    for item in items:
+        text = _only_text(item)
+        if text is None:
+            return None
+        role, reason = item.get("role"), item.get("finish_reason")
+        if type(role) is not str or not (reason is None or type(reason) is str):
+            return None
+        if len(item) != (_PLAIN if reason is None else _PLAIN + 1):
+            return None
+        end = "" if reason is None else f',"finish_reason":{encode_basestring(reason)}'
+        role = encode_basestring(role)
+        written.append(f'{{"role":{role},"parts":[{{"type":"text","content":{encode_basestring(text)}}}]{end}}}')
+    whole = f"[{','.join(written)}]"
+    return whole if whole.isascii() else None
+
+
+def _only_text(item: Any) -> str | None:
+    parts = item.get("parts") if type(item) is dict else None
+    part = parts[0] if type(parts) is list and len(parts) == 1 else None
+    if type(part) is not dict or len(part) != _PLAIN or part.get("type") != "text":
+        return None
+    content = part.get("content")
+    return content if type(content) is str else None
 
 
 def _checked(redacted: Any) -> Sequence[Any]:

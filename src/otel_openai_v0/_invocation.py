@@ -8,7 +8,6 @@ from urllib.parse import unquote_plus
 from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._endpoint import Endpoint, read_endpoint, requestor_endpoint
 from otel_openai_v0._operations import OPERATIONS_BY_PATH, Method, Operation, management
 from otel_openai_v0._request import Arguments, read_model
@@ -37,7 +36,7 @@ class Invocation(NamedTuple):
         subject = self.model if self.operation.is_model_call else self.resource
         return f"{self.operation.name} {subject}" if subject else self.operation.name
 
-    def start_attributes(self) -> Attributes:
+    def start_attributes(self) -> dict[str, AttributeValue]:
         """What a sampler may ask for."""
         found: dict[str, AttributeValue] = dict(self.endpoint.attributes)
         if not self.operation.is_model_call:
@@ -54,7 +53,7 @@ class Invocation(NamedTuple):
 def of_method(method: Method, target: Any, arguments: Arguments, openai: Any) -> Invocation:
     """A call of a public method on `target`: a class, or an object such as an Engine, whose id is its model."""
     operation = method.operation_on(target)
-    if isinstance(target, Mapping) and "id" in target:
+    if isinstance(target, dict) and "id" in target:
         arguments = {**arguments, "engine" if operation.is_model_call else "id": target["id"]}
     resource = getattr(target, "OBJECT_NAME", None) or getattr(target, "__name__", type(target).__name__).lower()
     endpoint = read_endpoint(arguments, openai)

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from otel_openai_v0 import CaptureContent
+from otel_openai_v0._content import _plain_json
+from otel_openai_v0._json import dumps
 from otel_openai_v0._secrets import SCRUBBED, scrub_keys
 from otel_openai_v0._settings import CAPTURE_CONTENT_VARIABLE
 from tests.instrumentation.conftest import Instrument
@@ -243,3 +247,29 @@ async def test_keys_in_pieces_of_a_stream_are_scrubbed(
     server.answer_next(Reply(events=[chunk(piece(part)) for part in ("it is ", KEY[:4], KEY[4:9], KEY[9:], " ok")]))
     await caller.consume(await caller.create("ChatCompletion", **CHAT, stream=True))
     assert contents(recording.attributes()["gen_ai.output.messages"]) == [f"it is {SCRUBBED} ok"]
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.text(), st.sampled_from([None, "stop", "length"])), min_size=1))
+def test_the_short_way_for_plain_messages_writes_the_same(said: list[tuple[str, str, str | None]]) -> None:
+    items = [
+        {"role": role, "parts": [{"type": "text", "content": text}], **({"finish_reason": end} if end else {})}
+        for role, text, end in said
+    ]
+    short = _plain_json(items)
+    assert short in (None, dumps(items))
+    assert (short is not None) == dumps(items).isascii()
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "user", "parts": []},
+        {"role": "user", "name": "n", "parts": [{"type": "text", "content": "a"}]},
+        {"role": "user", "parts": [{"type": "text", "content": None}]},
+        {"role": "user", "parts": [{"type": "text", "content": "a", "more": 1}]},
+        {"role": "user", "parts": [{"type": "uri", "uri": "a"}]},
+        {"type": "function", "name": "f"},
+    ],
+)
+def test_what_is_not_plain_is_written_in_full(item: dict[str, Any]) -> None:
+    assert _plain_json([item]) is None
