@@ -142,7 +142,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
                 run = _offline(init, str(error).rstrip("."))
     # Else the user's next `wandb.init()` would be given this run (`reinit` defaults to the latest active one).
     wandb_setup.singleton().remove_active_run(run)
-    if run.url and not run.offline:
+    if not run.offline and run.url:  # asking an offline run for its address prints a warning
         wandb.termlog(f"OpenTelemetry traces are written to {run.url}")
     return OpenRun(run, owned=True)
 

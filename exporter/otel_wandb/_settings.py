@@ -17,7 +17,7 @@ class Settings:
     """Times in seconds."""
 
     exit_timeout: float = 30.0
-    """How long an exit may wait for W&B; what is not uploaded by then stays on disk."""
+    """How long an exit may wait for W&B; what wandb was handed by then stays on disk, the rest is counted as lost."""
     table_interval: float = 30.0
     """How long a row may wait for others before its table is written."""
 

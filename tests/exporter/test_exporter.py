@@ -180,6 +180,7 @@ def test_without_a_key_the_run_is_offline_and_says_where(tmp_path: Path, server:
     done = run_program(tmp_path, body, env={"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-canary-0123456789"})
     assert asked(done) == ["**user**: one"], done.stderr
     (line,) = [line for line in done.stderr.splitlines() if "there is no W&B API key" in line]
+    assert done.stderr.splitlines() == [line]
     directory = Path(line.rpartition("wandb sync ")[2])
     assert [path.name for path in directory.glob("*.wandb")] == [f"run-{done.run.run_id}.wandb"]
 
