@@ -204,7 +204,7 @@ def _settings(options: RunOptions) -> "wandb.Settings":
         "x_disable_meta": True,
         "x_disable_machine_info": True,
         "x_save_requirements": False,
-        "init_timeout": options.timeout,
+        "init_timeout": options.timeout / 2,  # the other half is for the offline run, where there is no server
         "finish_timeout": options.timeout,
         "x_transaction_log_flush_interval": 1,  # seconds; a killed process loses no more
     }
