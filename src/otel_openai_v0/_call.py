@@ -5,10 +5,11 @@ The user's call is sacred: no method here raises, and each may be called after t
 
 from functools import partial
 from time import perf_counter
-from types import AsyncGeneratorType, GeneratorType
+from types import AsyncGeneratorType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
+from opentelemetry.context import attach, detach
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
@@ -16,11 +17,11 @@ from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._content import Content
 from otel_openai_v0._context import context_attributes
-from otel_openai_v0._current import Current
+from otel_openai_v0._current import CURRENT_CALL
 from otel_openai_v0._errors import read_error, unread_error
 from otel_openai_v0._guard import Stage
 from otel_openai_v0._invocation import Invocation
-from otel_openai_v0._operations import management
+from otel_openai_v0._operations import Operation
 from otel_openai_v0._request import read_parameters
 from otel_openai_v0._response import payload, read_response
 from otel_openai_v0._secrets import Credentials, known_secrets, scrub
@@ -28,19 +29,26 @@ from otel_openai_v0._stream import StreamCall, traced_async_stream, traced_strea
 from otel_openai_v0._transport import read_transport
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+
     from otel_openai_v0._telemetry import Telemetry
 
 _MOST_RETRY_EVENTS: Final = 10
 _TRY_AGAIN: Final = 409
-_NOTHING_YET: Final = management("call")
-_NO_CREDENTIALS: Final = Credentials(None, None, None)
 
 
 class Call(StreamCall):
-    """One call. Nothing is read for a span that does not record, unless somebody measures."""
+    """One call. Nothing is read for a span that does not record, unless somebody measures.
+
+    As a context manager it is the current call, with its span as the current one, so that spans of HTTP clients are its
+    children. Enter and exit are in one frame, never across a `yield` to the user; what is raised in between ends it.
+    """
 
     __slots__ = (
         "_attempts",
+        "_before",
         "_credentials",
         "_observing",
         "_operation",
@@ -50,42 +58,70 @@ class Call(StreamCall):
         "_span",
         "_started",
         "_telemetry",
+        "_token",
         "ended",
         "recording",
     )
 
+    _attempts: int
+    _credentials: Credentials
+    _operation: Operation
+    _pending: dict[str, AttributeValue]
+    """To be set with the next attributes."""
+    _said: dict[str, AttributeValue]
+    """Content, for events."""
+    _seen: dict[str, AttributeValue]
+    """All that the span carries, for metrics and events."""
+    _started: float
+
     def __init__(self, telemetry: "Telemetry") -> None:
         self._telemetry = telemetry
-        self._operation = _NOTHING_YET
         self._span: Span = INVALID_SPAN
+        self._before: Token[Call | bool] | None = None
+        self._token: Token[Context] | None = None
         self.recording = False
         self._observing = False
         self.ended = False
-        self._started = 0.0
-        self._attempts = 0
-        self._credentials = _NO_CREDENTIALS
-        self._seen: dict[str, AttributeValue] = {}  # all that the span carries, for metrics and events
-        self._pending: dict[str, AttributeValue] = {}  # to be set with the next attributes
-        self._said: dict[str, AttributeValue] = {}  # content, for events
+
+    def __bool__(self) -> bool:
+        """See `CURRENT_CALL`."""
+        return self.ended
+
+    def __enter__(self) -> None:
+        self._before = CURRENT_CALL.set(self)
+        if self._span is not INVALID_SPAN:
+            self._token = attach(trace.set_span_in_context(self._span))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.failed(error)
+        # A coroutine that is thrown away unfinished is closed in another context, where there is nothing to detach.
+        if self._before is not None and CURRENT_CALL.get() is self:
+            if self._token is not None:
+                detach(self._token)
+            CURRENT_CALL.reset(self._before)
 
     def start(self, invocation: Invocation) -> None:
         """Start the span with what a sampler may ask for; read the rest only if it records."""
         telemetry = self._telemetry
+        attributes = invocation.start_attributes()
+        span = telemetry.tracer.start_span(invocation.span_name(), None, SpanKind.CLIENT, attributes)
+        self._span = span
+        recording = span.is_recording()
+        if not recording and not (telemetry.metrics.enabled and invocation.operation.is_model_call):
+            return
         self._operation = invocation.operation
-        self._seen = invocation.start_attributes()
-        self._span = telemetry.tracer.start_span(invocation.span_name(), kind=SpanKind.CLIENT, attributes=self._seen)
-        self.recording = self._span.is_recording()
-        self._observing = self.recording or (telemetry.metrics.enabled and invocation.operation.is_model_call)
-        if self._observing:
-            self._started = perf_counter()
-        if self.recording:
+        self._seen, self._pending, self._said = attributes, {}, {}
+        self._attempts = 0
+        self._started = perf_counter()
+        self._observing = True
+        if recording:
+            self.recording = True
             get = invocation.arguments.get
             self._credentials = Credentials(get("api_key"), get("headers"), invocation.module_key)
             self._read_request(invocation)
-
-    def current(self) -> Current:
-        """The span as the current one, so that spans of HTTP clients are its children."""
-        return Current(self, self._span)
 
     def returned(self, result: Any) -> Any:
         """End the span with `result`, or hand back a stream that will; the caller gets what this returns."""
@@ -165,8 +201,7 @@ class Call(StreamCall):
                 self._said.update({name: value for name, value in quoting.items() if name not in found})
             with telemetry.faults.quietly("reading the prompt"):
                 self._write(operation.read_content(invocation.arguments))
-        self._seen.update(found)
-        self._pending.update(found)
+        self._pending = found
 
     def _read_response(self, response: Any, more: Attributes) -> None:
         operation, telemetry = self._operation, self._telemetry
@@ -195,13 +230,14 @@ class Call(StreamCall):
 
     def _set(self, attributes: Attributes) -> None:
         """Keep `attributes`, and set all there is at once: each call of the SDK's takes a lock and cleans."""
-        if self._pending:
-            attributes, self._pending = {**self._pending, **attributes}, {}
-        self._seen.update(attributes)
+        pending, self._pending = self._pending, {}
+        pending.update(attributes)
+        self._seen.update(pending)
         if self.recording:
-            shown = {**attributes, **self._said} if self._telemetry.settings.capture.on_span else attributes
+            if self._said and self._telemetry.settings.capture.on_span:
+                pending.update(self._said)
             with self.quietly("setting attributes"):
-                self._span.set_attributes(shown)
+                self._span.set_attributes(pending)
 
     def _record(self, error: BaseException) -> None:
         telemetry = self._telemetry
@@ -226,8 +262,10 @@ class Call(StreamCall):
         self.ended = True
         if self._observing:
             self._tell()
-        with self.quietly("ending a span"):
+        try:
             self._span.end()
+        except Exception as error:  # noqa: BLE001
+            self._telemetry.faults.note("ending a span", error)
 
     def _tell(self) -> None:
         """What metrics and events say of the call."""

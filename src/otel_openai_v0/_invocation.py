@@ -55,9 +55,13 @@ def of_method(method: Method, target: Any, arguments: Arguments, openai: Any) ->
     operation = method.operation_on(target)
     if isinstance(target, dict) and "id" in target:
         arguments = {**arguments, "engine" if operation.is_model_call else "id": target["id"]}
-    resource = getattr(target, "OBJECT_NAME", None) or getattr(target, "__name__", type(target).__name__).lower()
+    resource = None if operation.is_model_call else _kind_of(target)
     endpoint = read_endpoint(arguments, openai)
-    return Invocation(operation, arguments, endpoint, str(resource), read_model(arguments), openai.api_key)
+    return Invocation(operation, arguments, endpoint, resource, read_model(arguments), openai.api_key)
+
+
+def _kind_of(target: Any) -> str:
+    return str(getattr(target, "OBJECT_NAME", None) or getattr(target, "__name__", type(target).__name__).lower())
 
 
 def of_request(requestor: Any, given: Arguments) -> Invocation:

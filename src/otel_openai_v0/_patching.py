@@ -6,7 +6,7 @@ then run as its base.
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any, Final
@@ -15,6 +15,7 @@ import wrapt
 
 from otel_openai_v0 import _requestor as requestor
 from otel_openai_v0._call import Call
+from otel_openai_v0._current import begins_a_call
 from otel_openai_v0._operations import METHODS, Method
 from otel_openai_v0._telemetry import Telemetry
 from otel_openai_v0._wrappers import Start, Switch, Wrapper, async_wrapper, awaitable_wrapper, sync_wrapper
@@ -22,9 +23,11 @@ from otel_openai_v0._wrappers import Start, Switch, Wrapper, async_wrapper, awai
 log: Final = logging.getLogger(__name__)
 
 _REQUESTOR: Final = "api_requestor.APIRequestor"
-_REQUESTOR_WRAPPERS: Final[tuple[tuple[str, Callable[[Start, Switch], Wrapper]], ...]] = (
+_REQUESTS: Final[tuple[tuple[str, Callable[[Start, Switch], Wrapper]], ...]] = (
     ("request", requestor.request_wrapper),
     ("arequest", requestor.async_request_wrapper),
+)
+_RAW_REQUESTS: Final[tuple[tuple[str, Callable[[Start, Switch], Wrapper]], ...]] = (
     ("request_raw", requestor.raw_wrapper),
     ("arequest_raw", requestor.async_raw_wrapper),
 )
@@ -93,12 +96,13 @@ class Patches:
             log.warning("openai is instrumented by %s already; otel_openai_v0 leaves it alone", other)
             return
         for place, method in found:
-            start = _method_start(telemetry, method, place.positional())
-            self._wrap(place, _wrapper_kind(place, method)(start, self))
-        for name, make in _REQUESTOR_WRAPPERS:
-            place = _place(openai, _REQUESTOR, name)
-            if place is not None:
-                self._wrap(place, make(partial(_start_request, telemetry), self))
+            start = partial(telemetry.start, method, place.positional())
+            self._wrap(place, _wrapper_kind(place, method)(start, self), begins_a_call)
+        for table, enabled in ((_REQUESTS, begins_a_call), (_RAW_REQUESTS, None)):
+            for name, make in table:
+                place = _place(openai, _REQUESTOR, name)
+                if place is not None:
+                    self._wrap(place, make(partial(_start_request, telemetry), self), enabled)
 
     def undo(self) -> None:
         """Undo all, last first."""
@@ -106,8 +110,8 @@ class Patches:
         while self._done:
             self._done.pop().undo()
 
-    def _wrap(self, place: Place, wrapper: Wrapper) -> None:
-        replacement = wrapt.FunctionWrapper(place.original, wrapper)
+    def _wrap(self, place: Place, wrapper: Wrapper, enabled: Callable[[], bool] | None) -> None:
+        replacement = wrapt.FunctionWrapper(place.original, wrapper, enabled)
         setattr(place.owner, place.name, replacement)
         self._done.append(Patch(place, replacement))
 
@@ -136,13 +140,6 @@ def _wrapper_kind(place: Place, method: Method) -> Callable[[Start, Switch], Wra
     if not method.is_async:
         return sync_wrapper
     return async_wrapper if inspect.iscoroutinefunction(place.function) else awaitable_wrapper
-
-
-def _method_start(telemetry: Telemetry, method: Method, positional: Sequence[str]) -> Start:
-    def start(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        return telemetry.start(method, target, positional, args, kwargs)
-
-    return start
 
 
 def _start_request(telemetry: Telemetry, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:

@@ -34,17 +34,17 @@ def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
     """For `request_raw`, whose response has the headers."""
     alone = sync_wrapper(start, switch)
 
-    def traced(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            call = current_call()
-            response = wrapped(*args, **kwargs)
-            if call is not None:
-                call.attempted(requestor, response)
-            return response
+    def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = current_call()
+        response = wrapped(*args, **kwargs)
+        if call is not None:
+            call.attempted(requestor, response)
+        return response
 
-        if current_call() is not None or passes_through(switch):
-            return noted(*args, **kwargs)
-        return alone(noted, requestor, args, kwargs)
+    def traced(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if passes_through(switch):
+            return noted(wrapped, requestor, args, kwargs)
+        return alone(lambda *args, **kwargs: noted(wrapped, requestor, args, kwargs), requestor, args, kwargs)
 
     return traced
 
@@ -53,17 +53,17 @@ def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
     """For `arequest_raw`."""
     alone = async_wrapper(start, switch)
 
-    async def traced(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        async def noted(*args: Any, **kwargs: Any) -> Any:
-            call = current_call()
-            response = await wrapped(*args, **kwargs)
-            if call is not None:
-                call.attempted(requestor, response)
-            return response
+    async def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = current_call()
+        response = await wrapped(*args, **kwargs)
+        if call is not None:
+            call.attempted(requestor, response)
+        return response
 
-        if current_call() is not None or passes_through(switch):
-            return await noted(*args, **kwargs)
-        return await alone(noted, requestor, args, kwargs)
+    async def traced(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if passes_through(switch):
+            return await noted(wrapped, requestor, args, kwargs)
+        return await alone(lambda *args, **kwargs: noted(wrapped, requestor, args, kwargs), requestor, args, kwargs)
 
     return traced
 

@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-
 from otel_openai_v0._call import Call
 from otel_openai_v0._current import is_left_alone, is_making_awaitable, making_awaitable
 
@@ -22,7 +20,7 @@ class Switch(Protocol):
 
 def passes_through(switch: Switch) -> bool:
     """Whether a call is left alone: switched off, suppressed, or part of one that has its span already."""
-    return is_left_alone() or not switch.enabled or not is_instrumentation_enabled()
+    return not switch.enabled or is_left_alone()
 
 
 def sync_wrapper(start: Start, switch: Switch, returned: Returned = Call.returned) -> Wrapper:
@@ -32,12 +30,8 @@ def sync_wrapper(start: Start, switch: Switch, returned: Returned = Call.returne
         if passes_through(switch):
             return wrapped(*args, **kwargs)
         call = start(target, args, kwargs)
-        with call.current():
-            try:
-                result = wrapped(*args, **kwargs)
-            except BaseException as error:
-                call.failed(error)
-                raise
+        with call:
+            result = wrapped(*args, **kwargs)
         return returned(call, result)
 
     return traced
@@ -50,12 +44,8 @@ def async_wrapper(start: Start, switch: Switch, returned: Returned = Call.return
         if passes_through(switch):
             return await wrapped(*args, **kwargs)
         call = start(target, args, kwargs)
-        with call.current():
-            try:
-                result = await wrapped(*args, **kwargs)
-            except BaseException as error:
-                call.failed(error)
-                raise
+        with call:
+            result = await wrapped(*args, **kwargs)
         return returned(call, result)
 
     return traced

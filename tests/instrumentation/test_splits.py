@@ -49,8 +49,8 @@ def seen(method: Method, result: Any, how: str) -> tuple[Json, Json]:
     """Attributes of the span and of the event of a call that returns `result`, through the whole life of it."""
     watched = Watched()
     made = telemetry(watched, CaptureContent.SPAN_AND_EVENT)
-    call = made.start(method, ModuleType("target"), (), (), {"model": "m", "messages": [], "prompt": "p"})
-    with call.current():
+    call = made.start(method, (), ModuleType("target"), (), {"model": "m", "messages": [], "prompt": "p"})
+    with call:
         pass
     returned = call.returned(result)
     if how == "sync":
