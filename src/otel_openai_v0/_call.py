@@ -172,6 +172,10 @@ class Call(StreamCall):
         """See `Faults.quietly`."""
         return self._telemetry.faults.quietly(stage)
 
+    def lost(self, stage: str, error: Exception) -> None:
+        """See `Faults.note`."""
+        self._telemetry.faults.note(stage, error)
+
     def attempted(self, requestor: Any, response: Any) -> None:
         """Note a request that was answered: openai tries again, without a pause, while the server says 409."""
         if not self.recording or self.ended:
@@ -265,7 +269,7 @@ class Call(StreamCall):
         try:
             self._span.end()
         except Exception as error:  # noqa: BLE001
-            self._telemetry.faults.note("ending a span", error)
+            self.lost("ending a span", error)
 
     def _tell(self) -> None:
         """What metrics and events say of the call."""
