@@ -22,13 +22,13 @@ from otel_openai_v0._version import __version__
 
 log: Final = logging.getLogger(__name__)
 
-SUPPORTED_OPENAI: Final = "openai >= 0.27, < 1"
+SUPPORTED_OPENAI: Final = "openai >= 0.27.8, < 1"
 # Name, version and schema address; the last is that of util-genai 1.3b0.
 _SCOPE: Final = ("otel_openai_v0", __version__, "https://opentelemetry.io/schemas/1.37.0")
 
 
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream leaves its file unchecked
-    """Instruments the module-level API of openai 0.27 and 0.28.
+    """Instruments the module-level API of openai 0.27.8 to 0.28.1.
 
     `instrument()` takes, all optional:
 

@@ -253,7 +253,7 @@ assert wandb.run is None
 """
     done = run_program(tmp_path, source.format(version=version))
     assert done.returncode == 0, done.stderr
-    assert "openai >= 0.27, < 1" in done.stdout
+    assert "openai >= 0.27.8, < 1" in done.stdout
     assert (version or "no openai") in done.stdout
     assert done.stdout.count("\n") == 1
     assert done.runs == []

@@ -15,6 +15,7 @@ import pytest
 
 from otel_openai_v0 import OpenAIInstrumentor
 from tests.instrumentation.driving import Caller, Recording
+from tests.instrumentation.installed import is_here
 from tests.support.openai_server import OpenAIServer
 
 Instrument = Callable[..., Recording]
@@ -52,13 +53,16 @@ def openai_settings(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out the async twins that openai does not have, or that never work: see `test_surface.py`."""
+    """Leave out what this openai does not have, and async twins that never work: see `test_surface.py`."""
 
     def exists(item: pytest.Item) -> bool:
         given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         return given.get("caller") != "async" or getattr(given.get("asked"), "asynchronous", True)
 
-    items[:] = [item for item in items if exists(item)]
+    def is_possible(item: pytest.Item) -> bool:
+        return all(is_here(*marker.args) for marker in item.iter_markers("needs"))
+
+    items[:] = [item for item in items if exists(item) and is_possible(item)]
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -118,3 +122,4 @@ def our_warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "warns: the test expects a warning in the log")
+    config.addinivalue_line("markers", "needs(owner, method): the test is of a method that not every openai has")

@@ -19,6 +19,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from requests.adapters import HTTPAdapter
 
+from tests.instrumentation.installed import RELEASES_CONNECTIONS
+
 HELLO: Final = [{"role": "user", "content": "hello there"}]
 CHAT: Final = {"model": "gpt-3.5-turbo", "messages": HELLO}
 ROWS: Final = ("ChatCompletion", "Completion", "Edit", "Embedding")
@@ -50,6 +52,7 @@ class Caller:
         self.session = requests.Session()
         self.session.mount("http://", _Adapter(self))
         self._async_session: aiohttp.ClientSession | None = None
+        self._responses: list[aiohttp.ClientResponse] = []
 
     @property
     def method(self) -> str:
@@ -84,6 +87,8 @@ class Caller:
 
     async def shut(self) -> None:
         self.session.close()
+        for response in self._responses:
+            response.release()
         if self._async_session is not None:
             await self._async_session.close()
 
@@ -92,11 +97,16 @@ class Caller:
         if self._async_session is None:
             tracing = aiohttp.TraceConfig()
             tracing.on_request_start.append(self._on_request_start)
+            if not RELEASES_CONNECTIONS:
+                tracing.on_request_end.append(self._on_request_end)
             self._async_session = aiohttp.ClientSession(trace_configs=[tracing])
         openai.aiosession.set(self._async_session)
 
     async def _on_request_start(self, *_: Any) -> None:
         self.on_request()
+
+    async def _on_request_end(self, _session: Any, _context: Any, ended: aiohttp.TraceRequestEndParams) -> None:
+        self._responses.append(ended.response)
 
 
 class _Adapter(HTTPAdapter):

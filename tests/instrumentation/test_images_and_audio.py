@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 import pytest
 
 from tests.instrumentation.calls import DRAWN, IMAGE, PNG, SOUND, WAV
 from tests.instrumentation.driving import Caller, Recording, contents
+from tests.instrumentation.installed import AUDIO_KNOWS_DEPLOYMENTS
 from tests.support.openai_server import OpenAIServer, Reply, error
 
 SHA = hashlib.sha256(PNG).hexdigest()
@@ -112,10 +114,13 @@ async def test_a_recording_on_azure(caller: Caller, server: OpenAIServer, record
     azure = {"api_type": "azure", "api_version": "2023-09-01-preview", "deployment_id": "dep-1"}
     method = of(caller, openai.Audio, "transcribe_raw")
     await caller.call(method, "whisper-1", WAV, "talk.wav", language="de", **azure)
-    assert server.requests[0].path.startswith("/v1/openai/deployments/dep-1/audio/transcriptions")
+    base = "/v1/openai/deployments/dep-1" if AUDIO_KNOWS_DEPLOYMENTS else "/v1"
+    assert urlsplit(server.requests[0].path).path == f"{base}/audio/transcriptions"
     found = recording.attributes()
     assert recording.only().name == "transcription whisper-1"
     assert (found["gen_ai.provider.name"], found["openai.request.language"]) == ("azure.ai.openai", "de")
+    sent = "2023-09-01-preview" if AUDIO_KNOWS_DEPLOYMENTS else None
+    assert found.get("openai.api.version") == sent
 
 
 @pytest.mark.parametrize("reply", [Reply(204), Reply(body=[]), Reply(body="hello", content_type="text/plain")])

@@ -81,7 +81,7 @@ next(stream)
 def test_the_entry_point_is_the_instrumentor() -> None:
     (found,) = entry_points(group="opentelemetry_instrumentor", name="openai_v0")
     assert found.load() is OpenAIInstrumentor
-    assert OpenAIInstrumentor().instrumentation_dependencies() == ("openai >= 0.27, < 1",)
+    assert OpenAIInstrumentor().instrumentation_dependencies() == ("openai >= 0.27.8, < 1",)
 
 
 def test_openai_stays_untouched_if_it_comes_after_the_undoing() -> None:

@@ -22,9 +22,10 @@ from otel_openai_v0._events import Events
 from otel_openai_v0._invocation import Invocation
 from otel_openai_v0._metrics import Metrics
 from otel_openai_v0._operations import Method, Operation
-from tests.instrumentation.calls import CALLS, MEDIA, MODEL_CALLS, Asked, owner_of, run
+from tests.instrumentation.calls import CALLS, MEDIA, MODEL_CALLS, Asked, run
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording
+from tests.instrumentation.installed import owner_of
 from tests.instrumentation.test_surface import classes
 from tests.support.openai_server import OpenAIServer, Reply, error
 
