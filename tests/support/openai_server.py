@@ -12,18 +12,18 @@ import itertools
 import json
 import re
 import signal
-import socket
 import struct
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import FrameType
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from tests.support.listener import Listener
 
 CREATED: Final = 1_690_000_000
 GATE_SECONDS: Final = 30.0
@@ -298,7 +298,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Listener
+    server: Listener[OpenAIServer]
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -327,41 +327,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: test output is for failures."""
 
 
-class _Listener(ThreadingHTTPServer):
-    """The listening socket. It knows its open connections, because a kept-alive one would outlive the server."""
-
-    request_queue_size = 128
-    daemon_threads = True
-
-    def __init__(self, owner: OpenAIServer) -> None:
-        self.owner = owner
-        self.lock = threading.Lock()
-        self.open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self.lock:
-            self.open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self.lock:
-            self.open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news; any other fault is this module's and is shown."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-    def hang_up(self) -> None:
-        with self.lock:
-            connections = tuple(self.open)
-        for connection in connections:
-            with suppress(OSError):  # the other side may have been faster
-                connection.shutdown(socket.SHUT_RDWR)
-
-
 class OpenAIServer:
     """The server as tests see it. All methods are safe to call from any thread while it serves."""
 
@@ -371,7 +336,7 @@ class OpenAIServer:
         self._requests: list[Received] = []
         self._next: deque[Reply] = deque()
         self._always: Reply | None = None
-        self._listener = _Listener(self)
+        self._listener = Listener(self, _Handler)
         self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> OpenAIServer:  # noqa: PYI034 - typing.Self begins with Python 3.11

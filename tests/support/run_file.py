@@ -11,7 +11,7 @@ import importlib
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -88,7 +88,8 @@ def read_run(path_or_dir: Path) -> RunFile:
             _updated(config, record.run.config.update, record.run.config.remove)
         elif kind == "exit":
             exit_code = int(record.exit.exit_code)
-    return RunFile(tuple(history), summary, config, run_id, project, exit_code, _tables(history, path.parent / "files"))
+    tables = tables_of(history, lambda name: (path.parent / "files" / name).read_bytes())
+    return RunFile(tuple(history), summary, config, run_id, project, exit_code, tables)
 
 
 def stats_rows(run: RunFile, key: str = "stats") -> list[dict[str, object]]:
@@ -108,6 +109,28 @@ def stats_rows(run: RunFile, key: str = "stats") -> list[dict[str, object]]:
 def traces(run: RunFile) -> list[Trace]:
     """All trace trees of the history, under whatever key."""
     return [_trace(value, row) for row in run.history for _, value in _typed(row, "wb_trace_tree")]
+
+
+def tables_of(
+    history: Iterable[dict[str, object]], read: Callable[[str], bytes | None]
+) -> dict[str, tuple[Table, ...]]:
+    """The tables that a history names; `read` gives a file of the run's, or None while it is not there.
+
+    A partitioned-table is not here: it has no rows of its own, only the name of an artifact's folder.
+    """
+    tables: dict[str, tuple[Table, ...]] = {}
+    for row in history:
+        for key, value in _typed(row, "table-file", "incremental-table-file"):
+            content = read(value["path"])
+            if content is not None:
+                tables[key] = (*tables.get(key, ()), read_table(content, value.get("log_mode") or "IMMUTABLE"))
+    return tables
+
+
+def read_table(content: bytes, log_mode: str) -> Table:
+    """The table in a `.table.json` file."""
+    table = json.loads(content)
+    return Table(tuple(table["columns"]), tuple(tuple(row) for row in table["data"]), log_mode)
 
 
 def _only_run(path: Path) -> Path:
@@ -184,20 +207,6 @@ def _typed(values: dict[str, Any], *types: str) -> Iterator[tuple[str, dict[str,
             yield key, value
         else:
             yield from ((f"{key}.{inner}", found) for inner, found in _typed(value, *types))
-
-
-def _tables(history: list[dict[str, object]], files: Path) -> dict[str, tuple[Table, ...]]:
-    """A partitioned-table is not here: it has no rows of its own, only the name of an artifact's folder."""
-    tables: dict[str, tuple[Table, ...]] = {}
-    for row in history:
-        for key, value in _typed(row, "table-file", "incremental-table-file"):
-            tables[key] = (*tables.get(key, ()), _table(files / value["path"], value.get("log_mode") or "IMMUTABLE"))
-    return tables
-
-
-def _table(path: Path, log_mode: str) -> Table:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return Table(tuple(content["columns"]), tuple(tuple(row) for row in content["data"]), log_mode)
 
 
 def _trace(value: dict[str, Any], row: dict[str, object]) -> Trace:

@@ -1,0 +1,124 @@
+"""The exporter in programs whose wandb runs online, against the server that stands for W&B."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.exporter.test_exporter import SETUP
+from tests.support.openai_server import OpenAIServer
+from tests.support.program import Finished, run_program
+from tests.support.run_file import stats_rows, traces
+from tests.support.wandb_faults import Kind
+from tests.support.wandb_server import IMPATIENT, MOMENTS, WandbServer
+
+BODY = """
+provider, exporter = set_up(project="online")
+with provider.get_tracer("shop").start_as_current_span("POST /answer"):
+    ask("one")
+    ask("two")
+provider.force_flush()
+assert exporter.force_flush()
+ask("three")
+"""
+
+
+def program(tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, body: str, **env: str) -> Finished:
+    settings = {"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-canary-0123456789"}
+    return run_program(tmp_path, SETUP + body, env={**settings, **wandb_server.environment, **IMPATIENT, **env})
+
+
+def is_whole(server: WandbServer) -> bool:
+    """Whether all that `BODY` asked is there, once."""
+    run = server.run
+    names = [(trace.root["name"], len(trace.root.get("child_spans") or ())) for trace in traces(run)]
+    requests = [row["request"] for row in stats_rows(run)]
+    return (
+        names == [("POST /answer", 2), ("chat gpt-3.5-turbo", 0)]
+        and requests == ["**user**: one", "**user**: two", "**user**: three"]
+        and run.exit_code == 0
+    )
+
+
+def test_traces_rows_tables_and_summary_reach_the_server(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer
+) -> None:
+    done = program(tmp_path, server, wandb_server, BODY)
+    assert done.returncode == 0, done.stderr
+    assert is_whole(wandb_server), done.stderr
+    run = wandb_server.run
+    assert (run.project, run.group, run.job_type) == ("online", "shop", "traces")
+
+    rows = [row for row in run.history if "trace" in row]
+    assert [(row["trace_name"], row["trace_status"]) for row in rows] == [
+        ("POST /answer", "SUCCESS"),
+        ("chat gpt-3.5-turbo", "SUCCESS"),
+    ]
+    calls = stats_rows(run)
+    assert [row["usage/total_tokens"] for row in rows] == [
+        sum(int(str(call["total_tokens"])) for call in calls[:2]),
+        calls[2]["total_tokens"],
+    ]
+    assert run.summary["trace_name"] == "chat gpt-3.5-turbo"
+    assert run.summary["usage/total_tokens"] == rows[1]["usage/total_tokens"]
+    assert not [name for name in run.summary if name.startswith("otel/dropped")]
+
+    # The same rows once more, with times as milliseconds: the increments that W&B makes one table of.
+    increments = [table for artifact in run.artifacts if artifact.committed for table in artifact.tables.values()]
+    assert [row[table.columns.index("span_id")] for table in increments for row in table.rows] == [
+        call["span_id"] for call in calls
+    ]
+    assert wandb_server.unknown_operations == []
+
+
+def test_an_online_run_says_where_it_is_and_nothing_else(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer
+) -> None:
+    done = program(tmp_path, server, wandb_server, BODY)
+    run = wandb_server.run
+    (line,) = [line for line in done.stderr.splitlines() if "Loaded credentials" not in line]  # wandb knows no silence
+    assert line.endswith(f"OpenTelemetry traces are written to {wandb_server.url}/testers/online/runs/{run.run_id}")
+
+
+@pytest.mark.parametrize("kind", [Kind.FILE_STREAM, Kind.GRAPHQL, Kind.UPLOAD])
+def test_a_server_that_is_too_busy_for_a_while_loses_nothing(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, kind: Kind
+) -> None:
+    fault = wandb_server.fail(429, kind, times=3, retry_after=0)
+    done = program(tmp_path, server, wandb_server, BODY)
+    assert fault.hits == 3
+    assert is_whole(wandb_server), done.stderr
+
+
+def test_a_server_that_has_no_place_for_a_run_has_it_offline(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer
+) -> None:
+    wandb_server.fail(403, Kind.GRAPHQL)
+    done = program(tmp_path, server, wandb_server, BODY)
+    assert done.stderr.count("W&B is not used online") == 1
+    assert wandb_server.runs == {}
+    (kept,) = [run for run in done.runs if run.history]
+    assert len(traces(kept)) == 2
+    assert [row["request"] for row in stats_rows(kept)] == ["**user**: one", "**user**: two", "**user**: three"]
+
+
+def test_a_table_that_waits_for_the_server_does_not_hold_up_the_traces(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer
+) -> None:
+    fault = wandb_server.hold(operation="ArtifactType")  # wandb asks for it before it takes a table
+
+    def both_traces_are_there() -> None:
+        assert wandb_server.wait_for(lambda _: fault.hits)
+        assert wandb_server.wait_for(lambda runs: any(len(traces(run)) == 2 for run in runs.values()))
+        assert "stats" not in wandb_server.run.tables
+        fault.lift()
+
+    wandb_server.at("asked", both_traces_are_there)
+    body = """
+set_up(SimpleSpanProcessor, project="online")
+ask("one")
+ask("two")
+reached("asked")
+"""
+    done = program(tmp_path, server, wandb_server, MOMENTS + body, OTEL_WANDB_TABLE_INTERVAL="0.01")
+    assert done.returncode == 0, done.stderr
+    assert [row["request"] for row in stats_rows(wandb_server.run)] == ["**user**: one", "**user**: two"]

@@ -1,0 +1,121 @@
+"""Requests to the server that stands for W&B, and what can befall them instead of an answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tests.support.wandb_runs import Json
+
+
+class Kind(Enum):
+    """What a request is for."""
+
+    GRAPHQL = "graphql"
+    FILE_STREAM = "file stream"  # rows, summary, output and the end of a run
+    UPLOAD = "upload"  # files of a run or an artifact
+    TELEMETRY = "telemetry"  # wandb's own metrics and logs
+    MOMENT = "moment"  # of a program that says how far it is
+    OTHER = "other"
+
+
+def kind_of(path: str) -> Kind:
+    """What a request to this path is for."""
+    if path == "/graphql":
+        return Kind.GRAPHQL
+    if path.startswith("/files/") and path.endswith("/file_stream"):
+        return Kind.FILE_STREAM
+    if path.startswith("/upload/"):
+        return Kind.UPLOAD
+    if path.startswith("/moment/"):
+        return Kind.MOMENT
+    return Kind.TELEMETRY if path.startswith("/sdk/otel/") else Kind.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it arrived; `operation` is GraphQL's."""
+
+    kind: Kind
+    method: str
+    path: str
+    headers: Mapping[str, str]  # with lower-case keys
+    body: bytes
+    operation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer; the body is JSON."""
+
+    status: int = 200
+    body: Json = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def problem(message: str) -> Json:
+    """The body of an answer that is none, in the form of GraphQL."""
+    return {"errors": [{"message": message}]}
+
+
+Serve = Callable[[], Reply]
+
+
+@dataclass(slots=True, eq=False)
+class Fault:
+    """What happens to requests of some kinds, or of one GraphQL operation, until it is lifted or has struck `times`.
+
+    `act` takes what would serve the request; None as its reply hangs up.
+    """
+
+    act: Callable[[Fault, Serve], Reply | None]
+    kinds: Sequence[Kind]
+    operation: str | None
+    times: int | None
+    hits: int = 0
+    lifted: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Fault:  # noqa: PYI034 - typing.Self begins with Python 3.11
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.lift()
+
+    def strikes(self, request: Received) -> bool:
+        """Whether this request is struck; its owner holds a lock, for that is counted."""
+        struck = (
+            not self.lifted.is_set()
+            and (not self.kinds or request.kind in self.kinds)
+            and self.operation in (None, request.operation)
+            and (self.times is None or self.hits < self.times)
+        )
+        self.hits += struck
+        return struck
+
+    def lift(self) -> None:
+        """End it: what is held is served, what was swallowed is hung up on."""
+        self.lifted.set()
+
+
+def answering(reply: Reply, *, taken: bool) -> Callable[[Fault, Serve], Reply]:
+    """An act that answers with `reply`; if `taken`, the request is obeyed all the same."""
+
+    def act(fault: Fault, serve: Serve) -> Reply:
+        if taken:
+            serve()
+        return reply
+
+    return act
+
+
+def holding(fault: Fault, serve: Serve) -> Reply:
+    """An act that serves late."""
+    fault.lifted.wait()
+    return serve()
+
+
+def swallowing(fault: Fault, serve: Serve) -> None:
+    """An act that answers nothing."""
+    fault.lifted.wait()

@@ -1,0 +1,201 @@
+"""The GraphQL operations that wandb asks of its server for a run: one row each, from variables to an answer."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from tests.support.wandb_runs import EVENTS, HISTORY, MANIFEST, OUTPUT, SUMMARY, Json, Store, StoredArtifact, StoredRun
+
+Answer = Callable[[Store, Mapping[str, Any]], Json]
+
+
+def operation_name(asked: Json) -> str:
+    """The name of what a GraphQL request asks; W&B's public API leaves the field for it empty."""
+    found = re.search(r"\b(?:query|mutation)\s+(\w+)", str(asked.get("query")))
+    return asked.get("operationName") or (found.group(1) if found else "")
+
+
+def answer(store: Store, asked: Json) -> Json | None:
+    """The body of the answer; None for an unknown operation."""
+    operation = OPERATIONS.get(operation_name(asked))
+    return None if operation is None else {"data": operation(store, asked.get("variables") or {})}
+
+
+def node_id(kind: str, name: object) -> str:
+    """An id as W&B makes them; wandb takes some of them apart."""
+    return base64.b64encode(f"{kind}:{name}".encode()).decode()
+
+
+# Who asks, and what the server can do.
+
+
+def viewer(store: Store, asked: Mapping[str, Any]) -> Json:
+    entity = store.entity
+    found = {"id": node_id("User", 1), "entity": entity, "username": entity, "email": f"{entity}@example.com"}
+    return {"viewer": {**found, "flags": "{}", "teams": {"edges": []}}}
+
+
+def server_features(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {"serverInfo": {"features": []}}  # wandb does without
+
+
+def organization(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {"entity": {"organization": None}}
+
+
+# Runs.
+
+
+def project_of(run: StoredRun) -> Json:
+    entity = run.asked["entity"]
+    name = run.asked["project"]
+    return {
+        "id": node_id("Project", name),
+        "name": name,
+        "entity": {"id": node_id("Entity", entity), "name": entity},
+    }
+
+
+def upsert_bucket(store: Store, asked: Mapping[str, Any]) -> Json:
+    run, is_new = store.upsert(dict(asked))
+    bucket = {
+        "id": node_id("Run", asked["name"]),
+        "name": asked["name"],
+        "displayName": run.asked["displayName"],
+        "description": None,
+        "config": json.dumps({key: {"value": value} for key, value in run.config.items()}),
+        "sweepName": None,
+        "project": project_of(run),
+        "historyLineCount": len(run.lines(HISTORY)),
+    }
+    return {"upsertBucket": {"bucket": bucket, "inserted": is_new}}
+
+
+def resume_status(store: Store, asked: Mapping[str, Any]) -> Json:
+    run = store.runs.get(asked["name"])
+    if run is None:
+        return {"model": None}
+    bucket = {
+        "id": node_id("Run", asked["name"]),
+        "name": asked["name"],
+        "summaryMetrics": next(reversed(run.lines(SUMMARY)), "{}"),
+        "displayName": run.asked["displayName"],
+        "logLineCount": len(run.lines(OUTPUT)),
+        "historyLineCount": len(run.lines(HISTORY)),
+        "eventsLineCount": len(run.lines(EVENTS)),
+        "historyTail": json.dumps(run.lines(HISTORY)[-1:]),
+        "eventsTail": json.dumps(run.lines(EVENTS)[-1:]),
+        "config": json.dumps({key: {"value": value} for key, value in run.config.items()}),
+        "tags": run.asked.get("tags") or [],
+        "notes": run.asked.get("notes"),
+        "wandbConfig": json.dumps({"t": run.config.get("_wandb", {}).get("t")}),  # where it is there, the run has begun
+    }
+    return {"model": {**project_of(run), "bucket": bucket}}
+
+
+def create_run_files(store: Store, asked: Mapping[str, Any]) -> Json:
+    files = store.runs[asked["run"]].files
+    places = [{"name": name, "uploadUrl": store.place(files, name)} for name in asked["files"]]
+    return {"createRunFiles": {"runID": node_id("Run", asked["run"]), "uploadHeaders": [], "files": places}}
+
+
+def mark_run_files(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {"markRunFilesUploaded": {"success": True}}
+
+
+def run_alert(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {"notifyScriptableRunAlert": {"success": True}}
+
+
+# Artifacts.
+
+
+def artifact_type(store: Store, asked: Mapping[str, Any]) -> Json:
+    found = store.latest(asked["project"], asked["name"].partition(":")[0])
+    artifact = None if found is None else {"artifactType": {"name": found.asked["artifactTypeName"]}}
+    return {"project": {"artifact": artifact}}
+
+
+def create_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
+    made = store.make_artifact(dict(asked["input"]))
+    latest = store.latest(*made.key)
+    found = {
+        "id": node_id("Artifact", made.id),
+        "state": "COMMITTED" if made.committed else "PENDING",
+        "artifactSequence": {"latestArtifact": None if latest is None else {"id": node_id("Artifact", latest.id)}},
+    }
+    return {"createArtifact": {"artifact": found}}
+
+
+def create_manifest(store: Store, asked: Mapping[str, Any]) -> Json:
+    artifact = artifact_of(store, asked["artifactID"])
+    return {"createArtifactManifest": manifest(store, asked, artifact)}
+
+
+def update_manifest(store: Store, asked: Mapping[str, Any]) -> Json:
+    artifact = artifact_of(store, asked["artifactManifestID"])
+    return {"updateArtifactManifest": manifest(store, asked, artifact)}
+
+
+def manifest(store: Store, asked: Mapping[str, Any], artifact: StoredArtifact) -> Json:
+    url = store.place(artifact.manifests, MANIFEST) if asked.get("includeUpload") else None
+    file: Json = {"id": "file", "uploadUrl": url, "uploadHeaders": []}
+    return {"artifactManifest": {"id": node_id("ArtifactManifest", artifact.id), "file": file}}
+
+
+def create_artifact_files(store: Store, asked: Mapping[str, Any]) -> Json:
+    edges = []
+    for spec in asked["input"]["artifactFiles"]:
+        files = artifact_of(store, spec["artifactID"]).files
+        node = {
+            "storagePath": spec["md5"],
+            "uploadUrl": store.place(files, spec["name"]),
+            "uploadHeaders": [],
+            "uploadMultipartUrls": None,
+            "artifact": {"id": spec["artifactID"]},
+        }
+        edges.append({"node": node})
+    return {"createArtifactFiles": {"files": {"edges": edges}}}
+
+
+def commit_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
+    artifact = artifact_of(store, asked["artifactID"])
+    artifact.committed = True
+    return {"commitArtifact": {"artifact": {"id": asked["artifactID"], "digest": artifact.asked["digest"]}}}
+
+
+def use_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {"useArtifact": {"artifact": {"id": asked["input"]["artifactID"]}}}
+
+
+def client_id_mapping(store: Store, asked: Mapping[str, Any]) -> Json:
+    found = [one.id for one in store.artifacts.values() if one.asked["clientID"] == asked["clientID"]]
+    return {"clientIDMapping": {"serverID": node_id("Artifact", found[-1])} if found else None}
+
+
+def artifact_of(store: Store, identity: str) -> StoredArtifact:
+    return store.artifacts[base64.b64decode(identity).decode().partition(":")[2]]
+
+
+OPERATIONS: Final[Mapping[str, Answer]] = {
+    "Viewer": viewer,
+    "ServerFeaturesQuery": server_features,
+    "OrganizationCoreWeaveOrganizationID": organization,
+    "UpsertBucket": upsert_bucket,
+    "RunResumeStatus": resume_status,
+    "CreateRunFiles": create_run_files,
+    "MarkRunFilesUploaded": mark_run_files,
+    "NotifyScriptableRunAlert": run_alert,
+    "ArtifactType": artifact_type,
+    "CreateArtifact": create_artifact,
+    "CreateArtifactManifest": create_manifest,
+    "UpdateArtifactManifest": update_manifest,
+    "CreateArtifactFiles": create_artifact_files,
+    "CommitArtifact": commit_artifact,
+    "UseArtifact": use_artifact,
+    "ClientIDMapping": client_id_mapping,
+}
