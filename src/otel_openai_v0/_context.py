@@ -25,14 +25,15 @@ def call_context(
     prompt_name: str | None = None,
     prompt_version: str | None = None,
     tags: Sequence[str] = (),
+    attributes: Attributes | None = None,
 ) -> Iterator[None]:
     """Put these on the span of every call made inside.
 
     As `user.id`, `session.id`, `gen_ai.conversation.id`, `gen_ai.prompt.name`, `gen_ai.prompt.version` and
-    `openai.call.tags`. Kept in OpenTelemetry's context: it reaches across awaits, into tasks, and into threads that
-    are started with the context (`contextvars.copy_context().run`). An inner one adds to an outer one, and wins where
-    both speak; `user` wins over the argument of the call. Nothing of it is sent to the API. It is recorded in every
-    capture mode; only what looks like a key is scrubbed.
+    `openai.call.tags`; `attributes` are any others, by their names. Kept in OpenTelemetry's context: it reaches across
+    awaits, into tasks, and into threads that are started with the context (`contextvars.copy_context().run`). An inner
+    one adds to an outer one, and wins where both speak; `user` wins over the argument of the call. Nothing of it is
+    sent to the API. It is recorded in every capture mode; only what looks like a key is scrubbed.
     """
     given = {
         names.USER_ID: user,
@@ -44,7 +45,8 @@ def call_context(
     said: dict[str, AttributeValue] = {name: _text(value) for name, value in given.items() if value is not None}
     if tags:
         said[names.OPENAI_CALL_TAGS] = [_text(tag) for tag in ([tags] if isinstance(tags, str) else tags)]
-    token = attach(set_value(_ATTRIBUTES, {**_said(), **said}))
+    more = {name: _text(value) if isinstance(value, str) else value for name, value in (attributes or {}).items()}
+    token = attach(set_value(_ATTRIBUTES, {**_said(), **said, **more}))
     try:
         yield
     finally:

@@ -57,6 +57,13 @@ async def test_all_is_on_the_span_and_nothing_is_sent(
     assert bare.headers.keys() == inside.headers.keys()
 
 
+async def test_any_other_attribute_can_be_said(caller: Caller, recording: Recording) -> None:
+    with call_context(attributes={"team": "search", "key": "sk-canary-0123456789", "tries": 3}), call_context(user="u"):
+        await caller.answer()
+    found = recording.attributes()
+    assert [found[name] for name in ("team", "key", "tries", "user.id")] == ["search", "[scrubbed]", 3, "u"]
+
+
 async def test_all_kinds_of_calls_have_it_and_events_too(caller: Caller, instrument: Instrument) -> None:
     watched = watch(instrument, capture_content="event_only")
     with call_context(**ALL):
