@@ -18,7 +18,7 @@ LATE = {"openai", "wandb", "rich", "requests"}  # inside functions only
 
 
 def modules(package: str) -> list[Path]:
-    found = sorted((CHECKOUT / package).glob("*.py"))
+    found = sorted((CHECKOUT / package).rglob("*.py"))
     assert found
     return found
 

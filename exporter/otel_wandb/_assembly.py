@@ -6,7 +6,7 @@ that the trace is whole. The rules, after Refinery and the collector's tail samp
 
 - the local root was seen and no parent is missing: wait `quiet` seconds for spans that end after it, then emit;
 - else emit when nothing came for `idle` seconds, or when the trace is `max_age` old, flagged incomplete;
-- beyond `max_spans` of one trace, or `max_waiting` spans in all, emit early, flagged incomplete;
+- beyond `max_spans` of one trace, or `max_waiting` spans or `max_bytes` in all, emit early, flagged incomplete;
 - a span that comes after its trace was emitted makes a supplement with the next sequence number, never a rewrite.
 
 Every span that is offered is emitted in exactly one trace, or counted as a duplicate, or still waiting.
@@ -34,14 +34,16 @@ class Reason(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Times in seconds, sizes in spans or traces."""
+    """Times in seconds, sizes in spans, traces or bytes."""
 
     quiet: float = 1.0
     idle: float = 30.0
     max_age: float = 600.0
     max_spans: int = 10_000
     max_waiting: int = 100_000
+    max_bytes: int = 256 << 20
     remembered: int = 10_000
+    remembered_spans: int = 300_000
     remember_seconds: float = 600.0
 
 
@@ -71,6 +73,7 @@ class _Waiting:
     spans: dict[str, SpanRecord] = field(default_factory=dict)
     has_root: bool = False
     missing: set[str] = field(default_factory=set)
+    size: int = 0
 
     def deadline(self, limits: Limits) -> float:
         wait = limits.quiet if self.has_root and not self.missing else limits.idle
@@ -93,22 +96,36 @@ class TraceAssembler:
         self._done: OrderedDict[str, _Done] = OrderedDict()
         self._deadlines: list[tuple[float, str]] = []  # lazily deleted: an entry counts if it is still the trace's
         self._spans = 0
-        self.duplicates = 0
+        self._bytes = 0
+        self._remembered_spans = 0
+        self._duplicates = 0
 
     @property
     def waiting_spans(self) -> int:
         """How many spans are in hand."""
         return self._spans
 
-    def offer(self, span: SpanRecord, now: float) -> list[Trace]:
-        """Take a span; the traces that a limit cuts short because of it."""
+    @property
+    def waiting_bytes(self) -> int:
+        """How much memory they hold, as far as `offer` was told."""
+        return self._bytes
+
+    def take_duplicates(self) -> int:
+        """How many spans came a second time since this was asked last."""
+        found, self._duplicates = self._duplicates, 0
+        return found
+
+    def offer(self, span: SpanRecord, now: float, size: int = 0) -> list[Trace]:
+        """Take a span of `size` bytes; the traces that a limit cuts short because of it."""
         done = self._done.get(span.trace_id)
         trace = self._waiting.get(span.trace_id)
         if (trace is not None and span.span_id in trace.spans) or (done is not None and span.span_id in done.span_ids):
-            self.duplicates += 1
+            self._duplicates += 1
             return []
         if trace is None:
             trace = self._waiting[span.trace_id] = _Waiting(now, now, 0 if done is None else done.sequence + 1)
+        trace.size += size
+        self._bytes += size
         self._add(trace, span, now, frozenset() if done is None else done.span_ids)
         return list(self._over_limit(span.trace_id, trace, now))
 
@@ -153,7 +170,7 @@ class TraceAssembler:
     def _over_limit(self, trace_id: str, trace: _Waiting, now: float) -> Iterator[Trace]:
         if len(trace.spans) >= self._limits.max_spans:
             yield self._emit(trace_id, Reason.MAX_SPANS, now)
-        while self._spans > self._limits.max_waiting:
+        while self._spans > self._limits.max_waiting or self._bytes > self._limits.max_bytes:
             yield self._emit(self._nearest(), Reason.MEMORY, now)
 
     def _nearest(self) -> str:
@@ -172,6 +189,8 @@ class TraceAssembler:
     def _emit(self, trace_id: str, reason: Reason, now: float) -> Trace:
         trace = self._waiting.pop(trace_id)
         self._spans -= len(trace.spans)
+        self._bytes -= trace.size
+        self._remembered_spans += len(trace.spans)
         before = self._done.pop(trace_id, None)
         ids = frozenset(trace.spans) if before is None else before.span_ids | frozenset(trace.spans)
         self._done[trace_id] = _Done(trace.sequence, ids, now + self._limits.remember_seconds)
@@ -181,6 +200,11 @@ class TraceAssembler:
     def _forget(self, now: float) -> None:
         while self._done:
             trace_id, done = next(iter(self._done.items()))
-            if done.until > now and len(self._done) <= self._limits.remembered:
+            if done.until > now and not self._remembers_too_much():
                 return
             del self._done[trace_id]
+            self._remembered_spans -= len(done.span_ids)
+
+    def _remembers_too_much(self) -> bool:
+        limits = self._limits
+        return len(self._done) > limits.remembered or self._remembered_spans > limits.remembered_spans

@@ -60,7 +60,7 @@ def _mapping(value: Mapping[Any, Any], longest: int, depth: int) -> Json:
         if count == _MOST_ITEMS:
             found["…"] = f"{len(value) - count} more"
             break
-        found[clean_text(str(key), longest)] = clean(item, longest, depth - 1)
+        found[clean_text(key if isinstance(key, str) else str(clean(key)), longest)] = clean(item, longest, depth - 1)
     return found
 
 

@@ -3,43 +3,77 @@
 import atexit
 import concurrent.futures.thread  # noqa: F401  # cannot be imported any more by the time an exit starts wandb
 import contextlib
+import json
+import logging
 import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from time import monotonic
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import trace
+from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_wandb._losses import Losses
-from otel_wandb._pipeline import Pipeline
-from otel_wandb._run import OpenRun, RunOptions, given_run, open_run
-from otel_wandb._settings import read_settings
+from otel_wandb._exit_status import keep_interrupt
+from otel_wandb._health import Health
+from otel_wandb._log_records import LogStore, WandbLogRecordProcessor
+from otel_wandb._pipeline import Choices, Pipeline
+from otel_wandb._prices import PRICES, Price, read_prices
+from otel_wandb._processors import flushes_of
+from otel_wandb._routes import Route
+from otel_wandb._run import (
+    OpenRun,
+    RunOptions,
+    do_not_wait_for_service,
+    given_run,
+    open_run,
+)
+from otel_wandb._selection import Keep, wanted_by
+from otel_wandb._settings import PRICES_VARIABLE, read_settings
+from otel_wandb._termination import TERMINATION
 
 if TYPE_CHECKING:
     import wandb
 
-_MOST_FRAMES: Final = 10  # between the processor that exports and us
+log: Final = logging.getLogger(__name__)
 
 
 class WandbSpanExporter(SpanExporter):
-    """Writes traces to a W&B run: timelines under `trace`, one row a call in the table `stats`, and `usage/*`.
+    """Writes traces to a W&B run: timelines under `trace`, tables `stats` (a row a call) and `traces`, and `usage/*`.
 
     `run` is a run to write to, which stays the caller's to finish. Without it the exporter makes one of its own when
     the first trace is finished, with `project`, `entity` and anything else that `wandb.init` takes; `wandb` reads what
-    is left out from its own environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is imported or opened before.
+    is left out from its own environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is imported or opened before. A
+    span or a resource with the attributes `wandb.project` and `wandb.entity` sends its trace to a run there.
+
+    `keep` says what is written: "llm" traces with a call of a model, an agent or a tool, trimmed to these spans and
+    those above them; "all" everything; a function that takes a `SpanRecord` what it is true for, and what is above
+    that. The default is that of `OTEL_WANDB_KEEP`, else "llm".
+
+    `prices` are added to ours, or win over them: `{"my-model": {"input": 0.001, "output": 0.002}}`, US dollars for
+    1,000 tokens. `OTEL_WANDB_PRICES` names a JSON file of the same form.
 
     `export()` hands over and returns. An exit writes everything that ended, within `OTEL_WANDB_EXIT_TIMEOUT` seconds.
+
+    Raises TypeError for a `run` together with arguments for another one, ValueError for a `keep` that is none of these
+    and for `prices` of another form.
     """
 
     def __init__(
-        self, *, project: str | None = None, entity: str | None = None, run: "wandb.Run | None" = None, **init: Any
+        self,
+        *,
+        project: str | None = None,
+        entity: str | None = None,
+        run: "wandb.Run | None" = None,
+        keep: Keep | None = None,
+        prices: Mapping[str, Mapping[str, float]] | None = None,
+        **init: Any,
     ) -> None:
         given = {
             key: value for key, value in {"project": project, "entity": entity, **init}.items() if value is not None
@@ -48,30 +82,47 @@ class WandbSpanExporter(SpanExporter):
             raise TypeError(f"a run is made already: {', '.join(given)} cannot be given with it")
         self._settings = read_settings(os.environ)
         self._init: Mapping[str, Any] = given
-        self._losses = Losses()
+        own = _own_prices(self._settings.prices) if prices is None else read_prices(json.dumps(dict(prices)))
+        self._choices = Choices(
+            wanted=wanted_by(keep or self._settings.keep),
+            route=None if run is not None else Route(project, entity),
+            prices=PRICES if own is None else {**PRICES, **own},
+        )
+        self._logs = LogStore()
+        self._health = Health()
         self._lock = threading.RLock()
         self._pipeline: Pipeline | None = None
-        self._processor: weakref.ref[Any] | None = None
         self._closed: str | None = None  # why, for the warning about a span that comes after
-        self._run = None if run is None else self._attached(given_run(run))
+        self._is_late = False  # W&B had not taken everything when we were closed
+        self._given = None if run is None else self._attached(given_run(run))
         _call_while_alive(partial(_register_fork, os), self._after_fork)
+        if self._settings.handle_sigterm:
+            TERMINATION.write_first(self)
         # Private, and used by concurrent.futures from 3.9 to 3.14: the last moment at which threads can be started.
         register = getattr(threading, "_register_atexit", None)
         if register is not None:
             with contextlib.suppress(RuntimeError):  # the interpreter is already on its way out
                 _call_while_alive(register, self._before_exit)
 
+    @property
+    def log_record_processor(self) -> LogRecordProcessor:
+        """For `LoggerProvider.add_log_record_processor`: where an instrumentation writes messages as log records.
+
+        As the conventions 1.28 to 1.36 did, and as any does that captures content in events only. The messages join
+        the spans that they were emitted in.
+        """
+        return WandbLogRecordProcessor(self._logs)
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Hand `spans` over to the pipeline; FAILURE after a shutdown, or when too many are waiting."""
+        self._health.received(len(spans))
         if self._closed:
-            self._losses.drop("after_shutdown", len(spans), self._closed)
+            self._health.drop("after_shutdown", len(spans), self._closed)
             return SpanExportResult.FAILURE
-        if self._processor is None:
-            self._processor = _calling_processor(sys._getframe(1))  # noqa: SLF001
         try:
             pipeline = self._started()
         except RuntimeError as error:  # "can't create new thread": Python 3.12.0 and 3.12.1, once the program ends
-            self._losses.drop("no_thread", len(spans), f"{error}; flush before the end, or use another Python")
+            self._health.drop("no_thread", len(spans), f"{error}; flush before the end, or use another Python")
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if pipeline.submit(spans) else SpanExportResult.FAILURE
 
@@ -82,26 +133,44 @@ class WandbSpanExporter(SpanExporter):
 
     def shutdown(self, timeout_millis: float | None = None) -> None:
         """Write everything, and close the run if it is ours; the second call does nothing."""
+        limit = self._settings.exit_timeout
+        self._close(limit if timeout_millis is None else min(limit, timeout_millis / 1e3))
+
+    def _close(self, timeout: float) -> None:
         with self._lock:
             if self._closed:
                 return
             self._closed = "the exporter was shut down"
             pipeline = self._pipeline
-        atexit.unregister(self._at_exit)
-        limit = self._settings.exit_timeout
-        if pipeline is not None:
-            pipeline.close(limit if timeout_millis is None else min(limit, timeout_millis / 1e3))
+        if pipeline is None or pipeline.close(timeout):
+            atexit.unregister(self._at_exit)
+        else:
+            self._is_late = True
+        lost = self._health.last_words()
+        if lost is not None:
+            log.warning("%s", lost)
+
+    def write_before_termination(self, timeout: float) -> None:
+        """Write everything and close our runs, because a SIGTERM came; a span that ends later opens another run."""
+        deadline = monotonic() + min(timeout, self._settings.exit_timeout)
+        self._flush_all(deadline)
+        pipeline = self._pipeline
+        if pipeline is not None and not self._closed:
+            pipeline.close_runs(deadline - monotonic())
 
     def _started(self) -> Pipeline:
         with self._lock:
             if self._pipeline is None:
-                self._pipeline = Pipeline(self._open_run, self._settings, self._losses)
+                self._pipeline = Pipeline(
+                    self._open_run, self._choices, self._settings, health=self._health, logs=self._logs
+                )
             return self._pipeline
 
-    def _open_run(self, resource: Mapping[str, Any]) -> OpenRun:
-        if self._run is None:
-            self._run = self._attached(open_run(RunOptions(self._init, self._settings.exit_timeout), resource))
-        return self._run
+    def _open_run(self, route: Route, resource: Mapping[str, Any], number: int) -> OpenRun:
+        if self._given is not None:
+            return self._given
+        init = {**self._init, **{key: value for key, value in asdict(route).items() if value is not None}}
+        return self._attached(open_run(RunOptions(init, number, self._settings.exit_timeout), resource))
 
     def _attached(self, run: OpenRun) -> OpenRun:
         """`run`, with everything written to it before somebody else ends it.
@@ -109,51 +178,74 @@ class WandbSpanExporter(SpanExporter):
         Registered after wandb's own hook and so called before it: that one takes down the process that writes.
         """
         run.before_finish(self._flush_all)
+        atexit.unregister(self._at_exit)
         atexit.register(self._at_exit)
         return run
 
-    def _flush_all(self) -> None:
+    def _flush_all(self, deadline: float | None = None) -> None:
         """What the processor still holds, and what we do."""
         if self._closed:
             return
-        deadline = monotonic() + self._settings.exit_timeout
-        processor = None if self._processor is None else self._processor()
-        if processor is not None:
-            processor.force_flush()
+        deadline = deadline or monotonic() + self._settings.exit_timeout
+        for flush in flushes_of(self):
+            flush()
         self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
 
     def _before_exit(self) -> None:
         """Open a run that is still missing, as in a program shorter than a batch processor's delay.
 
-        While the interpreter runs its `atexit` callbacks, wandb cannot be imported nor, on some versions, started.
+        While the interpreter runs its `atexit` callbacks, wandb cannot be imported nor, on some versions, started. A
+        child of `multiprocessing` runs none: this is its end.
         """
-        if self._closed or self._run is not None:
+        if self._closed:
             return
-        if self._processor is None:
-            provider: Any = trace.get_tracer_provider()
-            if hasattr(provider, "force_flush"):
-                provider.force_flush()
-        self._flush_all()
+        if _is_child():
+            self._at_exit()
+            return
+        if self._given is None and (self._pipeline is None or not self._pipeline.runs):
+            self._flush_all()
+            keep_interrupt()
 
     def _at_exit(self) -> None:
         """Write everything before wandb goes. A run that is not ours is left open: its state is the program's."""
-        self._flush_all()
-        self.shutdown()
+        deadline = monotonic() + self._settings.exit_timeout
+        self._flush_all(deadline)
+        self._close(deadline - monotonic())
+        if self._is_late:
+            do_not_wait_for_service()
+        keep_interrupt()
 
     def _after_fork(self) -> None:
-        """In a child: the parent writes what was in hand; threads, locks and the run are the parent's."""
+        """In a child: the parent writes what was in hand; threads, locks and runs are the parent's."""
+        TERMINATION.forget()
         self._lock = threading.RLock()
-        self._losses = Losses()
-        self._pipeline = None
-        if self._run is None:
-            return
+        self._health = Health()
+        pipeline, self._pipeline = self._pipeline, None
         atexit.unregister(self._at_exit)
-        self._run.abandon()
-        if self._run.owned:
-            os.environ.pop("WANDB_SERVICE", None)  # the parent's: our next run would be written through it
-            self._run = None
-        else:
+        if self._given is not None:
+            self._given.abandon()
             self._closed = "the run belongs to the parent process"
+        for run in () if pipeline is None else pipeline.runs:
+            run.abandon()
+            if run.owned:
+                os.environ.pop("WANDB_SERVICE", None)  # the parent's: our next run would be written through it
+
+
+def _own_prices(path: str | None) -> Mapping[str, Price] | None:
+    """Those of the file that the environment names; a file that cannot be used is said, and does no harm."""
+    if path is None:
+        return None
+    try:
+        return read_prices(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        log.warning("%s=%s is not used: %s", PRICES_VARIABLE, path, error)
+        return None
+
+
+def _is_child() -> bool:
+    """Whether this is a process that `multiprocessing` started."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    return multiprocessing is not None and multiprocessing.parent_process() is not None
 
 
 def _register_fork(system: Any, call: Callable[[], None]) -> None:
@@ -171,18 +263,3 @@ def _call_while_alive(register: Callable[[Callable[[], None]], object], method: 
             found()
 
     register(call)
-
-
-def _calling_processor(frame: FrameType | None) -> "weakref.ref[Any] | None":
-    """The span processor that exports through us, however many exporters are in between.
-
-    An exporter has no handle on it, and at exit what it still holds has to be asked for before wandb goes.
-    """
-    for _ in range(_MOST_FRAMES):
-        if frame is None:
-            return None
-        caller = frame.f_locals.get("self")
-        if hasattr(caller, "force_flush") and not isinstance(caller, SpanExporter):
-            return weakref.ref(caller)
-        frame = frame.f_back
-    return None

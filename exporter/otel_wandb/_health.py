@@ -1,4 +1,4 @@
-"""What was lost, counted by cause, and said once a minute for each cause."""
+"""Where every span went: counted, and what was lost said once a minute for each cause."""
 
 import logging
 import threading
@@ -12,34 +12,100 @@ log: Final = logging.getLogger(__name__)
 _QUIET_SECONDS: Final = 60.0
 
 
-class Losses:
-    """Spans received and dropped. Thread safe, and reentrant: a garbage collection may end a span at any point."""
+class Health:
+    """The counters of one exporter. Thread safe, and reentrant: a garbage collection may end a span at any point.
+
+    Every span that was received is logged, a duplicate, trimmed (no part of what is kept), dropped by some cause, or
+    still on its way. Rows of tables are counted apart: the trace that a lost row belongs to is in the run all the same.
+    """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._lock = threading.RLock()
+        self._spans: Counter[str] = Counter({"received": 0, "logged": 0})
         self._dropped: Counter[str] = Counter()
+        self._rows: Counter[str] = Counter()
         self._said: dict[str, float] = {}
 
+    def received(self, spans: int) -> None:
+        """Count what `export()` was given."""
+        self._count("received", spans)
+
+    def logged(self, spans: int) -> None:
+        """Count what was handed to wandb in a trace."""
+        self._count("logged", spans)
+
+    def trimmed(self, spans: int) -> None:
+        """Count what is not wanted: see `keep` of the exporter."""
+        self._count("trimmed", spans)
+
+    def duplicated(self, spans: int) -> None:
+        """Count what came a second time."""
+        self._count("duplicates", spans)
+
     def drop(self, cause: str, spans: int, why: object) -> None:
-        """Count `spans` as dropped because of `cause`; `why` is what the warning ends with."""
+        """Count `spans` as lost because of `cause`; `why` is what the warning ends with."""
+        self._lose(self._dropped, "spans", cause, spans, why)
+
+    def drop_rows(self, cause: str, rows: int, why: object) -> None:
+        """Count rows that are missing in a table."""
+        self._lose(self._rows, "rows of a table", cause, rows, why)
+
+    @property
+    def on_the_way(self) -> int:
+        """Spans that were received and have not been accounted for."""
         with self._lock:
-            self._dropped[cause] += spans
-            total = self._dropped[cause]
+            kept = sum(count for name, count in self._spans.items() if name != "received")
+            return self._spans["received"] - kept - self._dropped.total()
+
+    def summary(self) -> Mapping[str, int]:
+        """Counters for the run's summary.
+
+        `otel/received` and `otel/logged`; where they are not 0, `otel/trimmed`, `otel/duplicates`,
+        `otel/dropped_<cause>` and `otel/rows_dropped_<cause>`.
+        """
+        with self._lock:
+            return {
+                **{f"otel/{name}": count for name, count in self._spans.items()},
+                **{f"otel/dropped_{cause}": count for cause, count in self._dropped.items()},
+                **{f"otel/rows_dropped_{cause}": count for cause, count in self._rows.items()},
+            }
+
+    def last_words(self) -> str | None:
+        """One sentence about everything that was lost; None if nothing was."""
+        with self._lock:
+            lost = [
+                f"{counts.total()} of {total} ({', '.join(f'{cause}: {count}' for cause, count in counts.items())})"
+                for counts, total in (
+                    (self._dropped, f"{self._spans['received']} spans"),
+                    (self._rows, "the tables' rows"),
+                )
+                if counts
+            ]
+        return f"not written to W&B: {'; '.join(lost)}" if lost else None
+
+    def _count(self, name: str, spans: int) -> None:
+        if spans:
+            with self._lock:
+                self._spans[name] += spans
+
+    def _lose(self, counts: Counter[str], what: str, cause: str, number: int, why: object) -> None:
+        if not number:
+            return
+        with self._lock:
+            counts[cause] += number
+            total = counts[cause]
             now = self._clock()
-            quiet = now - self._said.get(cause, -_QUIET_SECONDS) < _QUIET_SECONDS
+            key = f"{what} {cause}"
+            quiet = now - self._said.get(key, -_QUIET_SECONDS) < _QUIET_SECONDS
             if not quiet:
-                self._said[cause] = now
+                self._said[key] = now
         log.log(
             logging.DEBUG if quiet else logging.WARNING,
-            "%d spans were not written to W&B (%s, %d so far): %s",
-            spans,
+            "%d %s were not written to W&B (%s, %d so far): %s",
+            number,
+            what,
             cause,
             total,
             why,
         )
-
-    def summary(self) -> Mapping[str, int]:
-        """Counters for the run's summary, `otel/dropped_<cause>`; empty while nothing was lost."""
-        with self._lock:
-            return {f"otel/dropped_{cause}": count for cause, count in self._dropped.items()}

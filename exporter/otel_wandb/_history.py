@@ -1,30 +1,34 @@
 """The scalars that stand in the same history row as a trace: W&B's trace table shows them as its columns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from otel_wandb._assembly import Trace
+from otel_wandb._billing import Bill, total_cost
 from otel_wandb._timeline import Timeline
 
 
-def history_row(trace: Trace, tree: Timeline) -> Mapping[str, str | float]:
-    """Identity, status and usage of a trace; tokens are left out where no call reported any, never 0.
+def history_row(trace: Trace, tree: Timeline, bills: Sequence[Bill]) -> Mapping[str, str | float]:
+    """Identity, status and usage of a trace; what no call says, or nobody knows, is left out, never 0.
 
-    `usage/elapsed_time` is seconds, `_timestamp` the start of the root in seconds since the epoch.
+    `usage/elapsed_time` is seconds, `usage/cost` US dollars, `_timestamp` the start of the root in seconds since the
+    epoch.
     """
     root = tree.root
-    calls = [call for _, call in tree.calls]
     row: dict[str, str | float] = {
         "trace_id": trace.trace_id,
         "trace_name": root.name,
         "trace_status": "ERROR" if root.is_error else "SUCCESS",
         "_timestamp": root.start_ms / 1e3,
     }
-    if not calls:
+    if not bills:
         return row
     row["usage/elapsed_time"] = _elapsed(trace)
-    _add(row, "usage/prompt_tokens", (call.input_tokens for call in calls))
-    _add(row, "usage/completion_tokens", (call.output_tokens for call in calls))
-    _add(row, "usage/total_tokens", (call.total_tokens for call in calls))
+    _add(row, "usage/prompt_tokens", (bill.usage.input for bill in bills))
+    _add(row, "usage/completion_tokens", (bill.usage.output for bill in bills))
+    _add(row, "usage/total_tokens", (bill.usage.total for bill in bills))
+    cost = total_cost(bills).dollars
+    if cost is not None:
+        row["usage/cost"] = cost
     return row
 
 

@@ -1,13 +1,15 @@
 """Renders messages as the text that people read: a paragraph `**role**: content` for each.
 
-Messages come as the JSON of the GenAI conventions, which a limit on attribute lengths may have cut: what cannot be
-parsed is shown as it is.
+Messages have the form of the GenAI conventions (see `_conversation.py`), or are JSON of it, which a limit on attribute
+lengths may have cut: what cannot be parsed is shown as it is.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from otel_wandb._conversation import conversation
+from otel_wandb._parsing import MAPPING, at, document, first_of, inline, listed, parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +41,57 @@ def labels_of(operation: str, api: object) -> Labels:
 
 
 def render_input(messages: object, instructions: object, labels: Labels) -> str | None:
-    """System instructions and messages as one text; None if there are none."""
+    """System instructions and messages as one text; None if there are none.
+
+    Instructions that are a message too, as OpenLIT has them, are shown once.
+    """
     instruction = "Instruction" if labels.prompt else "system"
-    paragraphs = [f"**{instruction}**: {_part(part)}" for part in _parsed(instructions)]
-    paragraphs += [_paragraph(message, labels.prompt) for message in _parsed(messages)]
-    return "\n\n".join(paragraphs) or None
+    paragraphs = [_paragraph(message, labels.prompt, "user") for message in _items(messages)]
+    before = (f"**{instruction}**: {_part(part)}" for part in _items(instructions))
+    return "\n\n".join([*(text for text in before if text not in paragraphs), *paragraphs]) or None
 
 
 def render_outputs(messages: object, labels: Labels) -> tuple[str, ...]:
     """One text for each choice."""
-    return tuple(_paragraph(message, labels.completion) for message in _parsed(messages))
+    return tuple(_paragraph(message, labels.completion, "assistant") for message in _items(messages))
+
+
+def readable(value: object) -> str:
+    """What a step was given or gave: messages as such, a text as it is, and anything else as JSON."""
+    messages = conversation(value)
+    if messages is not None:
+        return render_input(messages, None, CHAT_LABELS) or ""
+    found = document(value)
+    return found if isinstance(found, str) else inline(value)
 
 
 def tool_names(definitions: object) -> list[str]:
-    """The names of the tools that a call could use."""
-    return [str(tool.get("name")) for tool in _parsed(definitions) if isinstance(tool, Mapping)]
+    """The names of the tools that a call could use; the type of one that has no name."""
+    return [inline(name) for tool in listed(definitions) if (name := _tool_name(tool)) is not None]
 
 
-def _parsed(value: object) -> Sequence[Any]:
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return (value,)
-    if isinstance(value, (list, tuple)):
-        return value
-    return (value,)
+def _tool_name(tool: object) -> object:
+    """The name in a definition as the conventions, OpenAI, OpenInference or Vercel have it, or in JSON of one."""
+    found = document(at(tool, "tool", "json_schema")) or document(tool)
+    if not isinstance(found, MAPPING):
+        return None
+    function = found.get("function")
+    return first_of(function if isinstance(function, MAPPING) else found, "name", "type")
 
 
-def _paragraph(message: Any, label: str | None) -> str:
-    if not isinstance(message, Mapping):
-        return f"**{label}**: {message}" if label else str(message)
+def _items(value: object) -> Sequence[Any]:
+    found = parsed(value)
+    if isinstance(found, (list, tuple)):
+        return found
+    return () if found is None else (found,)
+
+
+def _paragraph(message: Any, label: str | None, role: str) -> str:
+    if not isinstance(message, MAPPING):
+        return f"**{label}**: {inline(message)}" if label else inline(message)
     content = "\n".join(_parts(message.get("parts")))
     name = message.get("name")
-    return f"**{label or message.get('role')}**: {f'{name}: ' if name else ''}{content}"
+    return f"**{label or _text(message.get('role')) or role}**: {f'{_text(name)}: ' if name else ''}{content}"
 
 
 def _parts(parts: object) -> Iterable[str]:
@@ -82,21 +99,23 @@ def _parts(parts: object) -> Iterable[str]:
 
 
 def _part(part: Any) -> str:
-    if not isinstance(part, Mapping):
-        return str(part)
+    if not isinstance(part, MAPPING):
+        return inline(part)
     kind = part.get("type")
     if kind in ("text", "reasoning"):
-        return str(part.get("content"))
+        return _text(part.get("content"))
     if kind == "tool_call":
-        return f"{part.get('name')}({_inline(part.get('arguments'))})"
+        return f"{_text(part.get('name'))}({inline(part.get('arguments'))})"
     if kind == "tool_call_response":
-        return _inline(part.get("response", part.get("result")))
+        return inline(part.get("response", part.get("result")))
     if kind == "uri":
-        return str(part.get("uri"))
+        return _text(part.get("uri"))
     if kind == "blob":
-        return f"<{part.get('mime_type')}, {part.get('size', 'unknown')} bytes>"
-    return _inline(part)
+        return f"<{_text(part.get('mime_type'))}, {_text(part.get('size', 'unknown'))} bytes>"
+    return inline(part)
 
 
-def _inline(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else inline(value)

@@ -1,59 +1,92 @@
-"""From finished spans to rows of a run: one thread reads, assembles and logs traces, another writes tables.
-
-The split is wandb's: logging a table to an online run waits for the server, logging anything else does not.
-"""
+"""From finished spans to rows of a run: one thread reads, assembles and logs traces, another writes tables."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_wandb._assembly import Limits, Trace, TraceAssembler
+from otel_wandb._billing import bill_of
+from otel_wandb._destination import MOST_TRACES, Destination, NoRunError, described
+from otel_wandb._health import Health
 from otel_wandb._history import history_row
-from otel_wandb._losses import Losses
-from otel_wandb._run import OpenRun
+from otel_wandb._log_records import LogStore
+from otel_wandb._prices import Price
+from otel_wandb._routes import Route, route_of
+from otel_wandb._run import DiskFullError, OpenRun
+from otel_wandb._selection import Wanted, select
 from otel_wandb._settings import Settings
-from otel_wandb._span import read_span
-from otel_wandb._tables import Row, Source, stats_row
-from otel_wandb._timeline import Timeline
+from otel_wandb._size import size_of
+from otel_wandb._span import EventRecord, read_span
+from otel_wandb._table_writer import TableWriter
+from otel_wandb._tables import TraceSource, table_rows
 from otel_wandb._tree_json import fitting_tree
 from otel_wandb._worker import Worker
 
 log: Final = logging.getLogger(__name__)
 
-_MOST_WAITING: Final = 50_000  # spans handed over and not yet read
-_MOST_ROWS: Final = 500  # rows of one increment of a table
-_RETRY_SECONDS: Final = 30.0  # before a run that could not be opened is tried again
+_MOST_SPANS: Final = 50_000  # handed over and not yet read
+_MOST_BYTES: Final = 256 << 20
+_MOST_DESTINATIONS: Final = 20  # each is a run, and a few requests a second to W&B
 
-OpenRunFor = Callable[[Mapping[str, Any]], OpenRun]
+OpenRunFor = Callable[[Route, Mapping[str, Any], int], OpenRun]
+"""`open_run(route, resource, number)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user chose: which spans are wanted, the project of traces that name none (None for one run), prices."""
+
+    wanted: Wanted
+    route: Route | None
+    prices: Mapping[str, Price]
+    most_traces: int = MOST_TRACES
 
 
 class Pipeline:
-    """The exporter's inside, one for each process. `open_run` takes the resource of the first span."""
+    """The exporter's inside, one for each process."""
 
-    def __init__(self, open_run: OpenRunFor, settings: Settings, losses: Losses, limits: Limits | None = None) -> None:
-        self._run = LazyRun(open_run, losses)
-        self._losses = losses
+    def __init__(
+        self,
+        open_run: OpenRunFor,
+        choices: Choices,
+        settings: Settings,
+        *,
+        health: Health,
+        logs: LogStore,
+        limits: Limits | None = None,
+    ) -> None:
+        self._open_run = open_run
+        self._logs = logs
+        self._choices = choices
+        self._health = health
         self._assembler = TraceAssembler(limits)
-        self._waiting = 0  # written by two threads without a lock: a bound, not a count
-        self._tables = TableWriter(self._run, settings.table_interval, losses)
+        self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
+        self._spans = 0  # these two are written by two threads without a lock: bounds, not counts
+        self._bytes = 0
+        self._tables = TableWriter(settings.table_interval, health)
         self._worker: Worker[Sequence[ReadableSpan]] = Worker(
-            "otel-wandb-traces",
-            self._take,
-            flush=self._drain,
-            wake=self._tick,
-            due=self._assembler.next_deadline,
+            "otel-wandb-traces", self._take, flush=self._drain, wake=self._tick, due=self._assembler.next_deadline
         )
+
+    @property
+    def runs(self) -> Sequence[OpenRun]:
+        """The runs that are open."""
+        return [run for destination in list(self._destinations.values()) if (run := destination.run) is not None]
 
     def submit(self, spans: Sequence[ReadableSpan]) -> bool:
         """Hand spans over, from any thread; False if too many are waiting already."""
-        if self._waiting + len(spans) > _MOST_WAITING:
-            self._losses.drop("queue_full", len(spans), "W&B takes traces more slowly than the program makes them")
+        size = sum(map(size_of, spans))
+        if self._spans + len(spans) > _MOST_SPANS or self._bytes + size > _MOST_BYTES:
+            self._health.drop("queue_full", len(spans), "W&B takes traces more slowly than the program makes them")
             return False
-        self._waiting += len(spans)
+        self._spans += len(spans)
+        self._bytes += size
         self._worker.put(spans)
         return True
 
@@ -62,25 +95,51 @@ class Pipeline:
         deadline = monotonic() + timeout
         return self._worker.flush(timeout) and self._tables.flush(deadline - monotonic())
 
+    def close_runs(self, timeout: float) -> bool:
+        """Close the runs that are open and ours, when their rows are written; the next trace opens another."""
+        self._close([run for destination in list(self._destinations.values()) if (run := destination.given_up())])
+        return self._tables.flush(timeout)
+
     def close(self, timeout: float) -> bool:
-        """Flush, end the threads and close the run."""
+        """Flush, close the runs and end the threads."""
         deadline = monotonic() + timeout
-        done = self._worker.stop(timeout) and self._tables.stop(deadline - monotonic())
+        done = self._worker.stop(timeout)
+        if done:
+            self._close(self.runs)
+            done = self._tables.stop(deadline - monotonic())
         if not done:
-            self._losses.drop("exit_timeout", self._waiting, f"W&B took longer than {timeout:g} seconds")
+            self._health.drop("exit_timeout", self._health.on_the_way, f"W&B took longer than {timeout:.3g} seconds")
+            for run in self.runs:
+                log.warning("W&B did not take everything in time: %s", run.whereabouts)
         return done
 
+    def _close(self, runs: Sequence[OpenRun]) -> None:
+        for run in runs:
+            self._tables.close_run(run)
+        if any(run.owned for run in runs):
+            self._tables.stop_service()
+
     def _take(self, spans: Sequence[ReadableSpan]) -> None:
-        self._waiting -= len(spans)
+        self._spans -= len(spans)
         now = monotonic()
         for span in spans:
+            size = size_of(span)
+            self._bytes -= size
             try:
-                record = read_span(span)
+                record = read_span(span, self._logs_of(span))
             except Exception as error:  # noqa: BLE001
-                self._losses.drop("unreadable", 1, type(error).__qualname__)
+                self._health.drop("unreadable", 1, type(error).__qualname__)
                 continue
-            for trace in self._assembler.offer(record, now):
+            for trace in self._assembler.offer(record, now, size):
                 self._log(trace)
+        self._count_duplicates()
+
+    def _logs_of(self, span: ReadableSpan) -> tuple[EventRecord, ...]:
+        context = span.get_span_context()
+        return () if context is None else self._logs.take(context.trace_id, context.span_id)
+
+    def _count_duplicates(self) -> None:
+        self._health.duplicated(self._assembler.take_duplicates())
 
     def _tick(self) -> None:
         for trace in self._assembler.tick(monotonic()):
@@ -89,118 +148,51 @@ class Pipeline:
     def _drain(self) -> None:
         for trace in self._assembler.drain(monotonic()):
             self._log(trace)
-        self._run.summarise(self._losses.summary())
+        for run in self.runs:
+            run.summarise(self._health.summary())
 
-    def _log(self, trace: Trace) -> None:
-        run = self._run.opened(trace.spans[0].resource)
-        if run is None:
-            self._losses.drop("no_run", len(trace.spans), self._run.problem)
+    def _log(self, whole: Trace) -> None:
+        """Write one trace: a history row at once, the rows of tables later."""
+        try:
+            trace = select(whole, self._choices.wanted)
+            self._health.trimmed(len(whole.spans) - (0 if trace is None else len(trace.spans)))
+        except Exception as error:  # noqa: BLE001  # `keep` is the user's
+            self._health.drop("keep_failed", len(whole.spans), f"`keep` raised {type(error).__qualname__}")
+            return
+        if trace is None:
             return
         try:
-            tree, text = fitting_tree(trace)
-            rows = _rows(tree, run.id)
-            run.log_trace(text, history_row(trace, tree))
+            self._write(trace)
+        except NoRunError as error:
+            self._health.drop("no_run", len(trace.spans), error)
+        except DiskFullError as error:
+            self._health.drop("disk_full", len(trace.spans), error)
         except Exception as error:  # noqa: BLE001
-            self._losses.drop("log_failed", len(trace.spans), _described(error))
-            return
-        self._tables.add(rows)
+            self._health.drop("log_failed", len(trace.spans), described(error))
 
-
-class LazyRun:
-    """The run, opened when the first trace is there; after a failure not before some time has passed."""
-
-    def __init__(self, open_run: OpenRunFor, losses: Losses) -> None:
-        self._open_run = open_run
-        self._losses = losses
-        self._run: OpenRun | None = None
-        self._not_before = 0.0
-        self.problem = ""
-
-    @property
-    def current(self) -> OpenRun | None:
-        """The run, if it is open."""
-        return self._run
-
-    def opened(self, resource: Mapping[str, Any]) -> OpenRun | None:
-        """The run; None while it cannot be opened."""
-        if self._run is None and monotonic() >= self._not_before:
-            try:
-                self._run = self._open_run(resource)
-            except Exception as error:  # noqa: BLE001
-                self.problem = _described(error)
-                self._not_before = monotonic() + _RETRY_SECONDS
-        return self._run
-
-    def summarise(self, values: Mapping[str, Any]) -> None:
-        """Write `values` to the summary of an open run."""
-        if self._run is not None and values:
-            try:
-                self._run.summarise(values)
-            except Exception as error:  # noqa: BLE001
-                log.warning("the summary of the W&B run could not be written: %s", _described(error))
-
-    def close(self) -> None:
-        """Close an open run; a fault of wandb's is said, for its data may still be on disk."""
-        if self._run is not None:
-            try:
-                self._run.close()
-            except Exception as error:  # noqa: BLE001
-                log.warning("the W&B run could not be finished: %s", _described(error))
-
-
-class TableWriter:
-    """Collects rows and writes them in batches; the last to write, it closes the run."""
-
-    def __init__(self, run: LazyRun, interval: float, losses: Losses) -> None:
-        self._run = run
-        self._interval = interval
-        self._losses = losses
-        self._rows: list[Row] = []
-        self._due: float | None = None
-        self._worker: Worker[Sequence[Row]] = Worker(
-            "otel-wandb-tables", self._take, flush=self._write, wake=self._write, due=lambda: self._due, end=run.close
+    def _write(self, trace: Trace) -> None:
+        given = self._choices.route
+        destination = self._destination(Route() if given is None else route_of(trace.spans, given))
+        destination.opened(trace.spans[0].resource)
+        tree, text = fitting_tree(trace)
+        bills = [bill_of(call, self._choices.prices) for _, call in tree.calls]
+        run = destination.log(text, history_row(trace, tree, bills))
+        self._health.logged(len(trace.spans) - tree.left_out)
+        self._health.drop(
+            "too_large", tree.left_out, "a trace has more than W&B's panel takes; the calls are in `stats`"
         )
+        self._tables.add(destination, run, table_rows(TraceSource(trace, tree, bills), run.id))
+        if destination.is_full and (full := destination.given_up()):
+            self._tables.close_run(full)
 
-    def add(self, rows: Sequence[Row]) -> None:
-        """Hand rows over; never blocks."""
-        if rows:
-            self._worker.put(rows)
-
-    def flush(self, timeout: float) -> bool:
-        """Write all rows."""
-        return self._worker.flush(timeout)
-
-    def stop(self, timeout: float) -> bool:
-        """Write all rows and end the thread."""
-        return self._worker.stop(timeout)
-
-    def _take(self, rows: Sequence[Row]) -> None:
-        self._rows += rows
-        if self._due is None:
-            self._due = monotonic() + self._interval
-        if len(self._rows) >= _MOST_ROWS:
-            self._write()
-
-    def _write(self) -> None:
-        rows, self._rows, self._due = self._rows, [], None
-        run = self._run.current
-        if not rows or run is None:
-            return
-        for batch in _batches(rows, _MOST_ROWS):
-            try:
-                run.log_rows(batch)
-            except Exception as error:  # noqa: BLE001
-                self._losses.drop("table_failed", len(batch), _described(error))
-
-
-def _rows(tree: Timeline, session_id: str) -> Sequence[Row]:
-    return [stats_row(Source(span, call, session_id)) for span, call in tree.calls]
-
-
-def _batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
-    remaining = iter(rows)
-    return list(iter(lambda: list(islice(remaining, size)), []))
-
-
-def _described(error: Exception) -> str:
-    return f"{type(error).__qualname__}: {error}"
+    def _destination(self, route: Route) -> Destination:
+        destination = self._destinations.get(route)
+        if destination is None:
+            while len(self._destinations) >= _MOST_DESTINATIONS:
+                _, oldest = self._destinations.popitem(last=False)
+                if oldest.run is not None:
+                    self._tables.close_run(oldest.run)
+            destination = Destination(partial(self._open_run, route), self._choices.most_traces)
+            self._destinations[route] = destination
+        self._destinations.move_to_end(route)
+        return destination

@@ -2,15 +2,18 @@
 
 import logging
 import os
+import shutil
+import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_wandb import _attributes as names
-from otel_wandb._tables import STATS, STATS_COLUMNS, Row
+from otel_wandb._clean import clean
+from otel_wandb._table import Row, Table
 from otel_wandb._tree_json import TreeJson
 
 if TYPE_CHECKING:
@@ -22,7 +25,9 @@ log: Final = logging.getLogger(__name__)
 # of a table in memory. A table is therefore given up for a new one in time.
 _MOST_INCREMENTS: Final = 90
 _MOST_ROWS: Final = 10_000
+_LEAST_SPACE: Final = 16 << 20  # bytes, for one more trace, twice, and what wandb-core holds back
 
+_UNKNOWN_SERVICE: Final = "unknown_service"  # the SDK's default, alone or with the name of the executable
 _DISABLE_WEAVE: Final = "WANDB_DISABLE_WEAVE"
 
 # wandb has one service process for all runs of a process: who takes it down has to know who else writes.
@@ -31,10 +36,15 @@ _OPEN: Final["weakref.WeakSet[OpenRun]"] = weakref.WeakSet()
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `wandb.init` is called with for a run of ours, and how long it may take, in seconds."""
+    """What `wandb.init` is called with for a run of ours, which number it has, and how many seconds it may take."""
 
     init: Mapping[str, Any]
+    number: int
     timeout: float
+
+
+class DiskFullError(Exception):
+    """There is no room for the run's file, which wandb does not say."""
 
 
 class OpenRun:
@@ -43,9 +53,8 @@ class OpenRun:
     def __init__(self, run: "wandb.Run", *, owned: bool) -> None:
         self._run = run
         self.owned = owned
-        self._tables = 0
-        self._increments = 0
-        self._table: wandb.Table | None = None
+        self._is_closing = False
+        self._tables: dict[str, _GrowingTable] = {}
         run.define_metric("usage/*", step_metric="_timestamp")
         _OPEN.add(self)
 
@@ -54,30 +63,49 @@ class OpenRun:
         """The run's id."""
         return str(self._run.id)
 
+    @property
+    def directory(self) -> str:
+        """Where wandb keeps the run's data, which `wandb sync` uploads."""
+        return os.path.dirname(self._run.dir)
+
+    @property
+    def whereabouts(self) -> str:
+        """Where the run's data is, and how it is uploaded."""
+        online = "" if self._run.offline else "--include-online "
+        return f"it is in {self.directory}; upload it with: wandb sync {online}{self.directory}"
+
     def log_trace(self, tree: TreeJson, row: Mapping[str, Any]) -> None:
-        """Write one history row with the tree under `trace`. Raises what wandb raises."""
+        """Write one history row with the tree under `trace`. Raises DiskFullError, and what wandb raises.
+
+        An online run sends what it cannot write to its file.
+        """
+        if self._run.offline and shutil.disk_usage(self.directory).free < _LEAST_SPACE:
+            raise DiskFullError(f"{self.directory} has less than {_LEAST_SPACE >> 20} MB left")
         self._run.log({"trace": _trace_tree_class()(tree), **row})
 
-    def log_rows(self, rows: Sequence[Row]) -> None:
-        """Add rows to the `stats` table. Blocks for a request when the run is online. Raises what wandb raises."""
-        table = self._table
-        if table is None or self._increments >= _MOST_INCREMENTS or len(table.data) >= _MOST_ROWS:
-            table = self._new_table()
-        for row in rows:
-            table.add_data(*row)
-        key = STATS if self._tables == 1 else f"{STATS}_{self._tables}"
-        try:
-            self._run.log({key: table})
-        except FileNotFoundError as error:
-            # A forked child inherits wandb's temporary directory, and removes it at its exit.
-            os.makedirs(os.path.dirname(error.filename), exist_ok=True)
-            self._run.log({key: table})
-        self._increments += 1
+    def log_rows(self, table: Table[Any], rows: Sequence[Row]) -> None:
+        """Add rows to a table. Blocks for a request when the run is online. Raises what wandb raises."""
+        growing = self._tables.get(table.key)
+        if growing is None:
+            growing = self._tables[table.key] = _GrowingTable(table)
+        growing.add(rows, self._run.log)
+
+    def was_ended(self, error: Exception) -> bool:
+        """Whether `error` means that somebody finished the run, or that wandb's service process is gone."""
+        from wandb.errors import UsageError
+        from wandb.sdk.lib.asyncio_manager import AlreadyJoinedError
+        from wandb.sdk.mailbox import MailboxClosedError
+
+        if isinstance(error, (ConnectionError, AlreadyJoinedError, MailboxClosedError)):
+            return True
+        return isinstance(error, UsageError) and bool(getattr(self._run, "_is_finished", False))
 
     def summarise(self, values: Mapping[str, Any]) -> None:
-        """Write to the run's summary."""
-        if values:
+        """Write to the run's summary; a fault of wandb's is said, for the data may be on disk."""
+        try:
             self._run.summary.update(dict(values))
+        except Exception as error:  # noqa: BLE001
+            log.debug("the summary of the W&B run could not be written: %s", error)
 
     def before_finish(self, flush: Callable[[], None]) -> None:
         """Call `flush` when somebody else finishes the run: `run.finish()`, `wandb.finish()`, the end of a `with`.
@@ -87,33 +115,69 @@ class OpenRun:
         """
         from wandb.sdk.wandb_run import TeardownHook, TeardownStage
 
+        def flush_unless_closing() -> None:
+            if not self._is_closing:
+                flush()
+
         hooks = getattr(self._run, "_teardown_hooks", None)
         if hooks is not None:
-            hooks.append(TeardownHook(flush, TeardownStage.EARLY))
+            hooks.append(TeardownHook(flush_unless_closing, TeardownStage.EARLY))
 
-    def close(self) -> None:
-        """Finish the run if it is ours, and leave no process of wandb behind if no other run needs it."""
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Write the last of the summary, and finish the run if it is ours."""
+        self._is_closing = True
+        self.summarise(summary)
         _OPEN.discard(self)
-        if self.owned:
+        if not self.owned:
+            return
+        try:
             self._run.finish()
-            stop_unused_service()
+        except Exception as error:  # noqa: BLE001
+            log.warning("the W&B run %s could not be finished (%s); its data is in %s", self.id, error, self.directory)
 
     def abandon(self) -> None:
-        """Forget the run in a forked child: it is the parent's."""
+        """Forget the run: it was ended, or it is the parent's of this forked child."""
         _OPEN.discard(self)
 
-    def _new_table(self) -> "wandb.Table":
+
+class _GrowingTable:
+    """A table that rows are added to, and the ones that take over from it."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        self._table = table
+        self._made = 0
+        self._increments = 0
+        self._current: wandb.Table | None = None
+
+    def add(self, rows: Sequence[Row], log_to_run: Callable[[dict[str, Any]], None]) -> None:
+        current = self._current
+        if current is None or self._increments >= _MOST_INCREMENTS or len(current.data) >= _MOST_ROWS:
+            current = self._next()
+        for row in rows:
+            current.add_data(*row)
+        key = self._table.key if self._made == 1 else f"{self._table.key}_{self._made}"
+        try:
+            log_to_run({key: current})
+        except FileNotFoundError as error:
+            # A forked child inherits wandb's temporary directory, and removes it at its exit.
+            os.makedirs(os.path.dirname(error.filename), exist_ok=True)
+            log_to_run({key: current})
+        self._increments += 1
+
+    def _next(self) -> "wandb.Table":
         import wandb
 
-        self._table = wandb.Table(
-            columns=[column.name for column in STATS_COLUMNS],
-            dtype=[column.type for column in STATS_COLUMNS],
+        if self._current is not None:
+            self._current.data = []  # wandb keeps the last 100 tables that were logged, each with all its rows
+        self._current = wandb.Table(
+            columns=[column.name for column in self._table.columns],
+            dtype=[column.type for column in self._table.columns],
             optional=True,
             log_mode="INCREMENTAL",
         )
-        self._tables += 1
+        self._made += 1
         self._increments = 0
-        return self._table
+        return self._current
 
 
 def given_run(run: "wandb.Run") -> OpenRun:
@@ -129,7 +193,8 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
     import wandb
     from wandb.sdk import wandb_setup
 
-    init = {"reinit": "create_new", "job_type": "traces", **_group(resource), **options.init}
+    init = {"reinit": "create_new", "job_type": "traces", **_described(resource, options.number), **options.init}
+    init["config"] = {**_config(resource), **(options.init.get("config") or {})}
     init["settings"] = _settings(options)
     mode = init.get("mode") or os.environ.get("WANDB_MODE")
     with _without_weave():
@@ -137,9 +202,11 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
             run = _offline(init, "there is no W&B API key")
         else:
             try:
-                run = wandb.init(**init)
+                run = _init(init)
             except wandb.Error as error:
-                run = _offline(init, str(error).rstrip("."))
+                run = _offline(init, str(error).partition("\n")[0].rstrip("."))
+    # wandb asks the server, and waits for it, whether an artifact of the table's name has another type: ours has not.
+    vars(run)["_assert_can_log_artifact"] = lambda _: None
     # Else the user's next `wandb.init()` would be given this run (`reinit` defaults to the latest active one).
     wandb_setup.singleton().remove_active_run(run)
     if not run.offline and run.url:  # asking an offline run for its address prints a warning
@@ -159,10 +226,35 @@ def stop_unused_service() -> None:
         wandb.teardown()
 
 
-def _offline(init: Mapping[str, Any], why: str) -> "wandb.Run":
-    import wandb
+def do_not_wait_for_service() -> None:
+    """Let the program end while wandb's service process goes on: it would wait as long as W&B does not answer.
 
-    run = wandb.init(**{**init, "mode": "offline"})
+    The data is on disk, and the process still tries to upload it. Not where a run of the user's is active: that one is
+    the user's to wait for.
+    """
+    from wandb.sdk import wandb_setup
+
+    setup = wandb_setup.singleton()
+    process: Any = getattr(getattr(setup, "_connection", None), "_proc", None)
+    if process is not None and setup.most_recent_active_run is None:
+        process.join = lambda: 0
+
+
+def _init(init: Mapping[str, Any]) -> "wandb.Run":
+    """`wandb.init`; again where wandb has not noticed yet that its service process died."""
+    import wandb
+    from wandb.sdk.mailbox import MailboxClosedError
+
+    try:
+        return wandb.init(**init)
+    except (MailboxClosedError, ConnectionError):
+        with suppress(ConnectionError):
+            wandb.teardown()
+        return wandb.init(**init)
+
+
+def _offline(init: Mapping[str, Any], why: str) -> "wandb.Run":
+    run = _init({**init, "mode": "offline"})
     directory = os.path.dirname(run.dir)
     log.warning(
         "W&B is not used online: %s. Traces are kept in %s; upload them with: wandb sync %s", why, directory, directory
@@ -186,9 +278,22 @@ def _without_weave() -> Iterator[None]:
         os.environ.pop(_DISABLE_WEAVE, None)
 
 
-def _group(resource: Mapping[str, Any]) -> Mapping[str, str]:
-    service = str(resource.get(names.SERVICE_NAME) or "unknown_service")
-    return {} if service.startswith("unknown_service") else {"group": service}
+def _described(resource: Mapping[str, Any], number: int) -> Mapping[str, str]:
+    """A name that says what is in the run, and the group of all that one service writes."""
+    service = _service(resource)
+    program = service or os.path.basename(sys.argv[0]) or "python"
+    name = f"{program} traces {os.getpid()}" + (f" ({number})" if number > 1 else "")
+    return {"name": name, **({} if service is None else {"group": service})}
+
+
+def _service(resource: Mapping[str, Any]) -> str | None:
+    service = str(resource.get(names.SERVICE_NAME) or _UNKNOWN_SERVICE)
+    return None if service.startswith(_UNKNOWN_SERVICE) else service
+
+
+def _config(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The resource, by which runs can be filtered and grouped."""
+    return {"resource": {str(key): clean(value) for key, value in resource.items()}}
 
 
 def _settings(options: RunOptions) -> "wandb.Settings":

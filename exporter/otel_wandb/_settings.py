@@ -4,12 +4,29 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 log: Final = logging.getLogger(__name__)
 
 EXIT_TIMEOUT_VARIABLE: Final = "OTEL_WANDB_EXIT_TIMEOUT"
 TABLE_INTERVAL_VARIABLE: Final = "OTEL_WANDB_TABLE_INTERVAL"
+KEEP_VARIABLE: Final = "OTEL_WANDB_KEEP"
+HANDLE_SIGTERM_VARIABLE: Final = "OTEL_WANDB_HANDLE_SIGTERM"
+PRICES_VARIABLE: Final = "OTEL_WANDB_PRICES"
+
+_KEEPS: Final = {"llm": "llm", "all": "all"}
+_SWITCH: Final = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +37,12 @@ class Settings:
     """How long an exit may wait for W&B; what wandb was handed by then stays on disk, the rest is counted as lost."""
     table_interval: float = 30.0
     """How long a row may wait for others before its table is written."""
+    keep: str = "llm"
+    """Which spans are written, where the exporter is not told: "llm" or "all"."""
+    handle_sigterm: bool = True
+    """Whether a SIGTERM writes what is in hand before it ends the program."""
+    prices: str | None = None
+    """A JSON file of prices that are added to ours, or win over them."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -28,7 +51,20 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings(
         exit_timeout=_seconds(environ, EXIT_TIMEOUT_VARIABLE, default.exit_timeout),
         table_interval=_seconds(environ, TABLE_INTERVAL_VARIABLE, default.table_interval),
+        keep=_chosen(environ, KEEP_VARIABLE, _KEEPS, default.keep),
+        handle_sigterm=_chosen(environ, HANDLE_SIGTERM_VARIABLE, _SWITCH, default.handle_sigterm),
+        prices=environ.get(PRICES_VARIABLE, "").strip() or None,
     )
+
+
+def _chosen(environ: Mapping[str, str], name: str, choices: Mapping[str, T], default: T) -> T:
+    text = environ.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text in choices:
+        return choices[text]
+    log.warning("%s=%r is none of %s; using %s", name, text, ", ".join(choices), str(default).lower())
+    return default
 
 
 def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:

@@ -10,16 +10,21 @@ from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """One event of a span; `time_ns` is nanoseconds since the epoch."""
+    """One event of a span, or a log record that is one; `time_ns` is nanoseconds since the epoch."""
 
     name: str
     time_ns: int
     attributes: Mapping[str, Any]
+    body: Any = None
+    """Of a log record."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpanRecord:
-    """One finished span. Ids are lower-case hex, times nanoseconds since the epoch; attribute values are foreign."""
+    """One finished span. Ids are lower-case hex, times nanoseconds since the epoch; attribute values are foreign.
+
+    `logs` are the GenAI events among the log records that were emitted inside it.
+    """
 
     trace_id: str
     span_id: str
@@ -34,6 +39,7 @@ class SpanRecord:
     events: tuple[EventRecord, ...]
     scope: str
     resource: Mapping[str, Any]
+    logs: tuple[EventRecord, ...] = ()
 
     @property
     def is_local_root(self) -> bool:
@@ -46,8 +52,11 @@ class SpanRecord:
         return (self.end_ns - self.start_ns) / 1e9
 
 
-def read_span(span: ReadableSpan) -> SpanRecord:
-    """The record of `span`; an end before its start, as after a clock step, becomes the start."""
+def read_span(span: ReadableSpan, logs: tuple[EventRecord, ...] = ()) -> SpanRecord:
+    """The record of `span` and its `logs`; an end before its start, as after a clock step, becomes the start.
+
+    Attributes are copied: the SDK's mapping takes its lock for each of the many looks at them.
+    """
     context = span.get_span_context()
     if context is None:
         raise ValueError("a finished span has no context")
@@ -63,8 +72,9 @@ def read_span(span: ReadableSpan) -> SpanRecord:
         end_ns=max(span.end_time or 0, start),
         is_error=span.status.status_code is StatusCode.ERROR,
         status_message=span.status.description,
-        attributes=span.attributes or {},
+        attributes=dict(span.attributes or {}),
         events=tuple(EventRecord(event.name, event.timestamp, event.attributes or {}) for event in span.events),
         scope="" if span.instrumentation_scope is None else span.instrumentation_scope.name,
         resource=span.resource.attributes,
+        logs=logs,
     )

@@ -6,19 +6,18 @@ groups traces by a hash of the model's architecture (facts of the panel: `PanelT
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from otel_wandb import _attributes as names
 from otel_wandb._assembly import Trace
 from otel_wandb._clean import Json, clean, clean_text
-from otel_wandb._model_call import Kind, ModelCall, kind_of, read_model_call
+from otel_wandb._fields import is_shown_event, shown_attributes
+from otel_wandb._merging import merged
+from otel_wandb._model_call import Kind, ModelCall
 from otel_wandb._span import EventRecord, SpanRecord
+from otel_wandb._view import SpanView, read_view
 
 _DEEPEST: Final = 100  # wandb serialises recursively and fails from 330 levels on
 _MOST_NODES: Final = 1_000
-_SHOWN_ELSEWHERE: Final = frozenset(
-    {names.INPUT_MESSAGES, names.OUTPUT_MESSAGES, names.SYSTEM_INSTRUCTIONS, names.TOOL_DEFINITIONS}
-)
 _CALL_KIND: Final = "openai"  # `_kind` of the legacy integration: the panel's icon for a model goes by this word
 
 
@@ -53,27 +52,31 @@ class Timeline:
     root: Node
     model: Mapping[str, Json]
     calls: tuple[tuple[SpanRecord, ModelCall], ...]
+    left_out: int = 0
+    """How many spans there was no room for."""
 
 
 def timeline(trace: Trace, longest: int) -> Timeline:
     """The timeline of `trace`, its texts cut at `longest` characters."""
-    calls = {span.span_id: call for span in trace.spans if (call := read_model_call(span)) is not None}
-    forest = _forest(trace.spans, calls, longest)
+    spans = merged(trace.spans)
+    views = {span.span_id: read_view(span) for span in spans}
+    calls = tuple((span, call) for span in spans if (call := views[span.span_id].call) is not None)
+    forest = _forest(spans, views, longest)
     root = forest.root(trace)
     return Timeline(
-        root=_covering(
-            _readable(root, [calls[span.span_id] for span in trace.spans if span.span_id in calls], longest)
-        ),
-        model=_architecture(root, calls),
-        calls=tuple((span, calls[span.span_id]) for span in trace.spans if span.span_id in calls),
+        root=_covering(_readable(root, [call for _, call in calls], longest)),
+        model=_architecture(root, {span.span_id: call for span, call in calls}),
+        calls=calls,
+        left_out=len(spans) - len(forest.placed),
     )
 
 
 @dataclass(slots=True)
 class _Forest:
+    spans: Sequence[SpanRecord]
     children: dict[str, list[SpanRecord]]
     roots: list[SpanRecord]
-    calls: Mapping[str, ModelCall]
+    views: Mapping[str, SpanView]
     order: Mapping[str, int]
     longest: int
     placed: set[str] = field(default_factory=set)
@@ -81,9 +84,9 @@ class _Forest:
     def root(self, trace: Trace) -> Node:
         nodes = [self.node(span, 0) for span in self.roots]
         # Spans that are each other's parents hang below no root.
-        nodes += [self.node(span, 0) for span in trace.spans if span.span_id not in self.placed and self._has_room()]
+        nodes += [self.node(span, 0) for span in self.spans if span.span_id not in self.placed and self._has_room()]
         root = nodes[0] if len(nodes) == 1 else _joining(trace, nodes)
-        left_out = len(trace.spans) - len(self.placed)
+        left_out = len(self.spans) - len(self.placed)
         notes: dict[str, Json] = {}
         if not trace.is_complete:
             notes["trace.incomplete"] = f"supplement {trace.sequence}" if trace.sequence else trace.reason.value
@@ -97,13 +100,13 @@ class _Forest:
         children = tuple(
             self.node(child, depth + 1) for child in below if child.span_id not in self.placed and self._has_room()
         )
-        return _node(span, self.calls.get(span.span_id), self.order[span.span_id], self.longest, children)
+        return _node(span, self.views[span.span_id], self.order[span.span_id], self.longest, children)
 
     def _has_room(self) -> bool:
         return len(self.placed) < _MOST_NODES
 
 
-def _forest(spans: Sequence[SpanRecord], calls: Mapping[str, ModelCall], longest: int) -> _Forest:
+def _forest(spans: Sequence[SpanRecord], views: Mapping[str, SpanView], longest: int) -> _Forest:
     known = {span.span_id for span in spans}
     children: dict[str, list[SpanRecord]] = {}
     roots = []
@@ -113,56 +116,60 @@ def _forest(spans: Sequence[SpanRecord], calls: Mapping[str, ModelCall], longest
         else:
             roots.append(span)
     order = {span.span_id: number for number, span in enumerate(spans, 1)}
-    return _Forest(children, roots, calls, order, longest)
+    return _Forest(spans, children, roots, views, order, longest)
 
 
-def _node(span: SpanRecord, call: ModelCall | None, order: int, longest: int, children: tuple[Node, ...]) -> Node:
+def _node(span: SpanRecord, view: SpanView, order: int, longest: int, children: tuple[Node, ...]) -> Node:
     attributes: dict[str, Json] = {
-        key: clean(value, longest) for key, value in span.attributes.items() if key not in _SHOWN_ELSEWHERE
+        key: clean(value, longest) for key, value in shown_attributes(span.attributes, is_genai=view.is_genai)
     }
     attributes["execution_order"] = order
     if span.parent_is_remote and span.parent_id is not None:
         attributes["remote_parent_id"] = span.parent_id
-    if span.events:
-        attributes["events"] = [_event(event, longest) for event in span.events]
+    if span.events or span.logs:
+        events = [_event(event, longest) for event in (*span.events, *span.logs) if is_shown_event(event)]
+        if events:
+            attributes["events"] = events
     return Node(
         span_id=span.span_id,
-        name=clean_text(span.name),
-        kind=kind_of(span),
+        name=clean_text(view.name),
+        kind=view.kind,
         start_ms=_milliseconds(span.start_ns),
         end_ms=_milliseconds(span.end_ns),
         is_error=span.is_error,
         message=clean_text(span.status_message, longest) if span.status_message else None,
         attributes=attributes,
-        results=_results(span, call, longest),
+        results=_results(view, longest),
         children=children,
     )
 
 
 def _event(event: EventRecord, longest: int) -> Json:
-    return {
+    found: dict[str, Json] = {
         "name": clean_text(event.name),
         "time_ms": _milliseconds(event.time_ns),
         "attributes": clean(event.attributes, longest),
     }
+    return found if event.body is None else {**found, "body": clean(event.body, longest)}
 
 
-def _results(span: SpanRecord, call: ModelCall | None, longest: int) -> tuple[Result, ...]:
-    if call is None:
-        return _tool_results(span.attributes, longest)
-    inputs = None if call.request is None else {"request": clean_text(call.request, longest)}
-    if not call.responses:
+def _results(view: SpanView, longest: int) -> tuple[Result, ...]:
+    if view.call is None:
+        return _step_results(view, longest)
+    request, responses = view.call.request, view.call.responses
+    inputs = None if request is None else {"request": clean_text(request, longest)}
+    if not responses:
         return () if inputs is None else (Result(inputs, None),)
-    outputs = [{"response": clean_text(response, longest)} for response in call.responses]
+    outputs = [{"response": clean_text(response, longest)} for response in responses]
     return (Result(inputs, outputs[0]), *(Result(None, output) for output in outputs[1:]))
 
 
-def _tool_results(attributes: Mapping[str, Any], longest: int) -> tuple[Result, ...]:
-    arguments, result = attributes.get(names.TOOL_ARGUMENTS), attributes.get(names.TOOL_RESULT)
-    if arguments is None and result is None:
+def _step_results(view: SpanView, longest: int) -> tuple[Result, ...]:
+    if view.inputs is None and view.outputs is None:
         return ()
-    inputs = None if arguments is None else {"arguments": clean_text(str(arguments), longest)}
-    outputs = None if result is None else {"result": clean_text(str(result), longest)}
+    given, gave = ("arguments", "result") if view.kind is Kind.TOOL else ("input", "output")
+    inputs = None if view.inputs is None else {given: clean_text(view.inputs, longest)}
+    outputs = None if view.outputs is None else {gave: clean_text(view.outputs, longest)}
     return (Result(inputs, outputs),)
 
 

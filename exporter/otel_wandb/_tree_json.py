@@ -38,8 +38,9 @@ def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
         if len(found.root) + len(found.model) <= _LARGEST:
             return tree, found
     tree = timeline(trace, _SHORTER_TEXTS[-1])
-    attributes = {"trace.spans_left_out": len(trace.spans) - 1}
-    tree = replace(tree, root=replace(tree.root, children=(), attributes=attributes), model={"_kind": "chain"})
+    left_out = len(trace.spans) - 1
+    root = replace(tree.root, children=(), attributes={"trace.spans_left_out": left_out})
+    tree = replace(tree, root=root, model={"_kind": "chain"}, left_out=left_out)
     return tree, tree_json(tree)
 
 

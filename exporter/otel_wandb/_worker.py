@@ -23,7 +23,7 @@ class _Flush:
 
 
 class Worker(Generic[T]):
-    """Runs `take(item)` for each item, `wake()` when `due()` is reached, `flush()` when it is asked to, `end()` last.
+    """Runs `take(item)` for each item, `wake()` when `due()` is reached, and `flush()` when it is asked to.
 
     A fault in one of them is said, and the next item is taken. The queue is a SimpleQueue: its `put` may run inside a
     garbage collection that interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon:
@@ -39,13 +39,11 @@ class Worker(Generic[T]):
         flush: Callable[[], None],
         wake: Callable[[], None],
         due: Callable[[], float | None],
-        end: Callable[[], None] | None = None,
     ) -> None:
         self._take = take
         self._flush = flush
         self._wake = wake
         self._due = due
-        self._end = end
         self._inbox: queue.SimpleQueue[T | _Flush] = queue.SimpleQueue()
         self._stopped = False
         self._thread: Final = threading.Thread(target=self._work, name=name, daemon=True)
@@ -60,7 +58,7 @@ class Worker(Generic[T]):
         return self._ask(timeout, last=False)
 
     def stop(self, timeout: float) -> bool:
-        """Flush, and end the thread."""
+        """Flush, and end the thread; one that takes too long ends after the item that it has in hand."""
         stopped = self._ask(timeout, last=True)
         self._stopped = True
         return stopped
@@ -77,7 +75,8 @@ class Worker(Generic[T]):
     def _work(self) -> None:
         with suppress_instrumentation():
             while self._step():
-                pass
+                if self._stopped:  # nobody waits any more: what is left has been counted as lost
+                    return
 
     def _step(self) -> bool:
         due = self._due()
@@ -88,8 +87,6 @@ class Worker(Generic[T]):
             return True
         if isinstance(item, _Flush):
             self._safely(self._flush)
-            if item.last and self._end is not None:
-                self._safely(self._end)
             item.done.set()
             return not item.last
         self._safely(partial(self._take, item))

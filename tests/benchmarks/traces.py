@@ -12,12 +12,14 @@ from time import perf_counter, process_time
 from typing import Any
 
 from otel_wandb._assembly import Trace
+from otel_wandb._billing import Bill
 from otel_wandb._history import history_row
 from otel_wandb._run import OpenRun
+from otel_wandb._timeline import Timeline
 from otel_wandb._tree_json import fitting_tree
 from tests.benchmarks.calls import REQUEST, fresh_openai
 from tests.benchmarks.measuring import microseconds
-from tests.exporter.spans import chat_attributes, messages, span, trace
+from tests.exporter.spans import bills, chat_attributes, messages, span, trace
 
 
 def chain(number: int) -> Trace:
@@ -65,16 +67,21 @@ def offline_run() -> Any:
     return wandb.init(project="benchmark", settings=wandb.Settings(silent=True, console="off", x_disable_stats=True))
 
 
+def billed(tree: Timeline) -> tuple[Timeline, list[Bill]]:
+    """A tree, and what its calls cost."""
+    return tree, bills(tree)
+
+
 def measure_traces(batches: int, calls: int) -> dict[str, float]:
     """Microseconds of the logging thread per trace."""
     run = offline_run()
     opened = OpenRun(run, owned=False)
     made = chain(1)
-    tree, row = wandb_tree(made), history_row(made, fitting_tree(made)[0])
+    tree, row = wandb_tree(made), history_row(made, *billed(fitting_tree(made)[0]))
 
     def ours() -> None:
         found, text = fitting_tree(made)
-        opened.log_trace(text, history_row(made, found))
+        opened.log_trace(text, history_row(made, *billed(found)))
 
     found = microseconds({"bare run.log": lambda: run.log({"trace": tree, **row}), "exporter": ours}, batches, calls)
     run.finish()

@@ -5,7 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_wandb._assembly import Reason, Trace
+from otel_wandb._billing import Bill, bill_of
+from otel_wandb._prices import PRICES
 from otel_wandb._span import SpanRecord
+from otel_wandb._tables import STATS, CallSource
+from otel_wandb._timeline import Timeline
+from otel_wandb._view import read_view
 
 START = 1_700_000_000_000_000_000  # nanoseconds
 MILLISECOND = 1_000_000
@@ -67,3 +72,16 @@ def trace(*spans: SpanRecord, sequence: int = 0, reason: Reason = Reason.ROOT, m
     """A trace of `spans` as the assembler would emit it."""
     ordered = tuple(sorted(spans, key=lambda one: one.start_ns))
     return Trace(spans[0].trace_id, sequence, reason, ordered, missing)
+
+
+def stats_of(record: SpanRecord) -> dict[str, object]:
+    """The row of `stats` for a call of a model, by its columns."""
+    call = read_view(record).call
+    assert call is not None
+    row = STATS.row(CallSource(record, call, bill_of(call, PRICES), "run-1"))
+    return dict(zip([column.name for column in STATS.columns], row, strict=True))
+
+
+def bills(tree: Timeline) -> list[Bill]:
+    """The bills of the calls in a tree, by our own prices."""
+    return [bill_of(call, PRICES) for _, call in tree.calls]

@@ -4,41 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.exporter.programs import SETUP, asked, program
 from tests.support.openai_server import OpenAIServer, error
-from tests.support.program import Finished, run_program
+from tests.support.program import run_program
 from tests.support.run_file import stats_rows, traces
-
-SETUP = """
-import os, sys, threading, time
-import openai
-from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
-from otel_openai_v0 import OpenAIInstrumentor
-from otel_wandb import WandbSpanExporter
-
-def ask(text, **more):
-    return openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": text}], **more)
-
-def set_up(processor=BatchSpanProcessor, set_global=False, **options):
-    provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
-    exporter = WandbSpanExporter(**options)
-    provider.add_span_processor(processor(exporter))
-    OpenAIInstrumentor().instrument(tracer_provider=provider)
-    if set_global:
-        trace.set_tracer_provider(provider)
-    return provider, exporter
-"""
-
-
-def program(tmp_path: Path, server: OpenAIServer, body: str, **env: str) -> Finished:
-    settings = {"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-canary-0123456789", "WANDB_MODE": "offline"}
-    return run_program(tmp_path, SETUP + body, env={**settings, **env})
-
-
-def asked(done: Finished) -> list[str]:
-    return sorted(str(row["request"]) for run in done.runs for row in stats_rows(run))
 
 
 @pytest.mark.parametrize("end", ["", "sys.exit(3)", "raise RuntimeError('boom')"])
@@ -188,8 +157,8 @@ def test_without_a_key_the_run_is_offline_and_says_where(tmp_path: Path, server:
 def test_a_key_for_a_server_of_ones_own_is_found(tmp_path: Path) -> None:
     source = """
 from otel_wandb._run import RunOptions, _base_url, has_credentials
-print(has_credentials(_base_url(RunOptions({}, 1))))
-print(has_credentials(_base_url(RunOptions({"settings": {"base_url": "http://other.test"}}, 1))))
+print(has_credentials(_base_url(RunOptions({}, 1, 1))))
+print(has_credentials(_base_url(RunOptions({"settings": {"base_url": "http://other.test"}}, 1, 1))))
 """
     (tmp_path / "netrc").write_text(f"machine wandb.test login user password {'x' * 40}\n")
     done = run_program(tmp_path, source, env={"WANDB_BASE_URL": "http://wandb.test"})
@@ -233,17 +202,6 @@ print(time.perf_counter() - before < 20)
     assert [row["request"] for row in stats_rows(kept)] == ["**user**: one"]
     assert done.stderr.count("W&B is not used online") == 1
     assert "x" * 40 not in done.stderr
-
-
-def test_the_run_says_what_it_is(tmp_path: Path, server: OpenAIServer) -> None:
-    body = """
-provider, exporter = set_up(project="p", tags=["a"])
-ask("one")
-provider.force_flush(); exporter.force_flush()
-run = exporter._run._run
-print(run.group, run.job_type, run.tags, run.settings.console)
-"""
-    assert program(tmp_path, server, body).stdout.splitlines()[-1] == "shop traces ('a',) off"
 
 
 FAULTS = {
@@ -331,7 +289,7 @@ def test_a_forked_child_has_its_own_run(tmp_path: Path, server: OpenAIServer) ->
 provider, exporter = set_up()
 ask("parent before")
 provider.force_flush(); exporter.force_flush()
-child = os.fork()
+child = fork()
 ask("child" if child == 0 else "parent after")
 if child == 0:
     sys.exit(0)

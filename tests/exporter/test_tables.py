@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 
 from otel_wandb import _attributes as names
-from otel_wandb._model_call import read_model_call
-from otel_wandb._span import SpanRecord
-from otel_wandb._tables import STATS_COLUMNS, Source, stats_row
-from tests.exporter.spans import chat_attributes, messages, span
+from otel_wandb._tables import STATS_COLUMNS
+from tests.exporter.spans import chat_attributes, messages, span, stats_of
 
 LEGACY = [
     "request", "response", "model", "start_time", "end_time", "request_id", "api_type", "session_id",
@@ -17,18 +15,12 @@ LEGACY = [
 ]  # fmt: skip
 
 
-def row(record: SpanRecord) -> dict[str, object]:
-    call = read_model_call(record)
-    assert call is not None
-    return dict(zip([column.name for column in STATS_COLUMNS], stats_row(Source(record, call, "run-1")), strict=True))
-
-
 def test_the_legacy_columns_come_first_and_in_order() -> None:
     assert [column.name for column in STATS_COLUMNS][: len(LEGACY)] == LEGACY
 
 
 def test_a_row_of_a_chat_call() -> None:
-    values = row(span("s", "p", name="chat m", start=0, end=1_500, attributes=chat_attributes("hi", "hello")))
+    values = stats_of(span("s", "p", name="chat m", start=0, end=1_500, attributes=chat_attributes("hi", "hello")))
     assert {name: values[name] for name in (*LEGACY, "trace_id", "span_id", "parent_span_id", "status", "error")} == {
         "request": "**user**: hi",
         "response": "**assistant**: hello",
@@ -51,19 +43,21 @@ def test_a_row_of_a_chat_call() -> None:
 
 
 def test_all_choices_are_in_one_row_and_tokens_counted_once() -> None:
-    values = row(span(attributes=chat_attributes(**{"gen_ai.output.messages": messages("assistant", "a", "b", "c")})))
+    values = stats_of(
+        span(attributes=chat_attributes(**{"gen_ai.output.messages": messages("assistant", "a", "b", "c")}))
+    )
     assert values["response"] == "**assistant**: a\n\n**assistant**: b\n\n**assistant**: c"
     assert values["total_tokens"] == 7
 
 
 @pytest.mark.parametrize(("provider", "api_type"), [("azure.ai.openai", "azure"), ("openai", "openai")])
 def test_the_api_type(provider: str, api_type: str) -> None:
-    assert row(span(attributes=chat_attributes(**{"gen_ai.provider.name": provider})))["api_type"] == api_type
+    assert stats_of(span(attributes=chat_attributes(**{"gen_ai.provider.name": provider})))["api_type"] == api_type
 
 
 def test_a_failed_call_has_its_error() -> None:
     record = span(error="slow down", attributes={"gen_ai.operation.name": "chat", "error.type": "RateLimitError"})
-    values = row(record)
+    values = stats_of(record)
     assert (values["status"], values["error"], values["total_tokens"]) == ("ERROR", "RateLimitError: slow down", None)
 
 
@@ -80,17 +74,28 @@ def test_request_parameters_are_typed_columns() -> None:
         "openai.call.tags": ("a", "b"),
         "http.response.status_code": 200,
     }
-    values = row(span(attributes=chat_attributes(**parameters)))
+    values = stats_of(span(attributes=chat_attributes(**parameters)))
     picked = ("temperature", "max_tokens", "stop", "stream", "time_to_first_chunk", "stream_end", "user", "seed")
     assert [values[name] for name in picked] == [0.5, 9.0, '["x", "y"]', True, 0.25, "closed", "u", None]
     assert [values[name] for name in ("session", "tags", "http_status", "conversation")] == ["s", "a, b", 200.0, None]
+
+
+def test_the_provider_and_tokens_of_each_kind_are_columns() -> None:
+    usage: dict[str, Any] = {
+        "gen_ai.usage.cache_read.input_tokens": 2,
+        "gen_ai.usage.cache_write.input_tokens": 1,
+        "gen_ai.usage.reasoning.output_tokens": 0,
+    }
+    values = stats_of(span(attributes=chat_attributes(**usage)))
+    picked = ("provider", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
+    assert [values[name] for name in picked] == ["openai", 2.0, 1.0, 0.0]
 
 
 def test_every_cell_is_of_its_columns_type_or_empty() -> None:
     known = [value for name, value in vars(names).items() if name.isupper()]
     odd = {key: object() for key in known} | {"gen_ai.operation.name": "chat"}
     for attributes in (chat_attributes(), odd, {"gen_ai.operation.name": "chat"}):
-        values = row(span(attributes=attributes))
+        values = stats_of(span(attributes=attributes))
         for column in STATS_COLUMNS:
             value = values[column.name]
             kinds = (int, float) if column.type is float else column.type
@@ -104,7 +109,7 @@ def test_embeddings_have_prompt_tokens_for_a_total() -> None:
         "openai.response.embedding_count": 2,
         "gen_ai.embeddings.dimension.count": 8,
     }
-    values = row(span(attributes=attributes))
+    values = stats_of(span(attributes=attributes))
     assert (values["response"], values["completion_tokens"], values["total_tokens"]) == (
         "**Embeddings**: 2 of 8 dimensions",
         None,
@@ -124,4 +129,4 @@ def test_embeddings_have_prompt_tokens_for_a_total() -> None:
     ],
 )
 def test_a_moderation_says_what_it_flagged(attributes: dict[str, Any], response: str | None) -> None:
-    assert row(span(attributes={"gen_ai.operation.name": "moderation", **attributes}))["response"] == response
+    assert stats_of(span(attributes={"gen_ai.operation.name": "moderation", **attributes}))["response"] == response

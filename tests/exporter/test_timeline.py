@@ -11,7 +11,7 @@ from otel_wandb._history import history_row
 from otel_wandb._model_call import Kind
 from otel_wandb._timeline import Node, Result, timeline
 from otel_wandb._tree_json import fitting_tree, tree_json
-from tests.exporter.spans import START, chat_attributes, span, trace
+from tests.exporter.spans import START, bills, chat_attributes, span, trace
 
 LONGEST = 1_000
 BEGIN = START / 1e6  # milliseconds
@@ -187,7 +187,8 @@ def test_a_trace_of_any_size_fits_into_a_history_line(count: int) -> None:
 
 def test_the_row_sums_what_was_reported() -> None:
     made = chain_of_two()
-    row = history_row(made, timeline(made, LONGEST))
+    tree = timeline(made, LONGEST)
+    row = history_row(made, tree, bills(tree))
     assert row == {
         "trace_id": "t",
         "trace_name": "chain",
@@ -197,16 +198,18 @@ def test_the_row_sums_what_was_reported() -> None:
         "usage/prompt_tokens": 6,
         "usage/completion_tokens": 8,
         "usage/total_tokens": 14,
+        "usage/cost": 0.000025,
     }
 
 
 def test_tokens_that_nobody_reported_are_left_out_and_not_zero() -> None:
     attributes = {"gen_ai.operation.name": "chat"}
     made = trace(span(attributes=attributes))
-    row = history_row(made, timeline(made, LONGEST))
+    tree = timeline(made, LONGEST)
+    row = history_row(made, tree, bills(tree))
     assert [key for key in row if key.startswith("usage/")] == ["usage/elapsed_time"]
 
 
 def test_a_trace_without_a_call_has_no_usage() -> None:
     made = trace(span())
-    assert not [key for key in history_row(made, timeline(made, LONGEST)) if key.startswith("usage/")]
+    assert not [key for key in history_row(made, timeline(made, LONGEST), []) if key.startswith("usage/")]

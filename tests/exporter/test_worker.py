@@ -26,11 +26,27 @@ def test_items_are_taken_in_order_and_a_flush_waits_for_them() -> None:
 
 def test_stop_flushes_ends_and_is_final() -> None:
     said: list[str] = []
-    made = worker(lambda _: None, flush=lambda: said.append("flush"), end=lambda: said.append("end"))
+    made = worker(lambda _: None, flush=lambda: said.append("flush"))
     assert made.stop(10)
     assert made.stop(10)
     assert made.flush(10)
-    assert said == ["flush", "end"]
+    assert said == ["flush"]
+
+
+def test_what_is_left_when_a_stop_takes_too_long_is_not_taken() -> None:
+    release, taken = threading.Event(), []
+
+    def take(item: int) -> None:
+        taken.append(item)
+        assert_released(release)
+
+    made = worker(take)
+    for number in range(3):
+        made.put(number)
+    assert not made.stop(0.01)
+    release.set()
+    made._thread.join(10)
+    assert (taken, made._thread.is_alive()) == ([0], False)
 
 
 def test_it_wakes_when_something_is_due() -> None:

@@ -283,7 +283,8 @@ autolog.disable()
     }
     assert rows["**user**: sync error"]["error"] == "RateLimitError: slow down"
     assert rows["**user**: streamed"]["response"] == "**assistant**: You said: streamed"
-    assert rows["**user**: streamed"]["total_tokens"] is None
+    # 8 tokens of a message, and 5 of its answer: counted here, for a stream says nothing.
+    assert (rows["**user**: streamed"]["total_tokens"], rows["**user**: streamed"]["estimated"]) == (13, True)
     three = rows["**user**: three"]
     assert str(three["response"]).count("**assistant**") == 3
     assert three["total_tokens"] == sum(server_usage(server))

@@ -67,6 +67,7 @@ def test_the_call_is_in_the_run(finished: Finished) -> None:
     assert trace.model["_kind"] == "openai"
     usage = {key: trace.row[key] for key in trace.row if key.startswith("usage/")}
     elapsed = usage.pop("usage/elapsed_time")
+    assert usage.pop("usage/cost") == 4.2e-05
     assert usage == {"usage/prompt_tokens": 20, "usage/completion_tokens": 6, "usage/total_tokens": 26}
     (row,) = stats_rows(run)
     assert [row["request"], row["response"], row["model"]] == [REQUEST, RESPONSE, "gpt-3.5-turbo"]

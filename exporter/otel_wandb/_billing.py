@@ -1,0 +1,94 @@
+"""What a call used and cost: as the span says, else by our table of prices and, where it is installed, our counter."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from otel_wandb._estimates import Message, estimate_chat_tokens, estimate_tokens
+from otel_wandb._model_call import ModelCall, Usage
+from otel_wandb._prices import Cost, Price, cost_of
+
+_CHAT: Final = "chat"
+_TEXT_COMPLETION: Final = "text_completion"
+_CUT: Final = ("characters cut]", "characters]")  # how `otel_openai_v0` ends a text that it cut, or left out
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Tokens and dollars of one call; `is_estimated` where the tokens are not the server's count."""
+
+    usage: Usage
+    cost: Cost
+    is_estimated: bool = False
+
+
+def bill_of(call: ModelCall, prices: Mapping[str, Price]) -> Bill:
+    """The bill of `call`. A cost that its span carries wins; what nobody said or knows is None, never 0."""
+    estimate = _estimated(call)
+    usage = estimate or call.usage
+    return Bill(usage, _cost(call, usage, prices), estimate is not None)
+
+
+def _cost(call: ModelCall, usage: Usage, prices: Mapping[str, Price]) -> Cost:
+    if call.cost is not None:
+        return Cost(dollars=call.cost)
+    answered_by, asked = (
+        cost_of(
+            model=model,
+            input_tokens=usage.input,
+            output_tokens=usage.output,
+            operation=call.operation,
+            prices=prices,
+        )
+        for model in (call.model, call.request_model)
+    )
+    return asked if answered_by.dollars is None and asked.dollars is not None else answered_by
+
+
+def total_cost(bills: Sequence[Bill]) -> Cost:
+    """The cost of several calls; unknown as soon as one of them is, with how many and why."""
+    reasons = sorted({bill.cost.reason for bill in bills if bill.cost.reason is not None})
+    if reasons:
+        unknown = sum(bill.cost.dollars is None for bill in bills)
+        return Cost(reason=f"{unknown} of {len(bills)} calls: {', '.join(reasons)}")
+    return Cost(dollars=round(sum(bill.cost.dollars or 0 for bill in bills), 12))
+
+
+def _estimated(call: ModelCall) -> Usage | None:
+    """Tokens of a stream, which has no usage unless it was asked for; None if they were said or cannot be told."""
+    if call.usage.total is not None or not call.parameters.get("stream") or call.tools or call.instructions:
+        return None
+    asked, answers = _plain(call.asked), _plain(call.answered)
+    if asked is None or answers is None:
+        return None
+    if call.operation == _CHAT:
+        given = estimate_chat_tokens(call.model, asked)
+    elif call.operation == _TEXT_COMPLETION:
+        given = estimate_tokens(call.model, [message.content for message in asked])
+    else:
+        return None
+    gave = estimate_tokens(call.model, [message.content for message in answers])
+    return None if given is None or gave is None else Usage(input=given, output=gave, total=given + gave)
+
+
+def _plain(messages: Sequence[Any]) -> list[Message] | None:
+    """Messages of nothing but text, all of it: others cost more than can be counted."""
+    found = [_message(message) for message in messages]
+    plain = [message for message in found if message is not None]
+    return plain if plain and len(plain) == len(found) else None
+
+
+def _message(message: Any) -> Message | None:
+    if not isinstance(message, Mapping) or not isinstance(parts := message.get("parts"), (list, tuple)):
+        return None
+    texts = list(_texts(parts))
+    if len(texts) != len(parts) or any(text.endswith(_CUT) for text in texts):
+        return None
+    name = message.get("name")
+    return Message(str(message.get("role")), "".join(texts), name if isinstance(name, str) else None)
+
+
+def _texts(parts: Sequence[Any]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, Mapping) and part.get("type") == "text" and isinstance(content := part.get("content"), str):
+            yield content

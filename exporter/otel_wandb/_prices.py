@@ -1,0 +1,195 @@
+"""What a call cost, by the published prices of one day. Pure: a model's name and counts in, dollars or a reason out.
+
+The day is that of openai 1.0, which ended the time of 0.28. Where a price had just changed, the new one stands here:
+fine-tuned gpt-3.5-turbo went from 0.012/0.016 to 0.003/0.006, and gpt-3.5-turbo-1106 came for 0.001/0.002, while the
+name gpt-3.5-turbo still meant -0613. The other rows are OpenAI's announcements of 2022-09-01 (base models and first
+embeddings), 2023-06-13 (chat) and 2023-08-22 (fine-tuning). What was announced later needs a price of the user's own,
+and so do the edit models and Codex: tables of that time do not agree on what they cost.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for 1,000 tokens."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """US dollars, or why they are not known: exactly one of both is set."""
+
+    dollars: float | None = None
+    reason: str | None = None
+
+
+UNKNOWN_MODEL: Final = "unknown_model"
+NO_TOKENS: Final = "no_tokens"
+PER_IMAGE: Final = "billed_per_image"
+PER_MINUTE: Final = "billed_per_minute"
+
+PRICES_AS_OF: Final = "2023-11-06"
+_EXPECTED: Final = (
+    'expected {"my-model": {"input": 0.001, "output": 0.002}, ...} in US dollars for 1,000 tokens, 0 if free'
+)
+_FREE: Final = Price(0, 0)
+_MOST_TOKENS: Final = 2**63  # an integer above has no float; no call has as many
+_MOST_DOLLARS: Final = 1_000_000
+
+# A fine-tuned model is priced by "ft:" and the model it was made from, in both spellings of its name.
+PRICES: Final[Mapping[str, Price]] = MappingProxyType(
+    {
+        "gpt-4": Price(0.03, 0.06),
+        "gpt-4-0314": Price(0.03, 0.06),
+        "gpt-4-0613": Price(0.03, 0.06),
+        "gpt-4-32k": Price(0.06, 0.12),
+        "gpt-4-32k-0314": Price(0.06, 0.12),
+        "gpt-4-32k-0613": Price(0.06, 0.12),
+        "gpt-4-1106-preview": Price(0.01, 0.03),
+        "gpt-4-vision-preview": Price(0.01, 0.03),
+        "gpt-4-1106-vision-preview": Price(0.01, 0.03),
+        "gpt-3.5-turbo": Price(0.0015, 0.002),
+        "gpt-3.5-turbo-0301": Price(0.0015, 0.002),
+        "gpt-3.5-turbo-0613": Price(0.0015, 0.002),
+        "gpt-3.5-turbo-1106": Price(0.001, 0.002),
+        "gpt-3.5-turbo-16k": Price(0.003, 0.004),
+        "gpt-3.5-turbo-16k-0613": Price(0.003, 0.004),
+        "gpt-3.5-turbo-instruct": Price(0.0015, 0.002),
+        "gpt-3.5-turbo-instruct-0914": Price(0.0015, 0.002),
+        # Azure's spelling.
+        "gpt-35-turbo": Price(0.0015, 0.002),
+        "gpt-35-turbo-0301": Price(0.0015, 0.002),
+        "gpt-35-turbo-0613": Price(0.0015, 0.002),
+        "gpt-35-turbo-1106": Price(0.001, 0.002),
+        "gpt-35-turbo-16k": Price(0.003, 0.004),
+        "gpt-35-turbo-16k-0613": Price(0.003, 0.004),
+        "gpt-35-turbo-instruct": Price(0.0015, 0.002),
+        "gpt-35-turbo-instruct-0914": Price(0.0015, 0.002),
+        "davinci-002": Price(0.002, 0.002),
+        "babbage-002": Price(0.0004, 0.0004),
+        "text-davinci-003": Price(0.02, 0.02),
+        "text-davinci-002": Price(0.02, 0.02),
+        "text-davinci-001": Price(0.02, 0.02),
+        "text-curie-001": Price(0.002, 0.002),
+        "text-babbage-001": Price(0.0005, 0.0005),
+        "text-ada-001": Price(0.0004, 0.0004),
+        "davinci": Price(0.02, 0.02),
+        "curie": Price(0.002, 0.002),
+        "babbage": Price(0.0005, 0.0005),
+        "ada": Price(0.0004, 0.0004),
+        "ft:gpt-3.5-turbo": Price(0.003, 0.006),
+        "ft:gpt-3.5-turbo-0613": Price(0.003, 0.006),
+        "ft:gpt-3.5-turbo-1106": Price(0.003, 0.006),
+        "ft:davinci-002": Price(0.012, 0.012),
+        "ft:babbage-002": Price(0.0016, 0.0016),
+        "ft:davinci": Price(0.12, 0.12),
+        "ft:curie": Price(0.012, 0.012),
+        "ft:babbage": Price(0.0024, 0.0024),
+        "ft:ada": Price(0.0016, 0.0016),
+        "text-embedding-ada-002": Price(0.0001, 0),
+        "text-embedding-ada-002-v2": Price(0.0001, 0),  # as the response names it
+        # The first embeddings: one of them is the default of openai 0.28's `embeddings_utils`.
+        "text-similarity-davinci-001": Price(0.2, 0),
+        "text-similarity-curie-001": Price(0.02, 0),
+        "text-similarity-babbage-001": Price(0.005, 0),
+        "text-similarity-ada-001": Price(0.004, 0),
+        "text-search-davinci-doc-001": Price(0.2, 0),
+        "text-search-davinci-query-001": Price(0.2, 0),
+        "text-search-curie-doc-001": Price(0.02, 0),
+        "text-search-curie-query-001": Price(0.02, 0),
+        "text-search-babbage-doc-001": Price(0.005, 0),
+        "text-search-babbage-query-001": Price(0.005, 0),
+        "text-search-ada-doc-001": Price(0.004, 0),
+        "text-search-ada-query-001": Price(0.004, 0),
+        "text-moderation-latest": _FREE,
+        "text-moderation-stable": _FREE,
+        "text-moderation-001": _FREE,
+        "text-moderation-004": _FREE,
+        "text-moderation-005": _FREE,
+        "text-moderation-006": _FREE,
+        "text-moderation-007": _FREE,
+    }
+)
+
+# By operation, and by model for a span that names another operation.
+_OTHER_UNITS: Final[Mapping[str, str]] = {
+    "image_generation": PER_IMAGE,
+    "image_edit": PER_IMAGE,
+    "image_variation": PER_IMAGE,
+    "dall-e-2": PER_IMAGE,
+    "dall-e-3": PER_IMAGE,
+    "transcription": PER_MINUTE,
+    "translation": PER_MINUTE,
+    "whisper-1": PER_MINUTE,
+}
+
+
+def cost_of(
+    *,
+    model: str | None,
+    input_tokens: int | None,
+    output_tokens: int | None,
+    operation: str,
+    prices: Mapping[str, Price],
+) -> Cost:
+    """The cost of one call. What is not known is never taken for nothing: only a free model costs 0."""
+    price = _price_of(model or "", prices)
+    if price is None:
+        return Cost(reason=_OTHER_UNITS.get(operation) or _OTHER_UNITS.get(model or "", UNKNOWN_MODEL))
+    if operation == "embeddings":
+        output_tokens = output_tokens or 0
+    counts = ((input_tokens, price.input), (output_tokens, price.output))
+    billed = [(tokens, price_of_1000) for tokens, price_of_1000 in counts if price_of_1000]
+    if not all(_is_count(tokens) for tokens, _ in billed):
+        return Cost(reason=NO_TOKENS)
+    return Cost(dollars=round(sum((tokens or 0) * price_of_1000 for tokens, price_of_1000 in billed) / 1_000, 12))
+
+
+def read_prices(text: str) -> Mapping[str, Price]:
+    """The user's own prices, to be merged over `PRICES`: `{"my-model": {"input": 0.001, "output": 0.002}}`."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the prices are no JSON: {error}; {_EXPECTED}") from error
+    if not isinstance(found, dict):
+        raise ValueError(  # noqa: TRY004 - it is the text that is wrong
+            f"the prices are no JSON object but {_kind(found)}; {_EXPECTED}"
+        )
+    return {model: Price(_dollars(model, row, "input"), _dollars(model, row, "output")) for model, row in found.items()}
+
+
+def _price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
+    """By the exact name: a name that only begins like a known one may cost anything."""
+    return prices.get(model) or prices.get(_fine_tuned_from(model))
+
+
+def _fine_tuned_from(model: str) -> str:
+    """`ft:BASE` of `ft:BASE:org:name:id` and of the older `BASE:ft-org-date`; another name as it is."""
+    first, _, rest = model.partition(":")
+    if first == "ft":
+        return f"ft:{rest.partition(':')[0]}"
+    return f"ft:{first}" if rest.startswith("ft-") else model
+
+
+def _is_count(tokens: int | None) -> bool:
+    return tokens is not None and 0 <= tokens < _MOST_TOKENS
+
+
+def _dollars(model: str, row: Any, side: str) -> float:
+    if not isinstance(row, dict) or set(row) != {"input", "output"}:
+        raise ValueError(f"the price of {model!r} has not exactly an input and an output; {_EXPECTED}")
+    value = row[side]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST_DOLLARS:
+        raise ValueError(f"the {side} price of {model!r} is no number of dollars but {_kind(value)}; {_EXPECTED}")
+    return float(value)
+
+
+def _kind(value: Any) -> str:
+    return repr(value)[:40] if isinstance(value, (int, float, str, bool, type(None))) else type(value).__name__

@@ -1,0 +1,32 @@
+"""A table of W&B: its key, and its typed columns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeAlias, TypeVar
+
+Cell: TypeAlias = str | float | bool | datetime | None
+Row: TypeAlias = tuple[Cell, ...]
+
+Source = TypeVar("Source")
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Source]):
+    """One typed column: wandb refuses a table whose cells change their type."""
+
+    name: str
+    type: type
+    read: Callable[[Source], Cell]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table(Generic[Source]):
+    """A table by its key in the run; a row is made from what `read` of its columns takes."""
+
+    key: str
+    columns: tuple[Column[Source], ...]
+
+    def row(self, source: Source) -> Row:
+        """The row of `source`."""
+        return tuple(column.read(source) for column in self.columns)
