@@ -1,6 +1,7 @@
 """The README's programs run, and its tables say what the code says."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from otel_openai_v0 import _attributes as attributes
 from otel_openai_v0 import _settings
 from otel_wandb import _settings as exporter_settings
 from tests.support.openai_server import OpenAIServer
-from tests.support.program import CHECKOUT, run_program
+from tests.support.program import CHECKOUT, run_command, run_program
 from tests.support.run_file import stats_rows
 
 README = (CHECKOUT / "README.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 _NOT_ON_SPANS = {"EXCEPTION_EVENT", "EXCEPTION_TYPE", "EXCEPTION_MESSAGE", "EXCEPTION_STACKTRACE", "OPENAI_RETRY_EVENT"}
 
 
@@ -43,3 +45,12 @@ def test_every_program_runs(tmp_path: Path, server: OpenAIServer, number: int) -
     assert done.returncode == 0, done.stderr
     if "autolog(" in source:
         assert len(stats_rows(done.run)) == 1
+
+
+def test_the_command_without_a_line_runs(tmp_path: Path, server: OpenAIServer) -> None:
+    """The other two, which install, are what `.ci/run` calls in a fresh environment."""
+    (command,) = (command for command in COMMANDS if "pip install" not in command)
+    shutil.copy(CHECKOUT / "examples/zero_code/app.py", tmp_path)
+    done = run_command(command, tmp_path, env={"WANDB_MODE": "offline", "OPENAI_API_BASE": server.url})
+    assert done.returncode == 0, done.stderr
+    assert (done.run.project, len(stats_rows(done.run))) == ("shop", 2)

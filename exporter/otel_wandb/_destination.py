@@ -48,7 +48,7 @@ class Destination:
     def opened(self, resource: Mapping[str, Any]) -> OpenRun:
         """The run to write to; raises NoRunError while there is none. After a failure some time passes first."""
         with self._lock:
-            self._resource = resource
+            self._resource = resource or self._resource
             return self._run or self._open()
 
     def log(self, tree: TreeJson, row: Mapping[str, Any]) -> OpenRun:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs import LogRecordProcessor
@@ -36,12 +36,21 @@ from otel_wandb._run import (
 )
 from otel_wandb._selection import Keep, wanted_by
 from otel_wandb._settings import PRICES_VARIABLE, read_settings
+from otel_wandb._tables import FEEDBACK, feedback_row
 from otel_wandb._termination import TERMINATION
 
 if TYPE_CHECKING:
     import wandb
 
 log: Final = logging.getLogger(__name__)
+
+
+_LIVE: Final["weakref.WeakSet[WandbSpanExporter]"] = weakref.WeakSet()
+
+
+def live_exporters() -> Sequence["WandbSpanExporter"]:
+    """The exporters of this process that have not been shut down."""
+    return [exporter for exporter in list(_LIVE) if exporter.is_open]
 
 
 class WandbSpanExporter(SpanExporter):
@@ -94,7 +103,9 @@ class WandbSpanExporter(SpanExporter):
         self._pipeline: Pipeline | None = None
         self._closed: str | None = None  # why, for the warning about a span that comes after
         self._is_late = False  # W&B had not taken everything when we were closed
+        self._is_aside = False
         self._given = None if run is None else self._attached(given_run(run))
+        _LIVE.add(self)
         _call_while_alive(partial(_register_fork, os), self._after_fork)
         if self._settings.handle_sigterm:
             TERMINATION.write_first(self)
@@ -103,6 +114,21 @@ class WandbSpanExporter(SpanExporter):
         if register is not None:
             with contextlib.suppress(RuntimeError):  # the interpreter is already on its way out
                 _call_while_alive(register, self._before_exit)
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How many spans came and what became of them, as in the run's summary: `otel/received`, `otel/logged`, ..."""
+        return self._health.summary()
+
+    @property
+    def whereabouts(self) -> Sequence[str]:
+        """Where the open runs are: an address, or the directory of an offline one."""
+        return [] if self._pipeline is None else [run.address for run in self._pipeline.runs]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes spans: until it is shut down."""
+        return self._closed is None
 
     @property
     def log_record_processor(self) -> LogRecordProcessor:
@@ -119,12 +145,34 @@ class WandbSpanExporter(SpanExporter):
         if self._closed:
             self._health.drop("after_shutdown", len(spans), self._closed)
             return SpanExportResult.FAILURE
+        if self._is_aside:
+            self._health.trimmed(len(spans))
+            return SpanExportResult.SUCCESS
         try:
             pipeline = self._started()
         except RuntimeError as error:  # "can't create new thread": Python 3.12.0 and 3.12.1, once the program ends
             self._health.drop("no_thread", len(spans), f"{error}; flush before the end, or use another Python")
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if pipeline.submit(spans) else SpanExportResult.FAILURE
+
+    def log_feedback(self, trace_id: str, name: str, value: float | str) -> None:
+        """Add a row to the table `feedback`, which joins on `trace_id` with the others. Hands over and returns.
+
+        Raises ValueError for a trace id that is not 32 hex digits, TypeError for a value that is no number or text.
+        """
+        row = feedback_row(trace_id, name, value, time())
+        if not self._closed:
+            self._started().submit_rows({FEEDBACK: [row]})
+
+    def stand_aside(self) -> None:
+        """Leave spans that end from now on to another exporter, until `resume()`: a trace is in one run."""
+        self._hand_over()
+        self._is_aside = True
+
+    def resume(self) -> None:
+        """Take spans that end from now on."""
+        self._hand_over()
+        self._is_aside = False
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything exported so far, unfinished traces too; True if that was done in time."""
@@ -187,9 +235,13 @@ class WandbSpanExporter(SpanExporter):
         if self._closed:
             return
         deadline = deadline or monotonic() + self._settings.exit_timeout
+        self._hand_over()
+        self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
+
+    def _hand_over(self) -> None:
+        """Take what the processors hold back."""
         for flush in flushes_of(self):
             flush()
-        self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
 
     def _before_exit(self) -> None:
         """Open a run that is still missing, as in a program shorter than a batch processor's delay.

@@ -23,7 +23,7 @@ from otel_wandb._selection import Wanted, select
 from otel_wandb._settings import Settings
 from otel_wandb._size import size_of
 from otel_wandb._span import EventRecord, read_span
-from otel_wandb._table_writer import TableWriter
+from otel_wandb._table_writer import TableRows, TableWriter
 from otel_wandb._tables import TraceSource, table_rows
 from otel_wandb._tree_json import fitting_tree
 from otel_wandb._worker import Worker
@@ -48,6 +48,13 @@ class Choices:
     most_traces: int = MOST_TRACES
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows that no trace comes with."""
+
+    rows: TableRows
+
+
 class Pipeline:
     """The exporter's inside, one for each process."""
 
@@ -70,7 +77,7 @@ class Pipeline:
         self._spans = 0  # these two are written by two threads without a lock: bounds, not counts
         self._bytes = 0
         self._tables = TableWriter(settings.table_interval, health)
-        self._worker: Worker[Sequence[ReadableSpan]] = Worker(
+        self._worker: Worker[Sequence[ReadableSpan] | _Rows] = Worker(
             "otel-wandb-traces", self._take, flush=self._drain, wake=self._tick, due=self._assembler.next_deadline
         )
 
@@ -89,6 +96,10 @@ class Pipeline:
         self._bytes += size
         self._worker.put(spans)
         return True
+
+    def submit_rows(self, rows: TableRows) -> None:
+        """Hand rows over that no trace comes with; from any thread."""
+        self._worker.put(_Rows(rows))
 
     def flush(self, timeout: float) -> bool:
         """Write all that was submitted, whole traces or not; False if that takes longer than `timeout` seconds."""
@@ -119,7 +130,20 @@ class Pipeline:
         if any(run.owned for run in runs):
             self._tables.stop_service()
 
-    def _take(self, spans: Sequence[ReadableSpan]) -> None:
+    def _take(self, item: Sequence[ReadableSpan] | _Rows) -> None:
+        if isinstance(item, _Rows):
+            self._add_rows(item.rows)
+        else:
+            self._take_spans(item)
+
+    def _add_rows(self, rows: TableRows) -> None:
+        destination = self._destination(self._choices.route or Route())
+        try:
+            self._tables.add(destination, destination.opened({}), rows)
+        except NoRunError as error:
+            self._health.drop_rows("no_run", sum(map(len, rows.values())), error)
+
+    def _take_spans(self, spans: Sequence[ReadableSpan]) -> None:
         self._spans -= len(spans)
         now = monotonic()
         for span in spans:

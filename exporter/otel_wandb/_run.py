@@ -69,6 +69,11 @@ class OpenRun:
         return os.path.dirname(self._run.dir)
 
     @property
+    def address(self) -> str:
+        """The run's page, or the directory of an offline run."""
+        return self.directory if self._run.offline else str(self._run.url or self.directory)
+
+    @property
     def whereabouts(self) -> str:
         """Where the run's data is, and how it is uploaded."""
         online = "" if self._run.offline else "--include-online "
@@ -320,15 +325,20 @@ def _settings(options: RunOptions) -> "wandb.Settings":
     return wandb.Settings(**{**known, **given})
 
 
-def _base_url(options: RunOptions) -> str:
-    """The server that `wandb.init` will use: the environment and wandb's settings files have a say."""
+def configured_server() -> str:
+    """W&B's server by the environment and wandb's settings files; raises ValueError for a setting that is none."""
     from wandb.sdk import wandb_setup
 
+    return str(wandb_setup.singleton().settings.base_url)
+
+
+def _base_url(options: RunOptions) -> str:
+    """The server that `wandb.init` will use."""
     given = options.init.get("settings") or {}
     chosen = (
         given.get("base_url") if isinstance(given, Mapping) else given.model_dump(exclude_unset=True).get("base_url")
     )
-    return str(chosen or wandb_setup.singleton().settings.base_url)
+    return str(chosen or configured_server())
 
 
 def has_credentials(base_url: str) -> bool:

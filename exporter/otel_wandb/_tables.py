@@ -1,9 +1,10 @@
-"""The tables: `stats` with a row for each call of a model, and `traces` with a row for each trace.
+"""The tables: `stats` with a row for each call of a model, `traces` for each trace, `feedback` for what is said of one.
 
 The columns of `stats` begin with those of W&B's own autolog, in their order.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -225,3 +226,33 @@ TRACES_COLUMNS: Final[tuple[TraceColumn, ...]] = (
 
 STATS: Final = Table("stats", STATS_COLUMNS)
 TRACES: Final = Table("traces", TRACES_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackSource:
+    """What a row of `feedback` is made from; `seconds` are since the epoch."""
+
+    trace_id: str
+    name: str
+    value: float | str
+    seconds: float
+
+
+def feedback_row(trace_id: str, name: str, value: float | str, seconds: float) -> Row:
+    """What somebody says about a trace; raises ValueError or TypeError for what cannot be said."""
+    if not _TRACE_ID.fullmatch(trace_id):
+        raise ValueError(f"{trace_id!r} is no trace id: 32 hex digits, as current_trace_id() gives them")
+    if not isinstance(value, (bool, int, float, str)):
+        raise TypeError(f"feedback is a number or a text, not {type(value).__name__}")
+    return FEEDBACK.row(FeedbackSource(trace_id, name, value, seconds))
+
+
+FEEDBACK_COLUMNS: Final[tuple[Column[FeedbackSource], ...]] = (
+    Column("trace_id", str, lambda source: source.trace_id),
+    Column("name", str, lambda source: _cut(source.name)),
+    Column("value", float, lambda source: None if isinstance(source.value, str) else float(source.value)),
+    Column("text", str, lambda source: _cut(source.value) if isinstance(source.value, str) else None),
+    Column("time", datetime, lambda source: _timestamp(int(source.seconds * 1e9))),
+)
+FEEDBACK: Final = Table("feedback", FEEDBACK_COLUMNS)
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")

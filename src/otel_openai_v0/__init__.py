@@ -2,7 +2,8 @@
 
 from otel_openai_v0._content import Redactor
 from otel_openai_v0._context import call_context
+from otel_openai_v0._current import current_trace_id
 from otel_openai_v0._instrumentor import OpenAIInstrumentor
 from otel_openai_v0._settings import CaptureContent
 
-__all__ = ["CaptureContent", "OpenAIInstrumentor", "Redactor", "call_context"]
+__all__ = ["CaptureContent", "OpenAIInstrumentor", "Redactor", "call_context", "current_trace_id"]

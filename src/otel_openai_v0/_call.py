@@ -17,7 +17,7 @@ from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._content import Content
 from otel_openai_v0._context import context_attributes
-from otel_openai_v0._current import CURRENT_CALL
+from otel_openai_v0._current import CURRENT_CALL, LAST_CALL
 from otel_openai_v0._errors import read_error, unread_error
 from otel_openai_v0._guard import Stage
 from otel_openai_v0._invocation import Invocation
@@ -119,6 +119,7 @@ class Call(StreamCall):
         self._observing = True
         if recording:
             self.recording = True
+            LAST_CALL.set(span.get_span_context())
             get = invocation.arguments.get
             self._credentials = Credentials(get("api_key"), get("headers"), invocation.module_key)
             self._read_request(invocation)

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, cast
 
+from opentelemetry import trace
 from opentelemetry.context import attach, create_key, detach, get_current, get_value, set_value
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import SpanContext, format_trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,9 @@ true once it has ended, so that the truth of what stands here says whether a cal
 begins_a_call: Final = cast("Callable[[], bool]", CURRENT_CALL.get)  # wrapt asks for no more than its truth
 """`enabled` of the wrappers, in C as wrapt is: what a call passes on its way down costs next to nothing."""
 
+LAST_CALL: Final[ContextVar[SpanContext | None]] = ContextVar("otel_openai_v0_last_call", default=None)
+"""The span of the latest call in this context that is recorded."""
+
 _MAKING: Final = create_key("otel-openai-v0-making-awaitable")
 # A plain key, not made by `create_key`: `opentelemetry-util-genai` 1.3b0, `_inference_invocation.py`. While it is set,
 # an instrumentation above us has a span for this very call of the model.
@@ -35,6 +40,17 @@ def current_call() -> "Call | None":
     """The call that is being made in this context."""
     call = CURRENT_CALL.get()
     return None if isinstance(call, bool) or call.ended else call
+
+
+def current_trace_id() -> str | None:
+    """The trace of the current span, else of the latest call of openai in this context: 32 hex digits.
+
+    Usable during a call, after it, and while its stream is read; None before the first call, and for one that was not
+    sampled. A task or a thread has its own latest call.
+    """
+    current = trace.get_current_span().get_span_context()
+    found = current if current.is_valid and current.trace_flags.sampled else LAST_CALL.get()
+    return None if found is None else format_trace_id(found.trace_id)
 
 
 def is_left_alone() -> bool:

@@ -90,8 +90,8 @@ class Patches:
         Where another instrumentation stands already, nothing is wrapped: each call would have two spans.
         """
         openai = telemetry.openai
-        found = [(place, method) for method in methods if (place := _place(openai, method.owner, method.name))]
-        other = next((other for place, _ in found if (other := _instrumented_by(place.original))), None)
+        found = _places(openai, methods)
+        other = other_instrumentation(openai, methods)
         if other is not None:
             log.warning("openai is instrumented by %s already; otel_openai_v0 leaves it alone", other)
             return
@@ -100,9 +100,9 @@ class Patches:
             self._wrap(place, _wrapper_kind(place, method)(start, self), begins_a_call)
         for table, enabled in ((_REQUESTS, begins_a_call), (_RAW_REQUESTS, None)):
             for name, make in table:
-                place = _place(openai, _REQUESTOR, name)
-                if place is not None:
-                    self._wrap(place, make(partial(_start_request, telemetry), self), enabled)
+                at = _place(openai, _REQUESTOR, name)
+                if at is not None:
+                    self._wrap(at, make(partial(_start_request, telemetry), self), enabled)
 
     def undo(self) -> None:
         """Undo all, last first."""
@@ -114,6 +114,16 @@ class Patches:
         replacement = wrapt.FunctionWrapper(place.original, wrapper, enabled)
         setattr(place.owner, place.name, replacement)
         self._done.append(Patch(place, replacement))
+
+
+def other_instrumentation(openai: Any, methods: Iterable[Method] = METHODS) -> str | None:
+    """The module of another package that has wrapped one of the methods already."""
+    found = (_instrumented_by(place.original) for place, _ in _places(openai, methods))
+    return next((other for other in found if other is not None), None)
+
+
+def _places(openai: Any, methods: Iterable[Method]) -> list[tuple[Place, Method]]:
+    return [(place, method) for method in methods if (place := _place(openai, method.owner, method.name))]
 
 
 def _place(openai: Any, owner: str, name: str) -> Place | None:

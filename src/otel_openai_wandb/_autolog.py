@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter
+from otel_wandb._exporter import live_exporters
 from otel_wandb._run import stop_unused_service
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class _Session:
     exporter: WandbSpanExporter
     switch: Switch
     instrumented: bool
+    aside: tuple[WandbSpanExporter, ...]
+    """Exporters that would write the same spans to another run."""
 
 
 class Autolog:
@@ -85,27 +88,39 @@ class Autolog:
                 OpenAIInstrumentor().uninstrument()
             session.switch.target = None
             session.exporter.shutdown()
+            for other in session.aside:
+                other.resume()
             if session.owns_run:
                 session.run.finish()
                 stop_unused_service()
+
+    @property
+    def exporter(self) -> WandbSpanExporter | None:
+        """What writes to the run, while `autolog` is enabled."""
+        session = self._session
+        return None if session is None else session.exporter
 
     def _start(self, run: "wandb.Run", *, owns_run: bool) -> _Session:
         instrumentor = OpenAIInstrumentor()
         provider = instrumentor.tracer_provider or trace.get_tracer_provider()
         instrumented = instrumentor.tracer_provider is None
+        others = tuple(live_exporters())
         if not isinstance(provider, TracerProvider):
             # Not set as the global one: a provider that the program sets later would be refused.
             provider = TracerProvider(shutdown_on_exit=False)
+            others = ()
             if not instrumented:  # with a provider that records nothing
                 instrumentor.uninstrument()
                 instrumented = True
         switch = self._switch(provider)
+        for other in others:
+            other.stand_aside()
         exporter = WandbSpanExporter(run=run)
         # No batch processor: the exporter takes a span in microseconds and batches itself.
         switch.target = SimpleSpanProcessor(exporter)
         if instrumented:
             instrumentor.instrument(tracer_provider=provider, skip_dep_check=True)
-        return _Session(run, owns_run, exporter, switch, instrumented)
+        return _Session(run, owns_run, exporter, switch, instrumented, others)
 
     def _switch(self, provider: TracerProvider) -> Switch:
         switch = self._switches.get(provider)

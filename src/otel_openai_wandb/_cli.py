@@ -11,7 +11,7 @@ _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, 2 for what cannot be done, or 130 after Ctrl-C."""
+    """Run the command; the exit code is 0, 1 for a fault the doctor found, 2 for the impossible, 130 after Ctrl-C."""
     try:
         given = _parser().parse_args(arguments)
         return int(given.run(given))
@@ -25,7 +25,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="openai-wandb", description="OpenTelemetry traces of openai 0.28 calls, shown in Weights & Biases."
     )
     parser.add_argument("--version", action="version", version=f"{_DISTRIBUTION} {version(_DISTRIBUTION)}")
-    _add_demo(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -41,6 +43,26 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--project", metavar="NAME", default="openai-wandb-demo", help="the W&B project (default: %(default)s)"
     )
     parser.set_defaults(run=_demo)
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "say what is installed and active, and try whether a trace reaches W&B"
+    parser = commands.add_parser(
+        "doctor",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}. `opentelemetry-instrument openai-wandb doctor` examines a program "
+        "that is started so. No key is printed, and OpenAI is not called. The exit code is 1 if something failed.",
+    )
+    parser.add_argument(
+        "--project", metavar="NAME", default="openai-wandb-doctor", help="the W&B project (default: %(default)s)"
+    )
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from otel_openai_wandb import _doctor
+
+    return _doctor.run(given.project)
 
 
 def _demo(given: argparse.Namespace) -> int:

@@ -1,0 +1,26 @@
+"""Lets `from wandb.integration.openai import autolog` give ours, under `opentelemetry-instrument`.
+
+wandb 0.27.1 and later have the module without the name. Where wandb has its own still, it stays, unless
+`OTEL_WANDB_REPLACE_AUTOLOG` is true.
+"""
+
+import os
+from types import ModuleType
+from typing import Final
+
+import wrapt
+
+REPLACE_VARIABLE: Final = "OTEL_WANDB_REPLACE_AUTOLOG"
+_MODULE: Final = "wandb.integration.openai"
+
+
+def install() -> None:
+    """Have the name there as soon as somebody imports the module; imports nothing now."""
+    wrapt.register_post_import_hook(_add_autolog, _MODULE)
+
+
+def _add_autolog(module: ModuleType) -> None:
+    if not hasattr(module, "autolog") or os.environ.get(REPLACE_VARIABLE, "").strip().lower() in {"true", "1"}:
+        from otel_openai_wandb import autolog
+
+        vars(module)["autolog"] = autolog

@@ -1,0 +1,101 @@
+"""`opentelemetry-instrument`, configured by environment alone: what goes wrong is one clear line, and no more."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.openai_server import OpenAIServer
+from tests.support.program import Finished, run_program
+from tests.support.run_file import stats_rows
+from tests.support.wandb_server import WandbServer
+
+ASK = """
+import openai
+answer = openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": "hi"}])
+print(answer["choices"][0]["message"]["content"])
+"""
+ANSWER = "You said: hi\n"
+
+
+def program(tmp_path: Path, server: OpenAIServer, source: str = ASK, **env: str) -> Finished:
+    settings = {
+        "OPENAI_API_BASE": server.url,
+        "OPENAI_API_KEY": "sk-canary-0123456789",
+        "OTEL_TRACES_EXPORTER": "wandb",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "WANDB_MODE": "offline",
+    }
+    return run_program(tmp_path, source, env={**settings, **env}, command=("opentelemetry-instrument", "python"))
+
+
+def lines_of(done: Finished) -> list[str]:
+    return [line for line in done.stderr.splitlines() if line]
+
+
+def missing(tmp_path: Path, name: str) -> dict[str, str]:
+    """An environment in which a package cannot be imported."""
+    (tmp_path / "absent" / name).mkdir(parents=True)
+    (tmp_path / "absent" / name / "__init__.py").write_text(
+        f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')"
+    )
+    return {"PYTHONPATH": str(tmp_path / "absent")}
+
+
+def test_nothing_is_said_when_nothing_is_wrong(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server)
+    assert (done.returncode, done.stdout, done.stderr) == (0, ANSWER, "")
+    assert [row["request"] for row in stats_rows(done.run)] == ["**user**: hi"]
+
+
+def test_two_exporters_are_both_fed(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, OTEL_TRACES_EXPORTER="wandb,console")
+    assert '"name": "chat gpt-3.5-turbo"' in done.stdout
+    assert len(stats_rows(done.run)) == 1
+
+
+def test_ours_alone_can_be_turned_off(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="openai_v0")
+    assert (done.returncode, done.stdout, done.stderr, done.runs) == (0, ANSWER, "", [])
+
+
+def test_without_wandb_the_program_runs_and_one_line_says_why(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, **missing(tmp_path, "wandb"))
+    assert (done.returncode, done.stdout) == (0, ANSWER)
+    first, *last = lines_of(done)
+    assert "No module named 'wandb'" in first
+    assert [line.partition(" (")[2] for line in last] == ["no_run: 1)"]
+
+
+def test_without_openai_nothing_is_said(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, "print('fine')", **missing(tmp_path, "openai"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+
+
+def test_a_newer_openai_is_left_alone_and_said(tmp_path: Path, server: OpenAIServer) -> None:
+    info = tmp_path / "newer" / "openai-1.99.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openai\nVersion: 1.99.0\n")
+    done = program(tmp_path, server, "print('fine')", PYTHONPATH=str(tmp_path / "newer"))
+    assert (done.returncode, done.stdout) == (0, "fine\n")
+    (line,) = lines_of(done)
+    assert "openai" in line
+    assert "1.99.0" in line
+
+
+def test_a_wrong_key_gives_an_offline_run_and_one_line(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer
+) -> None:
+    wandb_server.fail(401)
+    done = program(tmp_path, server, **wandb_server.environment, WANDB_MODE="online")
+    assert (done.returncode, done.stdout) == (0, ANSWER)
+    assert [row["request"] for run in done.runs if run.tables for row in stats_rows(run)] == ["**user**: hi"]
+    assert sum("W&B is not used online" in line for line in lines_of(done)) == 1, done.stderr
+
+
+@pytest.mark.parametrize("directory", ["/proc/none", "file"])
+def test_a_directory_that_cannot_be_written_is_no_trouble(tmp_path: Path, server: OpenAIServer, directory: str) -> None:
+    (tmp_path / "file").write_text("")
+    done = program(tmp_path, server, WANDB_DIR=str(tmp_path / directory))
+    assert (done.returncode, done.stdout) == (0, ANSWER)
+    assert 1 <= len(lines_of(done)) <= 2, done.stderr
