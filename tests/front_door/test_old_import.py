@@ -72,7 +72,7 @@ autolog.disable()
 ask("after")
 """
     done = program(tmp_path, server, source, "opentelemetry-instrument", OTEL_TRACES_EXPORTER="wandb")
-    found = {run.project: [row["request"] for row in stats_rows(run)] for run in done.runs}
+    found = {run.project: [str(row["request"]) for row in stats_rows(run)] for run in done.runs}
     assert found.pop("gpt5") == ["**user**: inside"]
     assert sorted(*found.values()) == ["**user**: after", "**user**: before"]
 
