@@ -161,7 +161,9 @@ class WandbSpanExporter(SpanExporter):
         Raises ValueError for a trace id that is not 32 hex digits, TypeError for a value that is no number or text.
         """
         row = feedback_row(trace_id, name, value, time())
-        if not self._closed:
+        if self._closed:
+            self._health.drop_rows("after_shutdown", 1, self._closed)
+        else:
             self._started().submit_rows({FEEDBACK: [row]})
 
     def stand_aside(self) -> None:
@@ -272,6 +274,7 @@ class WandbSpanExporter(SpanExporter):
         TERMINATION.forget()
         self._lock = threading.RLock()
         self._health = Health()
+        self._is_aside = False  # the run that we stood aside for is the parent's
         pipeline, self._pipeline = self._pipeline, None
         atexit.unregister(self._at_exit)
         if self._given is not None:

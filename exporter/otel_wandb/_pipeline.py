@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_wandb._assembly import Limits, Trace, TraceAssembler
 from otel_wandb._billing import bill_of
+from otel_wandb._budget import Budget
 from otel_wandb._destination import MOST_TRACES, Destination, NoRunError, described
 from otel_wandb._health import Health
 from otel_wandb._history import history_row
@@ -74,8 +75,7 @@ class Pipeline:
         self._health = health
         self._assembler = TraceAssembler(limits)
         self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
-        self._spans = 0  # these two are written by two threads without a lock: bounds, not counts
-        self._bytes = 0
+        self._waiting = Budget(_MOST_SPANS, _MOST_BYTES)
         self._tables = TableWriter(settings.table_interval, health)
         self._worker: Worker[Sequence[ReadableSpan] | _Rows] = Worker(
             "otel-wandb-traces", self._take, flush=self._drain, wake=self._tick, due=self._assembler.next_deadline
@@ -88,12 +88,9 @@ class Pipeline:
 
     def submit(self, spans: Sequence[ReadableSpan]) -> bool:
         """Hand spans over, from any thread; False if too many are waiting already."""
-        size = sum(map(size_of, spans))
-        if self._spans + len(spans) > _MOST_SPANS or self._bytes + size > _MOST_BYTES:
+        if not self._waiting.take(len(spans), sum(map(size_of, spans))):
             self._health.drop("queue_full", len(spans), "W&B takes traces more slowly than the program makes them")
             return False
-        self._spans += len(spans)
-        self._bytes += size
         self._worker.put(spans)
         return True
 
@@ -144,11 +141,10 @@ class Pipeline:
             self._health.drop_rows("no_run", sum(map(len, rows.values())), error)
 
     def _take_spans(self, spans: Sequence[ReadableSpan]) -> None:
-        self._spans -= len(spans)
+        sizes = [size_of(span) for span in spans]  # those of `submit`: a span that ended does not change
+        self._waiting.give_back(len(spans), sum(sizes))
         now = monotonic()
-        for span in spans:
-            size = size_of(span)
-            self._bytes -= size
+        for span, size in zip(spans, sizes, strict=True):
             try:
                 record = read_span(span, self._logs_of(span))
             except Exception as error:  # noqa: BLE001

@@ -6,6 +6,7 @@ from itertools import islice
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
+from otel_wandb._budget import Budget
 from otel_wandb._destination import Destination, NoRunError, described
 from otel_wandb._health import Health
 from otel_wandb._run import OpenRun, stop_unused_service
@@ -13,6 +14,7 @@ from otel_wandb._table import Row, Table
 from otel_wandb._worker import Worker
 
 _MOST_ROWS: Final = 500  # of one increment of a table
+_MOST_WAITING: Final = 100_000
 _MOST_BYTES: Final = 64 << 20  # of rows that wait
 _CELL: Final = 50  # bytes of a cell without its text
 
@@ -49,8 +51,7 @@ class TableWriter:
     def __init__(self, interval: float, health: Health) -> None:
         self._interval = interval
         self._health = health
-        self._size = 0  # bytes that wait; written by two threads without a lock: a bound, not a count
-        self._rows = 0  # the same, of the rows themselves
+        self._budget = Budget(_MOST_WAITING, _MOST_BYTES)
         self._waiting: dict[OpenRun, _Waiting] = {}
         self._due: float | None = None
         self._worker: Worker[_Rows | _Close | _StopService] = Worker(
@@ -61,11 +62,9 @@ class TableWriter:
         """Hand rows over; never blocks, and drops them where W&B takes them too slowly."""
         size = sum(_size(row) for table in rows.values() for row in table)
         number = sum(len(table) for table in rows.values())
-        if self._size + size > _MOST_BYTES:
+        if not self._budget.take(number, size):
             self._health.drop_rows("queue_full", number, "W&B takes tables more slowly than the program fills them")
             return
-        self._size += size
-        self._rows += number
         self._worker.put(_Rows(destination, run, rows, size))
 
     def close_run(self, run: OpenRun) -> None:
@@ -84,7 +83,7 @@ class TableWriter:
         """Flush, and end the thread; what is not written by then counts as lost."""
         stopped = self._worker.stop(timeout)
         if not stopped:
-            self._health.drop_rows("exit_timeout", self._rows, f"W&B took longer than {timeout:.3g} seconds")
+            self._health.drop_rows("exit_timeout", self._budget.items, f"W&B took longer than {timeout:.3g} seconds")
         return stopped
 
     def _take(self, item: _Rows | _Close | _StopService) -> None:
@@ -115,15 +114,15 @@ class TableWriter:
         waiting = self._waiting.pop(run, None)
         if waiting is None:
             return
-        self._size -= waiting.size
         for table, rows in waiting.tables.items():
             for batch in _batches(rows, _MOST_ROWS):
                 run = self._log(waiting.destination, run, table, batch)
+                self._budget.give_back(len(batch), 0)
+        self._budget.give_back(0, waiting.size)
         run.summarise(self._health.summary())
 
     def _log(self, destination: Destination, run: OpenRun, table: Table[Any], rows: Sequence[Row]) -> OpenRun:
         """Write a batch, and say to which run: its own may have been ended by somebody else."""
-        self._rows -= len(rows)
         try:
             try:
                 run.log_rows(table, rows)

@@ -100,3 +100,23 @@ def test_a_name_that_wandb_has_itself_stays_unless_ours_is_asked_for(
     source = "from otel_openai_wandb._old_import import install\ninstall()\n" + OLDER
     done = program(tmp_path, server, source, **env)
     assert done.stdout == f"{kind}\n", done.stderr
+
+
+def test_a_forked_child_goes_on_with_the_exporter(tmp_path: Path, server: OpenAIServer) -> None:
+    """The run that `autolog` was given is the parent's."""
+    source = """
+import os, sys
+import openai
+from wandb.integration.openai import autolog
+def ask(text):
+    openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": text}])
+autolog({"project": "gpt5"})
+child = os.fork()
+ask("child" if child == 0 else "parent")
+if child == 0:
+    sys.exit(0)
+os.waitpid(child, 0)
+"""
+    done = program(tmp_path, server, source, "opentelemetry-instrument", OTEL_TRACES_EXPORTER="wandb")
+    found = {run.project == "gpt5": [row["request"] for row in stats_rows(run)] for run in done.runs}
+    assert found == {True: ["**user**: parent"], False: ["**user**: child"]}, done.stderr

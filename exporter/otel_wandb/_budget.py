@@ -1,0 +1,34 @@
+"""How much may wait: a number of items, and their bytes."""
+
+import threading
+
+
+class Budget:
+    """Thread safe, and reentrant: a garbage collection may end a span at any point."""
+
+    def __init__(self, most_items: int, most_bytes: int) -> None:
+        self._most_items = most_items
+        self._most_bytes = most_bytes
+        self._lock = threading.RLock()
+        self._items = 0
+        self._bytes = 0
+
+    @property
+    def items(self) -> int:
+        """How many wait."""
+        return self._items
+
+    def take(self, items: int, size: int) -> bool:
+        """Count `items` of `size` bytes as waiting, if there is room for them."""
+        with self._lock:
+            if self._items + items > self._most_items or self._bytes + size > self._most_bytes:
+                return False
+            self._items += items
+            self._bytes += size
+            return True
+
+    def give_back(self, items: int, size: int) -> None:
+        """Count them as waiting no longer."""
+        with self._lock:
+            self._items -= items
+            self._bytes -= size
