@@ -107,6 +107,7 @@ class WandbSpanExporter(SpanExporter):
         self._given = None if run is None else self._attached(given_run(run))
         _LIVE.add(self)
         _call_while_alive(partial(_register_fork, os), self._after_fork)
+        _register_celery(self, self._at_exit)
         if self._settings.handle_sigterm:
             TERMINATION.write_first(self)
         # Private, and used by concurrent.futures from 3.9 to 3.14: the last moment at which threads can be started.
@@ -277,6 +278,7 @@ class WandbSpanExporter(SpanExporter):
         self._is_aside = False  # the run that we stood aside for is the parent's
         pipeline, self._pipeline = self._pipeline, None
         atexit.unregister(self._at_exit)
+        _register_celery(self, self._at_exit)
         if self._given is not None:
             self._given.abandon()
             self._closed = "the run belongs to the parent process"
@@ -306,6 +308,14 @@ def _is_child() -> bool:
 def _register_fork(system: Any, call: Callable[[], None]) -> None:
     if hasattr(system, "register_at_fork"):  # not on Windows
         system.register_at_fork(after_in_child=call)
+
+
+def _register_celery(exporter: WandbSpanExporter, method: Callable[[], None]) -> None:
+    """Children of Celery's prefork pool end by `os._exit`, and tell nobody but who listens to this signal."""
+    signals: Any = sys.modules.get("celery.signals")
+    if signals is not None:
+        connect = partial(signals.worker_process_shutdown.connect, weak=False, dispatch_uid=id(exporter))
+        _call_while_alive(lambda call: connect(lambda **_: call()), method)
 
 
 def _call_while_alive(register: Callable[[Callable[[], None]], object], method: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._json import text_of
 from otel_openai_v0._secrets import scrub_keys
 
 _ATTRIBUTES: Final = create_key("otel-openai-v0-context-attributes")
@@ -63,7 +64,7 @@ def context_attributes(baggage_keys: Sequence[str]) -> Attributes:
 
 
 def _text(value: object) -> str:
-    return scrub_keys(str(value))
+    return scrub_keys(text_of(value))
 
 
 def _said() -> Attributes:

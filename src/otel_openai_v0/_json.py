@@ -21,6 +21,11 @@ _ASCII_ENCODER: Final = json.JSONEncoder(
 )
 
 
+def text_of(value: object) -> str:
+    """The characters of a str; `str()` of a member of an enumeration is its name, not what openai sends."""
+    return str.__str__(value) if isinstance(value, str) else str(value)
+
+
 def dumps(value: Any) -> str:
     """Compact JSON of `value`; foreign objects become `<TypeName>`, infinities and NaN become strings.
 

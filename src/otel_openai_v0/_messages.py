@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from otel_openai_v0._descriptors import describe_base64
-from otel_openai_v0._json import loads_strict
+from otel_openai_v0._json import loads_strict, text_of
 
 Part: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
@@ -63,14 +63,14 @@ def text_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
 def _chat_message(message: Any) -> Message:
     if not isinstance(message, MAPPING):
         return {"role": "user", "parts": [_text(message)]}
-    role = str(message.get("role") or "")
+    role = text_of(message.get("role") or "")
     content = message.get("content")
     if len(message) == len(_PLAIN) and type(content) is str and content and role not in _ANSWERING:
         return {"role": role, "parts": [{"type": "text", "content": content}]}
     converted: Message = {"role": role, "parts": _parts(role, message)}
     name = message.get("name")
     if name:
-        converted["name"] = str(name)
+        converted["name"] = text_of(name)
     return converted
 
 

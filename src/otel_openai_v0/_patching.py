@@ -47,6 +47,15 @@ class Place:
         found: Callable[..., Any] = getattr(self.original, "__func__", self.original)
         return found
 
+    @property
+    def is_openais(self) -> bool:
+        """Whether openai's own function stands here. Below another's, each request has a span of its own.
+
+        What such a function returns need not be openai's, and it may ask more than once (instructor does both).
+        """
+        module = getattr(self.function, "__globals__", {}).get("__name__", "openai")
+        return str(module).partition(".")[0] == "openai"
+
     def positional(self) -> tuple[str, ...]:
         """The names of the arguments that can be given by position.
 
@@ -96,6 +105,8 @@ class Patches:
             log.warning("openai is instrumented by %s already; otel_openai_v0 leaves it alone", other)
             return
         for place, method in found:
+            if not place.is_openais:
+                continue
             start = partial(telemetry.start, method, place.positional())
             self._wrap(place, _wrapper_kind(place, method)(start, self), begins_a_call)
         for table, enabled in ((_REQUESTS, begins_a_call), (_RAW_REQUESTS, None)):

@@ -10,6 +10,7 @@ from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._content import Content
 from otel_openai_v0._descriptors import describe
+from otel_openai_v0._json import text_of
 from otel_openai_v0._messages import chat_input, instruction, prompt_input, tool_definitions
 from otel_openai_v0._secrets import scrub_keys
 
@@ -28,7 +29,7 @@ def read_model(arguments: Arguments) -> str | None:
     `engine` wins over `deployment_id`, as in `EngineAPIResource.__prepare_create_request` of openai 0.28.1.
     """
     model = arguments.get("model") or arguments.get("engine") or arguments.get("deployment_id")
-    return None if model is None else scrub_keys(str(model))
+    return None if model is None else scrub_keys(text_of(model))
 
 
 def read_parameters(arguments: Arguments) -> Attributes:
@@ -130,7 +131,7 @@ def _bool(value: Any) -> bool | None:
 
 
 def _text(value: Any) -> str:
-    return scrub_keys(str(value))
+    return scrub_keys(text_of(value))
 
 
 def _true(value: Any) -> bool | None:

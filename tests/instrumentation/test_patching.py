@@ -149,3 +149,25 @@ async def test_two_calls_in_one_another_are_two_spans(
     assert (await outcome(caller.answer())).error is None
     await caller.consume(stream)
     assert [span.parent for span in recording.spans] == [None, None]
+
+
+async def test_below_a_function_that_is_not_openais_each_request_has_a_span(
+    caller: Caller, instrument: Instrument, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may ask more than once, and what it returns need not be openai's: as `instructor.patch()` does."""
+    name = "acreate" if caller.is_async else "create"
+    original = getattr(openai.ChatCompletion, name)
+
+    def twice(**kwargs: Any) -> str:
+        return "".join(original(**kwargs)["choices"][0]["message"]["content"] for _ in range(2))
+
+    async def atwice(**kwargs: Any) -> str:
+        return "".join([(await original(**kwargs))["choices"][0]["message"]["content"] for _ in range(2)])
+
+    monkeypatch.setattr(openai.ChatCompletion, name, atwice if caller.is_async else twice)
+    replaced = vars(openai.ChatCompletion)[name]
+    recording = instrument()
+    assert vars(openai.ChatCompletion)[name] is replaced
+    assert await caller.create("ChatCompletion", **CHAT) == "You said: hello there" * 2
+    assert [span.name for span in recording.spans] == [f"chat {CHAT['model']}"] * 2
+    assert all((span.attributes or {})["gen_ai.usage.output_tokens"] == 4 for span in recording.spans)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import enum
+import json
+
 import openai
 import pytest
 
@@ -109,3 +112,20 @@ async def test_the_prompt_is_the_one_that_was_sent(caller: Caller, server: OpenA
     await caller.consume(stream)
     assert server.requests[0].json["messages"][0]["content"] == "before"
     assert recording.attributes()["gen_ai.input.messages"][0]["parts"][0]["content"] == "before"
+
+
+class Model(str, enum.Enum):
+    """As libraries of the time name models."""
+
+    TURBO = "gpt-3.5-turbo"
+
+
+async def test_a_text_that_is_a_member_of_an_enumeration_is_what_openai_sends(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    messages = [{"role": Model.TURBO, "content": "x"}]
+    await caller.create("ChatCompletion", model=Model.TURBO, messages=messages, user=Model.TURBO, stop=Model.TURBO)
+    assert json.loads(server.requests[0].body)["model"] == "gpt-3.5-turbo"
+    (span,) = recording.spans
+    assert span.name == "chat gpt-3.5-turbo"
+    assert "Model.TURBO" not in json.dumps(dict(span.attributes or {}))

@@ -59,6 +59,8 @@ class RunFile:
     config: dict[str, object]
     run_id: str
     project: str
+    display_name: str
+    group: str | None
     exit_code: int | None
     tables: dict[str, tuple[Table, ...]]
 
@@ -74,7 +76,7 @@ def read_run(path_or_dir: Path) -> RunFile:
     history: list[dict[str, object]] = []
     summary: dict[str, object] = {}
     config: dict[str, object] = {}
-    run_id, project, exit_code = "", "", None
+    run_id, project, display_name, group, exit_code = "", "", "", None, None
     for record in _records(path.read_bytes()):
         kind = record.WhichOneof("record_type")
         if kind == "history":
@@ -85,11 +87,12 @@ def read_run(path_or_dir: Path) -> RunFile:
             _updated(config, record.config.update, record.config.remove)
         elif kind == "run":
             run_id, project = record.run.run_id, record.run.project
+            display_name, group = record.run.display_name, record.run.run_group or None
             _updated(config, record.run.config.update, record.run.config.remove)
         elif kind == "exit":
             exit_code = int(record.exit.exit_code)
     tables = tables_of(history, lambda name: (path.parent / "files" / name).read_bytes())
-    return RunFile(tuple(history), summary, config, run_id, project, exit_code, tables)
+    return RunFile(tuple(history), summary, config, run_id, project, display_name, group, exit_code, tables)
 
 
 def stats_rows(run: RunFile, key: str = "stats") -> list[dict[str, object]]:

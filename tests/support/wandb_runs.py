@@ -51,9 +51,7 @@ class Run(RunFile):
     """
 
     entity: str
-    group: str | None
     job_type: str | None
-    display_name: str
     tags: tuple[str, ...]
     notes: str | None
     files: Mapping[str, bytes]
