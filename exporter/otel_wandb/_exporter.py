@@ -30,7 +30,7 @@ from otel_wandb._routes import Route
 from otel_wandb._run import (
     OpenRun,
     RunOptions,
-    do_not_wait_for_service,
+    bound_wait_for_service,
     given_run,
     open_run,
 )
@@ -266,8 +266,8 @@ class WandbSpanExporter(SpanExporter):
         deadline = monotonic() + self._settings.exit_timeout
         self._flush_all(deadline)
         self._close(deadline - monotonic())
-        if self._is_late:
-            do_not_wait_for_service()
+        if "wandb" in sys.modules:
+            bound_wait_for_service(self._settings.exit_timeout, is_late=self._is_late)
         keep_interrupt()
 
     def _after_fork(self) -> None:

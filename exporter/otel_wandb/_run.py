@@ -3,16 +3,17 @@
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_wandb import _attributes as names
-from otel_wandb._clean import clean
+from otel_wandb._clean import clean, clean_text
 from otel_wandb._table import Row, Table
 from otel_wandb._tree_json import TreeJson
 
@@ -27,6 +28,7 @@ _MOST_INCREMENTS: Final = 90
 _MOST_ROWS: Final = 10_000
 _LEAST_SPACE: Final = 16 << 20  # bytes, for one more trace, twice, and what wandb-core holds back
 
+_LONGEST_NAME: Final = 100  # characters
 _UNKNOWN_SERVICE: Final = "unknown_service"  # the SDK's default, alone or with the name of the executable
 _DISABLE_WEAVE: Final = "WANDB_DISABLE_WEAVE"
 
@@ -231,18 +233,27 @@ def stop_unused_service() -> None:
         wandb.teardown()
 
 
-def do_not_wait_for_service() -> None:
-    """Let the program end while wandb's service process goes on: it would wait as long as W&B does not answer.
+def bound_wait_for_service(timeout: float, *, is_late: bool) -> None:
+    """Let the program end while wandb's service process goes on: at its exit wandb waits for it without a bound.
 
-    The data is on disk, and the process still tries to upload it. Not where a run of the user's is active: that one is
-    the user's to wait for.
+    Not at all where W&B was late already, for our data is on disk and the process still tries to upload it; ten times
+    `timeout` seconds where a run of the user's is active. (wandb 0.31 waits for ever, once in some hundred exits, if a
+    table was logged to an online run that is not finished: its process drops the connection, and never hears the end.)
     """
     from wandb.sdk import wandb_setup
 
     setup = wandb_setup.singleton()
-    process: Any = getattr(getattr(setup, "_connection", None), "_proc", None)
-    if process is not None and setup.most_recent_active_run is None:
-        process.join = lambda: 0
+    service: Any = getattr(getattr(setup, "_connection", None), "_proc", None)
+    process = getattr(service, "_process", None)
+    if process is not None:
+        limit = 0.0 if is_late and setup.most_recent_active_run is None else 10 * timeout
+        service.join = partial(_wait, process, limit)
+
+
+def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(seconds)
+    return 0
 
 
 def _init(init: Mapping[str, Any]) -> "wandb.Run":
@@ -292,7 +303,7 @@ def _described(resource: Mapping[str, Any], number: int) -> Mapping[str, str]:
 
 
 def _service(resource: Mapping[str, Any]) -> str | None:
-    service = str(resource.get(names.SERVICE_NAME) or _UNKNOWN_SERVICE)
+    service = clean_text(str(resource.get(names.SERVICE_NAME) or _UNKNOWN_SERVICE), _LONGEST_NAME)
     return None if service.startswith(_UNKNOWN_SERVICE) else service
 
 

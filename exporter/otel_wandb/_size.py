@@ -1,32 +1,44 @@
 """About how much memory a finished span holds: what waits is bounded in bytes, for a prompt may have megabytes."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
 _SPAN: Final = 1_000  # bytes of a span and its attributes' names, without their values
 _VALUE: Final = 50
-_DEEPEST: Final = 4
+_MOST_VALUES: Final = 100_000  # that are looked at: a list may contain itself
 
 
 def size_of(span: ReadableSpan) -> int:
-    """Bytes, roughly: a character counts as one. Cheap, for it runs where the span ended."""
-    size = _SPAN + _size_of_all((span.attributes or {}).values(), _DEEPEST)
-    for event in span.events:
-        size += _SPAN + _size_of_all((event.attributes or {}).values(), _DEEPEST)
-    return size
+    """Bytes, roughly: a character counts as one. Cheap, for it runs where the span ended, and never raises."""
+    waiting: list[Iterable[Any]] = []
+    size = _SPAN
+    try:
+        waiting.append((span.attributes or {}).values())
+        for event in span.events:
+            size += _SPAN
+            waiting.append((event.attributes or {}).values())
+        return size + _size_of_all(waiting)
+    except Exception:  # noqa: BLE001  # a value's own code was called
+        return size
 
 
-def _size_of_all(values: Iterable[Any], depth: int) -> int:
+def _size_of_all(waiting: list[Iterable[Any]]) -> int:
     size = 0
-    for value in values:
-        if isinstance(value, (str, bytes)):
-            size += len(value)
-        elif isinstance(value, (list, tuple)) and depth:
-            size += _size_of_all(value, depth - 1)
-        elif isinstance(value, Mapping) and depth:
-            size += _size_of_all(value.values(), depth - 1)
-        else:
+    seen = 0
+    for values in waiting:  # grows while it is walked through
+        if seen > _MOST_VALUES:
+            break
+        for value in islice(values, _MOST_VALUES):
+            seen += 1
+            if isinstance(value, (str, bytes)):
+                size += len(value)
+                continue
             size += _VALUE
+            if isinstance(value, (list, tuple)):
+                waiting.append(value)
+            elif isinstance(value, Mapping):
+                waiting.append(value.values())
     return size

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
+
+from otel_wandb._plain import plain, plain_mapping, plain_text
+
+_LATEST: Final = 2**63 - 1  # the year 2262
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +59,36 @@ class SpanRecord:
 def read_span(span: ReadableSpan, logs: tuple[EventRecord, ...] = ()) -> SpanRecord:
     """The record of `span` and its `logs`; an end before its start, as after a clock step, becomes the start.
 
-    Attributes are copied: the SDK's mapping takes its lock for each of the many looks at them.
+    Everything is copied: values may be anything, and the SDK's mapping takes its lock for each of the many looks at it.
     """
     context = span.get_span_context()
     if context is None:
         raise ValueError("a finished span has no context")
     parent = span.parent
-    start = span.start_time or 0
+    start = _time(span.start_time)
+    message = span.status.description
     return SpanRecord(
         trace_id=format_trace_id(context.trace_id),
         span_id=format_span_id(context.span_id),
         parent_id=None if parent is None else format_span_id(parent.span_id),
         parent_is_remote=parent is not None and parent.is_remote,
-        name=span.name,
+        name=plain_text(span.name),
         start_ns=start,
-        end_ns=max(span.end_time or 0, start),
+        end_ns=max(_time(span.end_time), start),
         is_error=span.status.status_code is StatusCode.ERROR,
-        status_message=span.status.description,
-        attributes=dict(span.attributes or {}),
-        events=tuple(EventRecord(event.name, event.timestamp, event.attributes or {}) for event in span.events),
-        scope="" if span.instrumentation_scope is None else span.instrumentation_scope.name,
+        status_message=None if message is None else plain_text(message),
+        attributes=plain_mapping(span.attributes),
+        events=tuple([_event(event.name, event.timestamp, event.attributes) for event in span.events]),
+        scope="" if span.instrumentation_scope is None else plain_text(span.instrumentation_scope.name),
         resource=span.resource.attributes,
-        logs=logs,
+        logs=tuple([_event(record.name, record.time_ns, record.attributes, record.body) for record in logs]),
     )
+
+
+def _event(name: Any, time_ns: Any, attributes: Any, body: Any = None) -> EventRecord:
+    return EventRecord(plain_text(name), _time(time_ns), plain_mapping(attributes), plain(body))
+
+
+def _time(nanoseconds: Any) -> int:
+    """A time that can be shown: 0 for one that was not said."""
+    return min(max(int(nanoseconds or 0), 0), _LATEST)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from otel_wandb._assembly import Trace
-from otel_wandb._clean import LONGEST_TEXT
+from otel_wandb._clean import LONGEST_TEXT, Json
 from otel_wandb._timeline import Node, Result, Timeline, timeline
 
 # A history line of more than 10,383,360 bytes is skipped with no more than a warning, and this JSON is escaped again.
 _LARGEST: Final = 4_000_000
 _SHORTER_TEXTS: Final = (LONGEST_TEXT, 5_000, 500)
+_MOST_RESULTS: Final = 100  # of a root alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,10 @@ def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
         if len(found.root) + len(found.model) <= _LARGEST:
             return tree, found
     tree = timeline(trace, _SHORTER_TEXTS[-1])
-    left_out = len(trace.spans) - 1
-    root = replace(tree.root, children=(), attributes={"trace.spans_left_out": left_out})
+    is_joining = tree.root.span_id == trace.trace_id
+    left_out = len(trace.spans) - (0 if is_joining else 1)
+    notes: Mapping[str, Json] = {"trace.cut": "too large for W&B's panel", "trace.spans_left_out": left_out}
+    root = replace(tree.root, children=(), attributes=notes, results=tree.root.results[:_MOST_RESULTS])
     tree = replace(tree, root=root, model={"_kind": "chain"}, left_out=left_out)
     return tree, tree_json(tree)
 

@@ -15,7 +15,16 @@ from tests.support.program import run_program
             "tests.benchmarks.calls",
             [r"ours / by hand = \d+\.\d\d", r"unsampled, a span by hand adds -?\d+\.\d us, ours -?\d+\.\d us"],
         ),
-        ("tests.benchmarks.traces", [r"run\.log \d+ us, exporter \d+ us: ratio \d+\.\d\d", r"costs \d+\.\d\d times"]),
+        (
+            "tests.benchmarks.traces",
+            [
+                r"run\.log \d+ us, exporter \d+ us: ratio \d+\.\d\d",
+                r"costs \d+\.\d\d times",
+                r"\d+ us at trace 1000: ratio \d+\.\d\d",
+                r"export\(\) takes \d+\.\d us a span",
+                r"memory grows by -?\d+\.\d MB from trace \d+ to trace 1000",
+            ],
+        ),
     ],
 )
 def test_a_benchmark_prints_its_ratios(tmp_path: Path, module: str, lines: list[str]) -> None:

@@ -19,6 +19,7 @@ from otel_wandb._timeline import Timeline
 from otel_wandb._tree_json import fitting_tree
 from tests.benchmarks.calls import REQUEST, fresh_openai
 from tests.benchmarks.measuring import microseconds
+from tests.benchmarks.volume import measure_volume, report
 from tests.exporter.spans import bills, chat_attributes, messages, span, trace
 
 
@@ -114,7 +115,7 @@ def measure_growth(count: int) -> Iterator[tuple[int, float, float]]:
     autolog.disable()
 
 
-def main(batches: int, calls: int, count: int) -> list[str]:
+def main(batches: int, calls: int, count: int, many: int) -> list[str]:
     """The ratios, as lines."""
     found = measure_traces(batches, calls)
     growth = list(measure_growth(count))
@@ -125,10 +126,11 @@ def main(batches: int, calls: int, count: int) -> list[str]:
         f"autolog adds {early[1]:.0f} us to the caller at call {early[0]}, {late[1]:.0f} us at call {late[0]}",
         f"all threads: {early[2]:.0f} us of CPU a call at call {early[0]}, {late[2]:.0f} us at call {late[0]}",
         f"a call at the end costs {late[2] / early[2]:.2f} times one at the beginning",
+        *report(list(measure_volume(many))),
     ]
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as directory:
         os.environ.update(WANDB_MODE="offline", WANDB_DIR=directory, WANDB_DATA_DIR=directory, WANDB_SILENT="true")
-        print("\n".join(main(*((3, 20, 400) if "--quick" in sys.argv else (40, 50, 10_000)))))
+        print("\n".join(main(*((3, 20, 400, 1_000) if "--quick" in sys.argv else (40, 50, 10_000, 100_000)))))

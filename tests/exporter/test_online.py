@@ -161,6 +161,37 @@ run = wandb.init(project="users")
 set_up(run=run)
 ask("one")
 """
-    done = program(tmp_path, server, wandb_server, body)
-    assert [row["request"] for row in stats_rows(wandb_server.run)] == ["**user**: one"], done.stderr
-    assert wandb_server.run.exit_code == 0
+    # In the file: once in some hundred exits wandb's process drops the connection, and never hears the end.
+    done = program(tmp_path, server, wandb_server, body, OTEL_WANDB_EXIT_TIMEOUT="3")
+    assert done.returncode == 0, done.stderr
+    assert [row["request"] for row in stats_rows(done.run)] == ["**user**: one"], done.stderr
+
+
+HTTP = """
+from opentelemetry.instrumentation.requests import RequestsInstrumentor
+provider = TracerProvider()
+RequestsInstrumentor().instrument(tracer_provider=provider)  # before anybody makes a session
+import wandb
+exporter = WandbSpanExporter({arguments})
+provider.add_span_processor({processor}(exporter))
+OpenAIInstrumentor().instrument(tracer_provider=provider)
+ask("one")
+provider.force_flush()
+assert exporter.force_flush()
+ask("two")
+wandb.finish()  # a run of the user's: wandb-core may miss that the program ends while it uploads a table
+"""
+
+
+@pytest.mark.parametrize("arguments", ["", "keep='all'", "keep='all', run=wandb.init()"])
+@pytest.mark.parametrize("processor", ["SimpleSpanProcessor", "BatchSpanProcessor"])
+def test_no_request_to_wandb_comes_back_as_a_trace(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, processor: str, arguments: str
+) -> None:
+    """Python's part of wandb 0.31 asks with `requests` too: its own telemetry."""
+    done = program(tmp_path, server, wandb_server, HTTP.format(arguments=arguments, processor=processor))
+    assert done.returncode == 0, done.stderr
+    calls = 2 * [("chat gpt-3.5-turbo", ["POST"] if "all" in arguments else [])]
+    found = [(trace.root["name"], trace.root["child_spans"]) for trace in traces(wandb_server.run)]
+    assert [(name, [child["name"] for child in below]) for name, below in found] == calls
+    assert wandb_server.url not in str(found)

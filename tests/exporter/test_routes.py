@@ -19,7 +19,9 @@ RESOURCE = {"wandb.project": "resource", "wandb.entity": "owner"}
         ({}, Route("given"), RESOURCE, Route("given", "owner")),
         ({}, Route(), RESOURCE, Route("resource", "owner")),
         ({}, Route(), {}, Route()),
-        ({"wandb.project": ""}, Route(), {"wandb.project": 3}, Route()),
+        ({"wandb.project": " "}, Route(), {"wandb.project": 3}, Route()),
+        ({"wandb.project": "team/search: \ud800\n"}, Route(), {}, Route("team-search- -")),
+        ({"wandb.project": "x" * 200}, Route(), {}, Route("x" * 128)),
     ],
 )
 def test_the_call_speaks_before_the_exporter_and_that_before_the_resource(

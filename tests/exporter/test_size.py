@@ -1,11 +1,13 @@
 """About how much a span holds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 from otel_wandb._size import size_of
+from tests.exporter.any_spans import Broken, Elusive, cycle
 
 MEGABYTE = 1_000_000
 
@@ -23,3 +25,9 @@ def test_long_values_are_seen_wherever_they_are(value: Any) -> None:
     assert sizes[0] == pytest.approx(MEGABYTE, rel=0.1)
     assert sizes[1] == pytest.approx(MEGABYTE, rel=0.1)
     assert sizes[2] < 2_000
+
+
+@pytest.mark.parametrize("make", [lambda: cycle(1), lambda: cycle(1_000), Broken, Elusive])
+def test_any_value_has_a_size(make: Callable[[], Any]) -> None:
+    assert size_of(ReadableSpan("a", attributes={"k": make()})) >= 1_000
+    assert size_of(ReadableSpan("a", attributes=make())) >= 1_000
