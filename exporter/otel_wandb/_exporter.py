@@ -102,6 +102,7 @@ class WandbSpanExporter(SpanExporter):
         self._lock = threading.RLock()
         self._pipeline: Pipeline | None = None
         self._closed: str | None = None  # why, for the warning about a span that comes after
+        self._shut = threading.Event()  # all that `_closed` announced is done
         self._is_late = False  # W&B had not taken everything when we were closed
         self._is_aside = False
         self._given = None if run is None else self._attached(given_run(run))
@@ -193,10 +194,12 @@ class WandbSpanExporter(SpanExporter):
                 return
             self._closed = "the exporter was shut down"
             pipeline = self._pipeline
-        if pipeline is None or pipeline.close(timeout):
+        try:
+            self._is_late = not (pipeline is None or pipeline.close(timeout))
+        finally:
+            self._shut.set()
+        if not self._is_late:
             atexit.unregister(self._at_exit)
-        else:
-            self._is_late = True
         lost = self._health.last_words()
         if lost is not None:
             log.warning("%s", lost)
@@ -206,7 +209,9 @@ class WandbSpanExporter(SpanExporter):
         deadline = monotonic() + min(timeout, self._settings.exit_timeout)
         self._flush_all(deadline)
         pipeline = self._pipeline
-        if pipeline is not None and not self._closed:
+        if self._closed:  # perhaps at this moment: a server that was told to stop may return as any program does
+            self._shut.wait(max(0.0, deadline - monotonic()))
+        elif pipeline is not None:
             pipeline.close_runs(deadline - monotonic())
 
     def _started(self) -> Pipeline:
@@ -268,6 +273,7 @@ class WandbSpanExporter(SpanExporter):
         self._close(deadline - monotonic())
         if "wandb" in sys.modules:
             bound_wait_for_service(self._settings.exit_timeout, is_late=self._is_late)
+        TERMINATION.settle(self._settings.exit_timeout)
         keep_interrupt()
 
     def _after_fork(self) -> None:
@@ -275,6 +281,7 @@ class WandbSpanExporter(SpanExporter):
         TERMINATION.forget()
         self._lock = threading.RLock()
         self._health = Health()
+        self._shut = threading.Event()
         self._is_aside = False  # the run that we stood aside for is the parent's
         pipeline, self._pipeline = self._pipeline, None
         atexit.unregister(self._at_exit)
@@ -282,6 +289,7 @@ class WandbSpanExporter(SpanExporter):
         if self._given is not None:
             self._given.abandon()
             self._closed = "the run belongs to the parent process"
+            self._shut.set()
         for run in () if pipeline is None else pipeline.runs:
             run.abandon()
             if run.owned:

@@ -39,6 +39,7 @@ class Termination:
         self._writers: weakref.WeakSet[Writer] = weakref.WeakSet()
         self._previous: Callable[[int, FrameType | None], object] | signal.Handlers = signal.SIG_DFL
         self._state = _State.IDLE
+        self._written = threading.Event()
 
     def write_first(self, writer: Writer) -> None:
         """Have `writer` write before a SIGTERM ends the program; no more than that, and nothing outside a main thread.
@@ -59,9 +60,15 @@ class Termination:
         """In a forked child: the thread that wrote is the parent's."""
         self._state = _State.IDLE
 
+    def settle(self, timeout: float) -> None:
+        """Wait for a signal that is held back, at the end of a program that it should have ended."""
+        if self._state is _State.WRITING:
+            self._written.wait(max(0.0, timeout))
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._state is _State.IDLE and len(self._writers):
             self._state = _State.WRITING
+            self._written.clear()
             try:
                 # No `threading.Thread`: the main thread may be interrupted with one of its locks in hand.
                 _thread.start_new_thread(self._write, ())
@@ -84,6 +91,7 @@ class Termination:
             if self._state is _State.WRITING:  # else a second signal has come, and was not held back
                 self._state = _State.WRITTEN
                 os.kill(os.getpid(), signal.SIGTERM)
+            self._written.set()
 
 
 TERMINATION: Final = Termination()

@@ -1,6 +1,7 @@
 """uvicorn: one process, several, and one that is reloaded."""
 
 import signal
+import sys
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
@@ -42,6 +43,8 @@ from opentelemetry.instrumentation.auto_instrumentation import initialize
 initialize()
 import os, openai
 """
+NO_CODE: Final = "import os, openai\n"
+LAUNCHED: Final = [str(Path(sys.executable).with_name("opentelemetry-instrument")), *UVICORN[1:]]
 AUTO_ENV: Final = {
     "OTEL_SERVICE_NAME": "shop",
     "OTEL_TRACES_EXPORTER": "wandb",
@@ -66,9 +69,13 @@ def test_one_process(tmp_path: Path, server: OpenAIServer, source: str, command:
     assert done.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
 
-@pytest.mark.parametrize("source", [SETUP + SET_UP + APP, AUTO + APP], ids=["by hand", "auto-instrumentation"])
-def test_workers(tmp_path: Path, server: OpenAIServer, source: str) -> None:
-    command = [*UVICORN, "--workers", "2", "--timeout-worker-healthcheck", "60"]
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [(SETUP + SET_UP + APP, UVICORN), (AUTO + APP, UVICORN), (NO_CODE + APP, LAUNCHED)],
+    ids=["by hand", "auto-instrumentation", "opentelemetry-instrument"],
+)
+def test_workers(tmp_path: Path, server: OpenAIServer, source: str, command: Sequence[str]) -> None:
+    command = [*command, "--workers", "2", "--timeout-worker-healthcheck", "60"]
     with serving(tmp_path, server, source, command, AUTO_ENV) as service:
         ask_two_workers(service, ASKED)
         done = service.stop()
