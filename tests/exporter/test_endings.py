@@ -14,7 +14,7 @@ import pytest
 from tests.exporter.programs import SETUP, asked, assert_all_accounted_for, program, settings
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, environment
-from tests.support.run_file import traces
+from tests.support.run_file import stats_rows, traces
 
 ASK_TWO_AND_WAIT: Final = """
 import signal
@@ -231,7 +231,8 @@ os.waitpid(child, 0)
 KILL: Final = """
 from pathlib import Path
 def written():
-    return sum(path.read_bytes().count(b"root_span_dumps") for path in Path(".").rglob("*.wandb"))
+    found = b"".join(path.read_bytes() for path in Path(".").rglob("*.wandb"))
+    return b"root_span_dumps" in found and b"media/table/stats" in found
 provider, exporter = set_up(SimpleSpanProcessor)
 ask("one")
 exporter.force_flush()
@@ -248,6 +249,7 @@ def test_a_killed_program_has_lost_no_more_than_a_second(tmp_path: Path, server:
     assert done.returncode == -signal.SIGKILL
     assert done.run.exit_code is None
     assert "**user**: one" in [trace.root["results"][0]["inputs"]["request"] for trace in traces(done.run)]
+    assert "**user**: one" in [row["request"] for row in stats_rows(done.run)]
 
 
 def test_a_new_run_goes_on_when_wandbs_service_is_killed(tmp_path: Path, server: OpenAIServer) -> None:
