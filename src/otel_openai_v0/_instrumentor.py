@@ -16,6 +16,7 @@ from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
 from otel_openai_v0._metrics import Metrics
 from otel_openai_v0._patching import Patches
+from otel_openai_v0._sampling import Sampling
 from otel_openai_v0._settings import read_settings
 from otel_openai_v0._telemetry import Telemetry
 from otel_openai_v0._version import __version__
@@ -55,9 +56,11 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
         settings = read_settings(os.environ, kwargs.get("capture_content"), kwargs.get("baggage_keys"))
         provider: trace.TracerProvider = kwargs.get("tracer_provider") or trace.get_tracer_provider()
         patches = Patches()
+        tracer = provider.get_tracer(_SCOPE[0], _SCOPE[1], schema_url=_SCOPE[2])
         telemetry = partial(
             Telemetry,
-            tracer=provider.get_tracer(_SCOPE[0], _SCOPE[1], schema_url=_SCOPE[2]),
+            tracer=tracer,
+            sampling=Sampling(tracer, os.environ),
             metrics=Metrics(kwargs.get("meter_provider"), *_SCOPE),
             events=Events(kwargs.get("logger_provider"), *_SCOPE),
             settings=settings,

@@ -14,6 +14,7 @@ from otel_openai_v0._invocation import of_method, of_request
 from otel_openai_v0._metrics import Metrics
 from otel_openai_v0._operations import Method
 from otel_openai_v0._request import Arguments, bind
+from otel_openai_v0._sampling import Sampling
 from otel_openai_v0._settings import Settings
 
 
@@ -22,6 +23,7 @@ class Telemetry:
     """Everything that a call needs, and shares with the others."""
 
     tracer: Tracer
+    sampling: Sampling
     metrics: Metrics
     events: Events
     settings: Settings
@@ -36,6 +38,8 @@ class Telemetry:
         """Start the span of a method's call; a fault of ours gives a call that records nothing."""
         call = Call(self)
         try:  # as `quietly` does it, which costs more: all that an unsampled call does is here
+            if self.sampling.says_no() and not self.metrics.enabled:
+                return call
             call.start(of_method(method, target, bind(positional, args, kwargs), self.openai))
         except Exception as error:  # noqa: BLE001
             self.faults.note("starting a span", error)
@@ -45,5 +49,6 @@ class Telemetry:
         """Start the span of a request that no call of a method is behind, from the arguments of the requestor."""
         call = Call(self)
         with self.faults.quietly("starting a span"):
-            call.start(of_request(requestor, given))
+            if not self.sampling.says_no() or self.metrics.enabled:
+                call.start(of_request(requestor, given))
         return call

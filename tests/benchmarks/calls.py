@@ -8,12 +8,13 @@ import importlib
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import SpanKind
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON, ParentBasedTraceIdRatio, Sampler
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, use_span
 
 from otel_openai_v0 import OpenAIInstrumentor
 from tests.benchmarks.measuring import microseconds
@@ -174,18 +175,34 @@ def measure(batches: int, calls: int) -> dict[str, float]:
         max(1, calls // 20),
     )
     OpenAIInstrumentor().uninstrument()
-    unsampled = instrumented(provider(sampler=ALWAYS_OFF))
-    cheap = microseconds(
-        {
-            "bare, again": lambda: bare(**REQUEST),
-            "unsampled by hand": unsampled_by_hand(bare, provider(sampler=ALWAYS_OFF).get_tracer("hand")),
-            "unsampled": lambda: unsampled(**REQUEST),
-        },
-        batches,
-        calls,
-    )
+    return {**found, **streams}
+
+
+UNSAMPLED: dict[str, tuple[Sampler, bool]] = {
+    "its parent was left out": (DEFAULT_ON, True),
+    "nothing is sampled": (ALWAYS_OFF, False),
+    "a ratio left it out": (ParentBasedTraceIdRatio(0.0), False),
+}
+"""Why a call is not sampled: the sampler, and whether the call has a parent."""
+
+
+def measure_unsampled(sampler: Sampler, below: bool, batches: int, calls: int) -> dict[str, float]:
+    """Microseconds per call that is not sampled."""
+    bare = fresh_openai().ChatCompletion.create
+    ours = instrumented(provider(sampler=sampler))
+    parent = NonRecordingSpan(SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(0)))
+    with use_span(parent) if below else nullcontext():
+        found = microseconds(
+            {
+                "bare": lambda: bare(**REQUEST),
+                "by hand": unsampled_by_hand(bare, provider(sampler=sampler).get_tracer("hand")),
+                "instrumented": lambda: ours(**REQUEST),
+            },
+            batches,
+            calls,
+        )
     OpenAIInstrumentor().uninstrument()
-    return {**found, **streams, **cheap}
+    return found
 
 
 def report(found: dict[str, float]) -> list[str]:
@@ -193,16 +210,21 @@ def report(found: dict[str, float]) -> list[str]:
     hand = found["span by hand"] - found["bare call"]
     ours = found["instrumented"] - found["bare call"]
     chunk = (found["instrumented stream"] - found["bare stream"] - ours) / 100
-    unsampled = found["unsampled"] - found["bare, again"]
-    unsampled_hand = found["unsampled by hand"] - found["bare, again"]
     return [
         f"bare call {found['bare call']:.0f} us; a span by hand adds {hand:.0f} us, ours {ours:.0f} us",
         f"ours / by hand = {ours / hand:.2f}",
         f"a chunk of a stream adds {chunk:.2f} us",
-        f"unsampled, a span by hand adds {unsampled_hand:.1f} us, ours {unsampled:.1f} us",
     ]
+
+
+def report_unsampled(why: str, found: dict[str, float]) -> str:
+    """The same of calls that are not sampled."""
+    hand, ours = found["by hand"] - found["bare"], found["instrumented"] - found["bare"]
+    return f"unsampled, for {why}: a span by hand adds {hand:.1f} us, ours {ours:.1f} us"
 
 
 if __name__ == "__main__":
     size = (20, 200) if "--quick" in sys.argv else (60, 500)
     print("\n".join(report(measure(*size))))
+    for why, given in UNSAMPLED.items():
+        print(report_unsampled(why, measure_unsampled(*given, *size)))

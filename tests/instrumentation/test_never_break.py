@@ -22,6 +22,7 @@ from otel_openai_v0._events import Events
 from otel_openai_v0._invocation import Invocation
 from otel_openai_v0._metrics import Metrics
 from otel_openai_v0._operations import Method, Operation
+from otel_openai_v0._sampling import Sampling
 from tests.instrumentation.calls import CALLS, MEDIA, MODEL_CALLS, Asked, run
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording
@@ -67,6 +68,7 @@ STAGES: Final = dict(
         *(at(ContentWriter, name) for name in ("write",)),
         *(at(Metrics, name) for name in ("record", "record_chunk", "dimensions")),
         *(at(Events, name) for name in ("emit",)),
+        *(at(Sampling, name) for name in ("says_no",)),
     ]
 )
 

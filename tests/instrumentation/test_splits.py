@@ -18,6 +18,7 @@ from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
 from otel_openai_v0._metrics import Metrics
 from otel_openai_v0._operations import METHODS, Method
+from otel_openai_v0._sampling import Sampling
 from otel_openai_v0._settings import CaptureContent, Settings
 from otel_openai_v0._telemetry import Telemetry
 from tests.instrumentation.driving import Json, attributes
@@ -33,8 +34,10 @@ TEXTS = st.fixed_dictionaries({"pieces": PIECES, "finish": st.none() | st.just("
 
 def telemetry(watched: Watched, capture: CaptureContent) -> Telemetry:
     scope = ("test", "1", "")
+    tracer = watched.provider.get_tracer("test")
     return Telemetry(
-        tracer=watched.provider.get_tracer("test"),
+        tracer=tracer,
+        sampling=Sampling(tracer, {}),
         metrics=Metrics(watched.meter_provider, *scope),
         events=Events(watched.logger_provider, *scope),
         settings=Settings(capture, emit_event=True),

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    Decision,
+    ParentBasedTraceIdRatio,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 
 from otel_openai_v0 import _call
 from otel_openai_v0._operations import Method
@@ -53,10 +60,14 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return used
 
 
+unsampled = pytest.mark.parametrize("sampler", [ALWAYS_OFF, TraceIdRatioBased(0.0)], ids=["off", "ratio"])
+
+
+@unsampled
 async def test_unsampled_calls_are_not_read(
-    caller: Caller, server: OpenAIServer, instrument: Instrument, unread: list[str]
+    sampler: Sampler, caller: Caller, server: OpenAIServer, instrument: Instrument, unread: list[str]
 ) -> None:
-    recording = instrument(Recording(ALWAYS_OFF))
+    recording = instrument(Recording(sampler))
     assert (await caller.answer()).choices[0].message.content == "You said: hello there"
     assert len(await caller.answer(stream=True)) == 6
     server.answer_next(error(401, "no"))
@@ -64,8 +75,9 @@ async def test_unsampled_calls_are_not_read(
     assert (unread, recording.spans) == ([], [])
 
 
-async def test_an_unsampled_stream_is_openais_own(caller: Caller, instrument: Instrument) -> None:
-    instrument(Recording(ALWAYS_OFF))
+@unsampled
+async def test_an_unsampled_stream_is_openais_own(sampler: Sampler, caller: Caller, instrument: Instrument) -> None:
+    instrument(Recording(sampler))
     stream = await caller.create("ChatCompletion", **CHAT, stream=True)
     code = stream.ag_code if caller.is_async else stream.gi_code
     assert "/openai/" in code.co_filename
@@ -74,7 +86,7 @@ async def test_an_unsampled_stream_is_openais_own(caller: Caller, instrument: In
 
 async def test_the_context_of_an_unsampled_call_is_current(caller: Caller, instrument: Instrument) -> None:
     """So that the spans of HTTP clients are left out with it."""
-    instrument(Recording(ALWAYS_OFF))
+    instrument(Recording(ParentBasedTraceIdRatio(0.0)))
     seen: list[bool] = []
     caller.on_request = lambda: seen.append(trace.get_current_span().get_span_context().is_valid)
     await caller.answer()
