@@ -191,36 +191,48 @@ class Call(StreamCall):
                 if self._attempts <= _MOST_RETRY_EVENTS + 1:
                     self._span.add_event(names.OPENAI_RETRY_EVENT, {names.OPENAI_REQUEST_ATTEMPTS: self._attempts})
 
+    # What every call comes through catches by itself: as `quietly` does it, which costs a third of a microsecond each.
+
     def _read_request(self, invocation: Invocation) -> None:
-        operation, telemetry = self._operation, self._telemetry
+        operation, telemetry, arguments = self._operation, self._telemetry, invocation.arguments
         found: dict[str, AttributeValue] = {names.OPENAI_API_TYPE: operation.api}
-        with telemetry.faults.quietly("reading the request"):
+        try:
             if operation.is_model_call:
-                found.update(read_parameters(invocation.arguments))
-            found.update(operation.read_request(invocation.arguments))
+                found.update(read_parameters(arguments))
+            found.update(operation.read_request(arguments))
+        except Exception as error:  # noqa: BLE001
+            self.lost("reading the request", error)
         quoting = {} if names.MAY_QUOTE.isdisjoint(found) else _taken_out(found, names.MAY_QUOTE)
-        with telemetry.faults.quietly("reading the context"):
+        try:
             found.update(context_attributes(telemetry.settings.baggage_keys))
+        except Exception as error:  # noqa: BLE001
+            self.lost("reading the context", error)
         if telemetry.settings.capture.anywhere:
             if quoting:
                 self._said.update({name: value for name, value in quoting.items() if name not in found})
-            with telemetry.faults.quietly("reading the prompt"):
-                self._write(operation.read_content(invocation.arguments))
+            try:
+                self._write(operation.read_content(arguments))
+            except Exception as error:  # noqa: BLE001
+                self.lost("reading the prompt", error)
         self._pending = found
 
     def _read_response(self, response: Any, more: Attributes) -> None:
         operation, telemetry = self._operation, self._telemetry
         found = dict(more)
-        with telemetry.faults.quietly("reading the response"):
+        try:
             response = payload(response)
             if operation.is_model_call:
                 found.update(read_response(response))
             found.update(operation.read_extra(response))
+        except Exception as error:  # noqa: BLE001
+            self.lost("reading the response", error)
         if self.recording and telemetry.settings.capture.anywhere:
-            with telemetry.faults.quietly("reading the completion"):
+            try:
                 text = telemetry.content.write("output", operation.read_output(response))
                 if text is not None:
                     self._said[names.OUTPUT_MESSAGES] = text
+            except Exception as error:  # noqa: BLE001
+                self.lost("reading the completion", error)
         self._set(found)
 
     def _write(self, content: Content) -> None:
@@ -241,8 +253,10 @@ class Call(StreamCall):
         if self.recording:
             if self._said and self._telemetry.settings.capture.on_span:
                 pending.update(self._said)
-            with self.quietly("setting attributes"):
+            try:
                 self._span.set_attributes(pending)
+            except Exception as error:  # noqa: BLE001
+                self.lost("setting attributes", error)
 
     def _record(self, error: BaseException) -> None:
         telemetry = self._telemetry

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from otel_openai_v0._json import dumps, loads_strict
 from otel_openai_v0._messages import Message, Part
@@ -17,8 +17,7 @@ Redactor: TypeAlias = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """What a request says to the model."""
 
     messages: Sequence[Message] = ()
@@ -58,28 +57,23 @@ def _plain_json(items: Sequence[Any]) -> str | None:
     """What `dumps` gives for messages of one text each, in half the time; None for anything else."""
     written = []
     for item in items:
-        text = _only_text(item)
-        if text is None:
+        if type(item) is not dict:
             return None
-        role, reason = item.get("role"), item.get("finish_reason")
-        if type(role) is not str or not (reason is None or type(reason) is str):
+        role, parts, reason = item.get("role"), item.get("parts"), item.get("finish_reason")
+        if len(item) != (_PLAIN if reason is None else _PLAIN + 1) or type(parts) is not list or len(parts) != 1:
             return None
-        if len(item) != (_PLAIN if reason is None else _PLAIN + 1):
+        part = parts[0]
+        if type(part) is not dict or len(part) != _PLAIN or part.get("type") != "text":
+            return None
+        text = part.get("content")
+        if type(text) is not str or type(role) is not str or not (reason is None or type(reason) is str):
             return None
         end = "" if reason is None else f',"finish_reason":{encode_basestring(reason)}'
-        role = encode_basestring(role)
-        written.append(f'{{"role":{role},"parts":[{{"type":"text","content":{encode_basestring(text)}}}]{end}}}')
+        written.append(
+            f'{{"role":{encode_basestring(role)},"parts":[{{"type":"text","content":{encode_basestring(text)}}}]{end}}}'
+        )
     whole = f"[{','.join(written)}]"
     return whole if whole.isascii() else None
-
-
-def _only_text(item: Any) -> str | None:
-    parts = item.get("parts") if type(item) is dict else None
-    part = parts[0] if type(parts) is list and len(parts) == 1 else None
-    if type(part) is not dict or len(part) != _PLAIN or part.get("type") != "text":
-        return None
-    content = part.get("content")
-    return content if type(content) is str else None
 
 
 def _checked(redacted: Any) -> Sequence[Any]:

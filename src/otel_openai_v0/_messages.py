@@ -46,6 +46,8 @@ def instruction(text: Any) -> list[Part]:
 
 def tool_definitions(functions: Any, tools: Any) -> list[Part]:
     """Functions, and the tools that later API versions take, in the flat shape of the conventions."""
+    if not functions and not tools:
+        return []
     nested = [tool.get("function") or tool for tool in tools or ()]
     return [_tool_definition(function) for function in (*(functions or ()), *nested)]
 

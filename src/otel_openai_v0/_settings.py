@@ -29,20 +29,13 @@ class CaptureContent(enum.Enum):
     EVENT_ONLY = "event_only"
     SPAN_AND_EVENT = "span_and_event"
 
-    @property
-    def anywhere(self) -> bool:
-        """Whether content is recorded at all."""
-        return self is not CaptureContent.NO_CONTENT
-
-    @property
-    def on_span(self) -> bool:
+    def __init__(self, mode: str) -> None:
+        self.on_span: Final = mode in {"span_only", "span_and_event"}
         """Whether spans carry content."""
-        return self in (CaptureContent.SPAN_ONLY, CaptureContent.SPAN_AND_EVENT)
-
-    @property
-    def on_event(self) -> bool:
+        self.on_event: Final = mode in {"event_only", "span_and_event"}
         """Whether events carry content."""
-        return self in (CaptureContent.EVENT_ONLY, CaptureContent.SPAN_AND_EVENT)
+        self.anywhere: Final = self.on_span or self.on_event
+        """Whether content is recorded at all."""
 
 
 DEFAULT_CAPTURE: Final = CaptureContent.SPAN_ONLY

@@ -67,7 +67,7 @@ async def test_the_variable_decides(
     assert where(watched) == WHERE[value]
 
 
-ARGUMENTS = [*((CaptureContent(text), text) for text in list(WHERE)[1:5]), (True, "true"), (False, "false")]
+ARGUMENTS = [*((CaptureContent(str(text)), text) for text in list(WHERE)[1:5]), (True, "true"), (False, "false")]
 
 
 @pytest.mark.parametrize(("argument", "meaning"), [*ARGUMENTS, *((text, text) for text in list(WHERE)[1:])])
