@@ -220,7 +220,7 @@ def report(found: dict[str, float]) -> list[str]:
 def report_unsampled(why: str, found: dict[str, float]) -> str:
     """The same of calls that are not sampled."""
     hand, ours = found["by hand"] - found["bare"], found["instrumented"] - found["bare"]
-    return f"unsampled, for {why}: a span by hand adds {hand:.1f} us, ours {ours:.1f} us"
+    return f"unsampled ({why}): a span by hand adds {hand:.1f} us, ours {ours:.1f} us"
 
 
 if __name__ == "__main__":
