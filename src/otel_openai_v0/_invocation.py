@@ -9,7 +9,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._endpoint import Endpoint, read_endpoint, requestor_endpoint
-from otel_openai_v0._operations import OPERATIONS_BY_PATH, Method, Operation, management
+from otel_openai_v0._operations import MANAGED, OPERATIONS_BY_PATH, VERBS, Method, Operation, management
 from otel_openai_v0._request import Arguments, read_model
 
 # A whole address where Azure makes images; a version where the user's `api_base` has none.
@@ -75,9 +75,13 @@ def of_request(requestor: Any, given: Arguments) -> Invocation:
         if engine := _ENGINE.match(path):
             arguments["engine"], path = unquote_plus(engine["engine"]), engine["rest"]
         operation = OPERATIONS_BY_PATH.get(path.partition(":")[0])  # Azure: `images/generations:submit`
+    resource, rest = _resource(path)
+    if operation is None:
+        operation = management(_verb(method, resource, rest))
+        if resource in MANAGED and rest:
+            arguments["id"] = unquote_plus(rest[0])
     endpoint = requestor_endpoint(requestor)
-    model = read_model(arguments)
-    return Invocation(operation or management(method), arguments, endpoint, _resource(path), model, requestor.api_key)
+    return Invocation(operation, arguments, endpoint, resource, read_model(arguments), requestor.api_key)
 
 
 def _path(url: Any) -> str:
@@ -85,9 +89,17 @@ def _path(url: Any) -> str:
     return found["path"].strip("/") if found else ""
 
 
-def _resource(path: str) -> str | None:
+def _resource(path: str) -> tuple[str | None, list[str]]:
+    """The kind of objects that a path is about, and what follows."""
     words = path.split("/")
-    return ".".join(words[: 2 if words[0] in _TWO_WORDS else 1]) or None
+    count = 2 if words[0] in _TWO_WORDS else 1
+    return ".".join(words[:count]) or None, words[count:]
+
+
+def _verb(method: str, resource: str | None, rest: list[str]) -> str:
+    """What the public method is called that would send this; HTTP's own word for it where there is none."""
+    asked = (method, *("ID" if n == 0 else word for n, word in enumerate(rest)))
+    return VERBS.get(asked, method) if resource in MANAGED else method
 
 
 def _mapping(params: Any) -> Arguments:

@@ -80,6 +80,28 @@ OPERATIONS_BY_PATH: Final[Mapping[str, Operation]] = {
     "audio/transcriptions": TRANSCRIPTION,
     "audio/translations": TRANSLATION,
 }
+# What a request does to the objects that openai knows, by HTTP's method and what follows their kind in the address.
+MANAGED: Final = frozenset(
+    {
+        "deployments",
+        "engines",
+        "experimental.completion_configs",
+        "files",
+        "fine-tunes",
+        "fine_tuning.jobs",
+        "models",
+    }
+)
+VERBS: Final[Mapping[tuple[str, ...], str]] = {
+    ("get",): "list",
+    ("post",): "create",
+    ("get", "ID"): "retrieve",
+    ("post", "ID"): "modify",
+    ("delete", "ID"): "delete",
+    ("post", "ID", "cancel"): "cancel",
+    ("get", "ID", "events"): "list_events",
+    ("get", "ID", "content"): "download",
+}
 _OPERATIONS_BY_OBJECT: Final[Mapping[str, Operation]] = {
     "chat.completions": CHAT,
     "completions": COMPLETION,

@@ -46,14 +46,19 @@ def test_a_model_call_by_its_path(path: str, name: str, before: str, after: str,
 @pytest.mark.parametrize(
     ("method", "url", "name"),
     [
-        ("get", "/models", "get models"),
+        ("get", "/models", "list models"),
+        ("GET", "/v1/models/ft%3Agpt", "retrieve models"),
+        ("delete", "/files/x-1", "delete files"),
+        ("put", "/files/x-1", "put files"),
+        ("post", "/files/x-1/cancel/now", "post files"),
+        ("get", "/mine/x-1", "get mine"),
         ("get", "/engines/davinci/completions", "get engines"),
-        ("get", "/fine-tunes/ft-1/events?stream=true", "get fine-tunes"),
-        ("post", "/fine_tuning/jobs", "post fine_tuning.jobs"),
+        ("get", "/fine-tunes/ft-1/events?stream=true", "list_events fine-tunes"),
+        ("post", "/fine_tuning/jobs", "create fine_tuning.jobs"),
         ("delete", "/experimental/completion_configs/c-1", "delete experimental.completion_configs"),
         ("get", "https://h.invalid/openai/operations/images/1?api-version=x", "get operations"),
-        ("get", "/openai/deployments?api-version=x", "get deployments"),
-        ("post", "/engines/e-1", "post engines"),
+        ("get", "/openai/deployments?api-version=x", "list deployments"),
+        ("post", "/engines/e-1", "modify engines"),
         ("post", "", "post"),
         ("patch", None, "patch"),
     ],
@@ -61,8 +66,13 @@ def test_a_model_call_by_its_path(path: str, name: str, before: str, after: str,
 def test_any_other_request_is_management(method: str, url: Any, name: str) -> None:
     found = of_request(REQUESTOR, {"method": method, "url": url})
     assert found.span_name() == name
-    assert found.start_attributes()["openai.operation.name"] == method
+    assert found.start_attributes()["openai.operation.name"] == name.partition(" ")[0]
     assert "gen_ai.operation.name" not in found.start_attributes()
+
+
+def test_an_object_is_known_by_its_address() -> None:
+    assert of_request(REQUESTOR, {"method": "get", "url": "/models/ft%3Agpt"}).arguments["id"] == "ft:gpt"
+    assert "id" not in of_request(REQUESTOR, {"method": "get", "url": "/mine/secret"}).arguments
 
 
 @given(st.text(), st.text(), st.one_of(st.none(), st.integers(), st.dictionaries(st.text(), st.text())))
