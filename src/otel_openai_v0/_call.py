@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _MOST_RETRY_EVENTS: Final = 10
 _TRY_AGAIN: Final = 409
+_FIRST_ERROR: Final = 400
 
 
 class Call(StreamCall):
@@ -137,6 +138,15 @@ class Call(StreamCall):
                 return traced_async_stream(result, self)
         self.finish(result, {})
         return result
+
+    def returned_raw(self, response: Any) -> Any:
+        """The same of a response of HTTP, for which nobody has raised anything yet."""
+        status = self._pending.get(names.HTTP_RESPONSE_STATUS_CODE) if self.recording else None
+        if isinstance(status, int) and status >= _FIRST_ERROR:
+            self._pending[names.ERROR_TYPE] = str(status)
+            with self.quietly("recording an error"):
+                self._span.set_status(Status(StatusCode.ERROR))
+        return self.returned(response)
 
     def finish(self, response: Any, more: Attributes) -> None:
         """End the span of a call that came to its end, with what `response` says."""

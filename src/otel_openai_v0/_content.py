@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from otel_openai_v0._current import left_alone
 from otel_openai_v0._json import dumps, loads_strict
 from otel_openai_v0._messages import Message, Part
 from otel_openai_v0._secrets import scrub_keys
@@ -43,7 +44,8 @@ class ContentWriter:
     def write(self, kind: str, items: Sequence[Any]) -> str | None:
         """The JSON of `items`, or None where there is nothing to record; keys are scrubbed before they can be cut."""
         if self.redact is not None and items:
-            items = _checked(self.redact(kind, loads_strict(dumps(items))))
+            with left_alone():  # a call of openai that it makes would be shown to it again
+                items = _checked(self.redact(kind, loads_strict(dumps(items))))
         if not items:
             return None
         text = scrub_keys(_plain_json(items) or dumps(items))

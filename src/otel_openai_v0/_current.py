@@ -63,6 +63,16 @@ def is_left_alone() -> bool:
 
 
 @contextmanager
+def left_alone() -> Iterator[None]:
+    """While a function of the program's runs for us: what it asks of openai has no span."""
+    before = CURRENT_CALL.set(False)
+    try:
+        yield
+    finally:
+        CURRENT_CALL.reset(before)
+
+
+@contextmanager
 def making_awaitable() -> Iterator[None]:
     """While a plain function of openai's makes what is to be awaited, and calls its base to do so."""
     token = attach(set_value(_MAKING, value=True))

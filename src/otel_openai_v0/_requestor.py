@@ -32,7 +32,7 @@ def async_request_wrapper(start: Start, switch: Switch) -> Wrapper:
 
 def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
     """For `request_raw`, whose response has the headers."""
-    alone = sync_wrapper(start, switch)
+    alone = sync_wrapper(start, switch, Call.returned_raw)
 
     def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = current_call()
@@ -51,7 +51,7 @@ def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 
 def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
     """For `arequest_raw`."""
-    alone = async_wrapper(start, switch)
+    alone = async_wrapper(start, switch, Call.returned_raw)
 
     async def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = current_call()

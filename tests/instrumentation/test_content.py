@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,6 +195,25 @@ async def test_redact_is_not_asked_where_nothing_is_recorded(caller: Caller, ins
     watch(instrument, redact=redact, capture_content=False)
     await ask(caller)
     assert redact.given == []
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_a_redact_that_asks_openai_is_not_asked_about_that(
+    stream: bool, caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    """A moderation, say, of what may be recorded: it would be asked about its own question for ever."""
+    asked: list[str] = []
+
+    def redact(kind: str, items: list[Json]) -> list[Json]:
+        asked.append(kind)
+        assert not openai.Moderation.create("is this harmless?")["results"][0]["flagged"]
+        return items
+
+    recording = instrument(redact=redact)
+    await caller.answer(stream=stream)
+    assert [span.name for span in recording.spans] == ["chat gpt-3.5-turbo"]
+    assert asked == ["input", "output"]
+    assert [request.path for request in server.requests].count("/v1/moderations") == 2
 
 
 async def test_redact_is_not_asked_about_unsampled_calls(caller: Caller, instrument: Instrument) -> None:

@@ -195,6 +195,26 @@ async def test_a_raw_request(caller: Caller, server: OpenAIServer, recording: Re
     assert recording.attributes()["http.response.status_code"] == 200
 
 
+async def test_a_raw_response_that_is_an_error_is_one(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    """Nothing is raised for it here: that is left to whoever asked."""
+    server.answer_next(error(404, "no such file"))
+    requestor = APIRequestor()
+    caller._enter_session()
+    asked = ("get", "/files/x", caller._async_session) if caller.is_async else ("get", "/files/x")
+    response = await caller.call(requestor.arequest_raw if caller.is_async else requestor.request_raw, *asked)
+    assert (response.status if caller.is_async else response.status_code) == 404
+    span = recording.only()
+    found = attributes(span)
+    assert (span.status.status_code, found["error.type"], found["http.response.status_code"]) == (
+        StatusCode.ERROR,
+        "404",
+        404,
+    )
+    assert span.events == ()
+
+
 async def test_a_form_is_read_as_its_method_would_be(
     caller: Caller, server: OpenAIServer, instrument: Instrument
 ) -> None:
