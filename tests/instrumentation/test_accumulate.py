@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+import tracemalloc
 from typing import Any
 
 from hypothesis import given
@@ -104,3 +106,20 @@ def test_identity_may_come_after_the_first_choice() -> None:
 
 def test_nothing_adds_up_to_nothing() -> None:
     assert StreamAccumulator().response() == {"choices": []}
+
+
+def test_a_thousand_chunks_cost_no_more_than_their_text() -> None:
+    words = [f"{n:04} " for n in range(1_000)]
+    accumulator = StreamAccumulator()
+    accumulator.add({**HEAD, "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for word in words:
+            text = "".join(list(word))  # a new object, as in a chunk
+            accumulator.add({**HEAD, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]})
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    reference, slack = 10, 8_000  # bytes: with the room that a list keeps; a chunk has 500 and more
+    assert after - before <= sum(map(sys.getsizeof, words)) + reference * len(words) + slack

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from types import AsyncGeneratorType, GeneratorType
 
 import pytest
@@ -210,6 +212,19 @@ async def test_a_chunk_is_read_before_the_caller_has_it(caller: Caller, recordin
     while (part := await caller.next(stream)) is not END:
         part["choices"][0]["delta"]["content"] = "changed"
     assert contents(recording.attributes()["gen_ai.output.messages"]) == ["You said: hello there"]
+
+
+async def test_a_long_stream_keeps_none_of_its_chunks(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    words = [f"word {n} " for n in range(1_000)]
+    server.answer_next(Reply(events=[chunk(piece(word)) for word in words]))
+    stream = await caller.create("ChatCompletion", **CHAT, stream=True)
+    seen = [weakref.ref(await caller.next(stream)) for _ in words]
+    gc.collect()
+    assert [number for number, kept in enumerate(seen) if kept() is not None] in ([], [999])  # the last is in a frame
+    assert await caller.next(stream) is END
+    assert contents(recording.attributes()["gen_ai.output.messages"]) == ["".join(words)]
 
 
 async def test_streams_may_be_read_in_turns(caller: Caller, recording: Recording) -> None:
