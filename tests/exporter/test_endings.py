@@ -45,12 +45,16 @@ def running(tmp_path: Path, server: OpenAIServer, body: str, **env: str) -> Iter
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            if line == "ready\n":
-                break
-        else:
-            pytest.fail((tmp_path / "stderr").read_text())
-        yield process
+        try:
+            for line in process.stdout:
+                if line == "ready\n":
+                    break
+            else:
+                pytest.fail((tmp_path / "stderr").read_text())
+            yield process
+        except BaseException:
+            process.kill()  # else it is waited for
+            raise
 
 
 def ended(tmp_path: Path, process: "subprocess.Popen[str]") -> Finished:
