@@ -4,6 +4,7 @@
 then run as its base.
 """
 
+import copy
 import inspect
 import logging
 from collections.abc import Callable, Iterable
@@ -70,6 +71,29 @@ class Place:
         return ()
 
 
+class BoundMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # of wrapt 2; wrapt 1 has none
+    """A wrapped method of a class or an object, which can be sent to other processes and copied as the bare one can."""
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Callable[..., Any], tuple[object, str]]:
+        return getattr, (self.__self__, self.__name__)  # as a bound method does it
+
+    def __copy__(self) -> "BoundMethod":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """Of a copy of its object, which need not be of the same type (OpenAIObject's is not)."""
+        if isinstance(self.__self__, type):
+            return self
+        copied = copy.deepcopy(self.__self__, memo)
+        return getattr(type(self.__self__), self.__name__).__get__(copied, type(copied))
+
+
+class WrappedMethod(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # as above
+    """What stands in place of a method."""
+
+    __bound_function_wrapper__ = BoundMethod
+
+
 @dataclass(frozen=True, slots=True)
 class Patch:
     """One replaced class attribute."""
@@ -122,7 +146,7 @@ class Patches:
             self._done.pop().undo()
 
     def _wrap(self, place: Place, wrapper: Wrapper, enabled: Callable[[], bool] | None) -> None:
-        replacement = wrapt.FunctionWrapper(place.original, wrapper, enabled)
+        replacement = WrappedMethod(place.original, wrapper, enabled)
         setattr(place.owner, place.name, replacement)
         self._done.append(Patch(place, replacement))
 

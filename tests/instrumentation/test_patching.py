@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
 import openai
@@ -171,3 +176,35 @@ async def test_below_a_function_that_is_not_openais_each_request_has_a_span(
     assert await caller.create("ChatCompletion", **CHAT) == "You said: hello there" * 2
     assert [span.name for span in recording.spans] == [f"chat {CHAT['model']}"] * 2
     assert all((span.attributes or {})["gen_ai.usage.output_tokens"] == 4 for span in recording.spans)
+
+
+@pytest.mark.parametrize("method", ["create", "acreate"])
+@pytest.mark.parametrize(
+    "sent",
+    [lambda it: pickle.loads(pickle.dumps(it)), copy.copy, copy.deepcopy],
+    ids=["pickle", "copy", "deepcopy"],
+)
+def test_a_method_can_be_sent_and_copied(sent: Any, method: str, recording: Recording) -> None:
+    """As the bare one: to a pool of processes, or with the settings that it is a part of."""
+    assert sent(getattr(openai.ChatCompletion, method)) == getattr(openai.ChatCompletion, method)
+    assert sent(partial(openai.Model.list, limit=2)).func == openai.Model.list
+    engine = openai.Engine(id="e-1")
+    found = sent(engine.generate)
+    assert (found.__self__, found.__name__) == (engine, "generate")
+
+
+@pytest.mark.parametrize("name", ["generate", "agenerate"])
+def test_a_copied_method_belongs_to_the_copy_of_its_object(name: str, instrument: Instrument) -> None:
+    engine = openai.Engine(id="e-1")
+    bare = copy.deepcopy(getattr(engine, name))
+    instrument()
+    found = copy.deepcopy(getattr(engine, name))
+    assert found.__self__ == bare.__self__ == engine
+    assert engine is not found.__self__
+    assert bare.__self__ is not engine
+
+
+async def test_a_process_of_a_pool_calls_as_ever(server: OpenAIServer, recording: Recording) -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        asked = pool.submit(openai.ChatCompletion.create, **CHAT, api_base=server.url, api_key="sk-test")
+        assert asked.result(60)["choices"][0]["message"]["content"] == "You said: hello there"
