@@ -111,6 +111,7 @@ class Call(StreamCall):
         span = telemetry.tracer.start_span(invocation.span_name(), None, SpanKind.CLIENT, attributes)
         self._span = span
         recording = span.is_recording()
+        LAST_CALL.set(span.get_span_context() if recording else None)
         if not recording and not (telemetry.metrics.enabled and invocation.operation.is_model_call):
             return
         self._operation = invocation.operation
@@ -120,7 +121,6 @@ class Call(StreamCall):
         self._observing = True
         if recording:
             self.recording = True
-            LAST_CALL.set(span.get_span_context())
             get = invocation.arguments.get
             self._credentials = Credentials(get("api_key"), get("headers"), invocation.module_key)
             self._read_request(invocation)

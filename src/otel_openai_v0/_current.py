@@ -3,7 +3,7 @@
 Openai's methods call each other: what is wrapped below a call that is current adds to it and makes no span of its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, cast
@@ -28,12 +28,17 @@ begins_a_call: Final = cast("Callable[[], bool]", CURRENT_CALL.get)  # wrapt ask
 """`enabled` of the wrappers, in C as wrapt is: what a call passes on its way down costs next to nothing."""
 
 LAST_CALL: Final[ContextVar[SpanContext | None]] = ContextVar("otel_openai_v0_last_call", default=None)
-"""The span of the latest call in this context that is recorded."""
+"""The span of the latest call in this context; None where it is not sampled."""
 
 _MAKING: Final = create_key("otel-openai-v0-making-awaitable")
-# A plain key, not made by `create_key`: `opentelemetry-util-genai` 1.3b0, `_inference_invocation.py`. While it is set,
-# an instrumentation above us has a span for this very call of the model.
-_UTIL_GENAI_INFERENCE: Final = "opentelemetry.genai.client.inference.context"
+# Plain keys, not made by `create_key`: `opentelemetry-util-genai` 1.3b0, `_inference_invocation.py` and
+# `_embedding_invocation.py`. While one is set, an instrumentation above us has a span for a call of that kind.
+_INFERENCE: Final = "opentelemetry.genai.client.inference.context"
+_UTIL_GENAI: Final[Mapping[str, str]] = {
+    "chat": _INFERENCE,
+    "text_completion": _INFERENCE,
+    "embeddings": "opentelemetry.genai.client.embedding.context",
+}
 
 
 def current_call() -> "Call | None":
@@ -45,21 +50,26 @@ def current_call() -> "Call | None":
 def current_trace_id() -> str | None:
     """The trace of the current span, else of the latest call of openai in this context: 32 hex digits.
 
-    Usable during a call, after it, and while its stream is read; None before the first call, and for one that was not
-    sampled. A task or a thread has its own latest call.
+    Usable during a call, after it, and while its stream is read; None before the first call, and where the current span
+    or the latest call is not sampled. A task or a thread has its own latest call.
     """
-    current = trace.get_current_span().get_span_context()
-    found = current if current.is_valid and current.trace_flags.sampled else LAST_CALL.get()
+    current, last = trace.get_current_span().get_span_context(), LAST_CALL.get()
+    if current.is_valid and not current.trace_flags.sampled and (last is None or last.trace_id != current.trace_id):
+        return None  # the latest call was of another request
+    found = current if current.is_valid and current.trace_flags.sampled else last
     return None if found is None else format_trace_id(found.trace_id)
 
 
 def is_left_alone() -> bool:
-    """Whether what is called now is suppressed, or part of a call that has its span, of ours or of another package."""
-    if not CURRENT_CALL.get():
-        return True
+    """Whether what is called now is suppressed, or part of a call that has its span."""
+    # Nobody has said anything in an empty context, which most programs call openai in.
+    return not CURRENT_CALL.get() or (bool(get_current()) and not is_instrumentation_enabled())
+
+
+def has_span_above(operation: str) -> bool:
+    """Whether another instrumentation has a span for the call of this operation that is being made."""
     context = get_current()
-    # Nobody has said anything in an empty one, which most programs call openai in.
-    return bool(context) and (_UTIL_GENAI_INFERENCE in context or not is_instrumentation_enabled())
+    return bool(context) and _UTIL_GENAI.get(operation, "") in context
 
 
 @contextmanager

@@ -6,12 +6,6 @@ from typing import Any, Final
 from opentelemetry.context import get_current
 from opentelemetry.trace import Tracer, get_current_span
 
-# `get_description()` of the SDK's samplers (1.45), which tells what they are made of: ALWAYS_OFF, and the end of any
-# `ParentBased` that leaves out what is below a parent that was left out.
-_NEVER: Final = "AlwaysOffSampler"
-_AS_ITS_PARENT: Final = (
-    f",remoteParentNotSampled:{_NEVER},localParentSampled:AlwaysOnSampler,localParentNotSampled:{_NEVER}}}"
-)
 _SAMPLERS: Final = "opentelemetry.sdk.trace.sampling"
 _COUNTS_SPANS: Final = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 
@@ -22,9 +16,12 @@ class Sampling:
     __slots__ = ("_as_its_parent", "_never")
 
     def __init__(self, tracer: Tracer, environ: Mapping[str, str]) -> None:
-        said = "" if _counts_spans(environ) else _description(getattr(tracer, "sampler", None))
-        self._never = said == _NEVER
-        self._as_its_parent = said.startswith("ParentBased{") and said.endswith(_AS_ITS_PARENT)
+        sampler = None if _counts_spans(environ) else getattr(tracer, "sampler", None)  # of the SDK's tracers
+        self._never = _is_never(sampler)
+        self._as_its_parent = _is_known(sampler) and all(
+            _is_never(getattr(sampler, name, None))
+            for name in ("_remote_parent_not_sampled", "_local_parent_not_sampled")  # of the SDK's ParentBased
+        )
 
     def says_no(self) -> bool:
         """Whether a span that is started here and now is certain not to be sampled; False if only the sampler knows."""
@@ -37,14 +34,14 @@ class Sampling:
         return parent.is_valid and not parent.trace_flags.sampled
 
 
-def _description(sampler: Any) -> str:
-    """What a sampler of the SDK's says of itself, else nothing."""
-    if type(sampler).__module__ != _SAMPLERS:
-        return ""
-    try:
-        return str(sampler.get_description())
-    except Exception:  # noqa: BLE001  # of a sampler of the program's own, which the SDK's is made of
-        return ""
+def _is_known(sampler: Any) -> bool:
+    return type(sampler).__module__ == _SAMPLERS
+
+
+def _is_never(sampler: Any) -> bool:
+    """Whether a sampler is the SDK's ALWAYS_OFF."""
+    is_static = _is_known(sampler) and type(sampler).__name__ == "StaticSampler"
+    return is_static and sampler.get_description() == "AlwaysOffSampler"
 
 
 def _counts_spans(environ: Mapping[str, str]) -> bool:

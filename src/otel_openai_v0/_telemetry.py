@@ -8,9 +8,10 @@ from opentelemetry.trace import Tracer
 
 from otel_openai_v0._call import Call
 from otel_openai_v0._content import ContentWriter
+from otel_openai_v0._current import LAST_CALL, has_span_above
 from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
-from otel_openai_v0._invocation import of_method, of_request
+from otel_openai_v0._invocation import Invocation, of_method, of_request
 from otel_openai_v0._metrics import Metrics
 from otel_openai_v0._operations import Method
 from otel_openai_v0._request import Arguments, bind
@@ -39,8 +40,9 @@ class Telemetry:
         call = Call(self)
         try:  # as `quietly` does it, which costs more: all that an unsampled call does is here
             if self.sampling.says_no() and not self.metrics.enabled:
+                LAST_CALL.set(None)
                 return call
-            call.start(of_method(method, target, bind(positional, args, kwargs), self.openai))
+            self._start(call, of_method(method, target, bind(positional, args, kwargs), self.openai))
         except Exception as error:  # noqa: BLE001
             self.faults.note("starting a span", error)
         return call
@@ -49,6 +51,10 @@ class Telemetry:
         """Start the span of a request that no call of a method is behind, from the arguments of the requestor."""
         call = Call(self)
         with self.faults.quietly("starting a span"):
-            if not self.sampling.says_no() or self.metrics.enabled:
-                call.start(of_request(requestor, given))
+            self._start(call, of_request(requestor, given))
         return call
+
+    @staticmethod
+    def _start(call: Call, invocation: Invocation) -> None:
+        if not has_span_above(invocation.operation.name):
+            call.start(invocation)

@@ -10,11 +10,13 @@ from typing import Any
 
 import openai
 import pytest
-from opentelemetry import baggage
+from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Sampler, SamplingResult
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, format_trace_id
 
-from otel_openai_v0 import call_context
+from otel_openai_v0 import call_context, current_trace_id
 from otel_openai_v0._settings import BAGGAGE_KEYS_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording
@@ -225,3 +227,40 @@ async def test_the_context_wins_over_baggage(caller: Caller, instrument: Instrum
     finally:
         detach(token)
     assert [said(span)["session.id"] for span in recording.spans] == ["carried", "said"]
+
+
+UNSAMPLED = NonRecordingSpan(SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(0)))
+
+
+class Own(Sampler):
+    """A program's own, which has to be asked."""
+
+    def should_sample(self, *args: Any, **kwargs: Any) -> SamplingResult:
+        return DEFAULT_ON.should_sample(*args, **kwargs)
+
+    def get_description(self) -> str:
+        return "own"
+
+
+@pytest.mark.parametrize("sampler", [DEFAULT_ON, Own()], ids=["known", "asked"])
+async def test_the_latest_call_is_of_no_trace_where_it_was_not_sampled(
+    sampler: Sampler, caller: Caller, instrument: Instrument
+) -> None:
+    """Else a program would rate somebody else's answer."""
+    recording = instrument(Recording(sampler))
+    await caller.answer()
+    assert current_trace_id() == format_trace_id(recording.only().context.trace_id)
+    with trace.use_span(UNSAMPLED):
+        assert current_trace_id() is None
+        await caller.answer()
+        assert current_trace_id() is None
+    assert current_trace_id() is None
+
+
+async def test_below_a_span_that_another_provider_left_out_the_call_has_its_trace(
+    caller: Caller, instrument: Instrument
+) -> None:
+    recording = instrument(Recording(ALWAYS_ON))
+    with trace.use_span(UNSAMPLED):
+        await caller.answer()
+        assert current_trace_id() == format_trace_id(recording.only().context.trace_id) == format_trace_id(1)

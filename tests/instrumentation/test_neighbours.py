@@ -206,3 +206,17 @@ async def test_util_genai_above_has_the_only_span(caller: Caller, instrument: In
         await caller.answer(stream=True)
     await caller.answer()
     assert [span.name for span in recording.spans] == ["chat theirs", "chat gpt-3.5-turbo"]
+
+
+async def test_util_genai_above_has_the_spans_of_its_kind_alone(caller: Caller, instrument: Instrument) -> None:
+    recording = instrument()
+    handler = TelemetryHandler(tracer_provider=recording.provider)
+    with handler.embedding("openai", request_model="theirs"):
+        await caller.create("Embedding", model="m", input="i")
+    assert [span.name for span in recording.spans] == ["embeddings theirs"]
+    with handler.inference("openai", request_model="theirs"):
+        await caller.create("Moderation", "i")
+        await caller.create("Embedding", model="m", input="i")
+        await caller.call(openai.Model.alist if caller.is_async else openai.Model.list)
+        await caller.answer()
+    assert [span.name for span in recording.spans[1:]] == ["moderation", "embeddings m", "list models", "chat theirs"]

@@ -42,7 +42,7 @@ class Counting(Sampler):
         return SamplingResult(Decision.DROP if self.asked % 2 else Decision.RECORD_AND_SAMPLE)
 
     def get_description(self) -> str:
-        return ALWAYS_OFF.get_description()  # a description alone is not believed
+        return ALWAYS_OFF.get_description()
 
 
 class Contrary(ParentBased):
@@ -50,6 +50,16 @@ class Contrary(ParentBased):
 
     def should_sample(self, *_: Any, **__: Any) -> SamplingResult:
         return SamplingResult(Decision.RECORD_AND_SAMPLE)
+
+
+class Pretending(Sampler):
+    """Samples, and says that it does not: a description alone is not believed."""
+
+    def should_sample(self, *_: Any, **__: Any) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_AND_SAMPLE)
+
+    def get_description(self) -> str:
+        return ALWAYS_OFF.get_description()
 
 
 ON_AND_OFF = (ALWAYS_ON, ALWAYS_OFF)
@@ -71,6 +81,7 @@ SAMPLERS: Sequence[Sampler] = (
     ParentBased(DEFAULT_ON, remote_parent_not_sampled=ALWAYS_ON),
     ParentBased(AlwaysRecordSampler(DEFAULT_ON), local_parent_not_sampled=AlwaysRecordSampler(ALWAYS_OFF)),
     Contrary(ALWAYS_OFF),
+    ParentBased(ALWAYS_ON, local_parent_not_sampled=Pretending(), remote_parent_not_sampled=Pretending()),
     *DELEGATES,
 )
 PARENTS: dict[str, Span] = {
