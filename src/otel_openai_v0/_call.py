@@ -3,8 +3,9 @@
 The user's call is sacred: no method here raises, and each may be called after the end.
 """
 
+from collections.abc import Callable
 from functools import partial
-from time import perf_counter
+from time import perf_counter, time_ns
 from types import AsyncGeneratorType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ from otel_openai_v0._content import Content
 from otel_openai_v0._context import context_attributes
 from otel_openai_v0._current import CURRENT_CALL, LAST_CALL
 from otel_openai_v0._errors import read_error, unread_error
+from otel_openai_v0._garbage import is_collecting, put_off
 from otel_openai_v0._guard import Stage
 from otel_openai_v0._invocation import Invocation
 from otel_openai_v0._operations import Operation
@@ -58,6 +60,7 @@ class Call(StreamCall):
         "_seen",
         "_span",
         "_started",
+        "_stopped",
         "_telemetry",
         "_token",
         "ended",
@@ -80,6 +83,7 @@ class Call(StreamCall):
         self._span: Span = INVALID_SPAN
         self._before: Token[Call | bool] | None = None
         self._token: Token[Context] | None = None
+        self._stopped: tuple[float, int] | None = None
         self.recording = False
         self._observing = False
         self.ended = False
@@ -128,7 +132,7 @@ class Call(StreamCall):
     def returned(self, result: Any) -> Any:
         """End the span with `result`, or hand back a stream that will; the caller gets what this returns."""
         if not self._observing:
-            self._end()
+            self.finish(result, {})
             return result
         if isinstance(result, GeneratorType):
             with self.quietly("wrapping a stream"):
@@ -150,25 +154,19 @@ class Call(StreamCall):
 
     def finish(self, response: Any, more: Attributes) -> None:
         """End the span of a call that came to its end, with what `response` says."""
-        if self._observing and not self.ended:
-            self._read_response(response, more)
-        self._end()
+        self._end(self._read_response, response, more)
 
     def failed(self, error: BaseException) -> None:
         """End the span with an error; it is read, not kept."""
-        if self._observing and not self.ended:
-            self._record(error)
-        self._end()
+        self._end(self._record, error)
 
     def fail(self, error: BaseException, response: Any, more: Attributes) -> None:
         """End the span of a stream that broke: what came of it stays."""
-        if self._observing and not self.ended:
-            self._read_response(response, more)
-        self.failed(error)
+        self._end(self._record_break, error, response, more)
 
     def elapsed(self) -> float:
-        """Seconds since the call began."""
-        return perf_counter() - self._started
+        """Seconds since the call began, until it ended."""
+        return (self._stopped[0] if self._stopped else perf_counter()) - self._started
 
     def chunk_dimensions(self) -> Attributes | None:
         """What the time between chunks is measured with, or None where nobody measures."""
@@ -282,17 +280,30 @@ class Call(StreamCall):
             self._span.set_status(Status(StatusCode.ERROR, details.message))
             self._span.add_event(names.EXCEPTION_EVENT, details.event())
 
+    def _record_break(self, error: BaseException, response: Any, more: Attributes) -> None:
+        self._read_response(response, more)
+        self._record(error)
+
     def _event_attributes(self) -> Attributes:
         return {**self._seen, **self._said} if self._telemetry.settings.capture.on_event else self._seen
 
-    def _end(self) -> None:
+    def _end(self, read: Callable[..., None], *given: Any) -> None:
+        """End the span once; `read(*given)` sets its last attributes."""
         if self.ended:
             return
         self.ended = True
+        if is_collecting():
+            self._stopped = perf_counter(), time_ns()
+            put_off(partial(self._close, read, *given))
+        else:
+            self._close(read, *given)
+
+    def _close(self, read: Callable[..., None], *given: Any) -> None:
         if self._observing:
+            read(*given)
             self._tell()
         try:
-            self._span.end()
+            self._span.end(self._stopped[1] if self._stopped else None)
         except Exception as error:  # noqa: BLE001
             self.lost("ending a span", error)
 

@@ -15,7 +15,7 @@ class Faults:
     """Our own failures, counted by the stage in which they happened."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a garbage collection may interrupt its own thread
         self._counts: Counter[str] = Counter()
         self._stages: dict[str, Stage] = {}
 

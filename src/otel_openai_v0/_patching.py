@@ -17,6 +17,7 @@ import wrapt
 from otel_openai_v0 import _requestor as requestor
 from otel_openai_v0._call import Call
 from otel_openai_v0._current import begins_a_call
+from otel_openai_v0._garbage import watch_collections
 from otel_openai_v0._operations import METHODS, Method
 from otel_openai_v0._telemetry import Telemetry
 from otel_openai_v0._wrappers import Start, Switch, Wrapper, async_wrapper, awaitable_wrapper, sync_wrapper
@@ -122,6 +123,7 @@ class Patches:
 
         Where another instrumentation stands already, nothing is wrapped: each call would have two spans.
         """
+        watch_collections()
         openai = telemetry.openai
         found = _places(openai, methods)
         other = other_instrumentation(openai, methods)

@@ -28,6 +28,7 @@ from tests.instrumentation.driving import (
 )
 from tests.instrumentation.driving import contents as contents_of
 from tests.support.openai_server import OpenAIServer, Reply
+from tests.support.waiting import until
 
 EVENTS: list[Any] = [chunk(piece(content, role="assistant")) for content in ("one ", "two ", "three")]
 FAILED: Json = {"error": {"message": "boom", "type": "server_error", "param": None, "code": "c"}}
@@ -113,6 +114,7 @@ async def both(way: Way, caller: Caller, server: OpenAIServer, instrument: Instr
     bare = await run(way, caller)
     recording = instrument()
     assert await run(way, caller) == bare
+    until(lambda: bool(recording.spans), 10)  # what a garbage collection ends is told by another thread
     return recording
 
 

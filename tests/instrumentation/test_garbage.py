@@ -1,0 +1,110 @@
+"""Calls that a garbage collection ends, wherever it interrupts the program."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import context as otel
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from tests.instrumentation.conftest import Instrument
+from tests.instrumentation.driving import CHAT, Caller, Recording, attributes
+from tests.support.openai_server import OpenAIServer
+from tests.support.program import run_program
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # openai's: so it is without us
+
+
+class Cycle:
+    """Only a garbage collection finds it."""
+
+    def __init__(self, held: Any) -> None:
+        self.held, self.itself = held, self
+
+
+class Locked(SpanProcessor):
+    """Collects garbage while it holds its lock, as any allocation may."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ended: list[ReadableSpan] = []
+
+    def on_start(self, span: Span, parent_context: otel.Context | None = None) -> None:
+        pass
+
+    def on_end(self, span: ReadableSpan) -> None:
+        assert self.lock.acquire(timeout=20), "waits for the thread that it interrupted"
+        try:
+            gc.collect()
+            self.ended.append(span)
+        finally:
+            self.lock.release()
+
+
+async def half_read(caller: Caller) -> None:
+    stream = await caller.create("ChatCompletion", **CHAT, stream=True)
+    await caller.next(stream)
+    Cycle(stream)
+
+
+async def test_a_collection_that_finds_a_stream_waits_for_no_lock(caller: Caller, instrument: Instrument) -> None:
+    recording, locked = Recording(), Locked()
+    recording.provider.add_span_processor(locked)
+    instrument(recording)
+    gc.disable()
+    try:
+        await half_read(caller)
+        await caller.answer()
+    finally:
+        gc.enable()
+    until(lambda: len(locked.ended) == 2, 30)
+    ends = [attributes(span).get("openai.stream.end") for span in locked.ended]
+    assert ends == [None, "abandoned"]
+
+
+async def test_a_stream_ends_when_it_was_found(caller: Caller, recording: Recording) -> None:
+    await half_read(caller)
+    before = time.time_ns()
+    gc.collect()
+    after = time.time_ns()
+    until(lambda: bool(recording.spans), 10)
+    assert before <= (recording.only().end_time or 0) <= after
+
+
+async def test_a_stream_that_is_let_go_ends_at_once(caller: Caller, recording: Recording) -> None:
+    """No collection is needed for most: what follows may flush and exit."""
+    stream = await caller.create("ChatCompletion", **CHAT, stream=True)
+    await caller.next(stream)
+    del stream
+    assert recording.attributes()["openai.stream.end"] == "abandoned"
+
+
+def test_what_a_last_collection_finds_is_not_lost(tmp_path: Path, server: OpenAIServer) -> None:
+    done = run_program(
+        tmp_path,
+        f"""
+import gc, openai
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+from otel_openai_v0 import OpenAIInstrumentor
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=lambda span: span.name + "\\n")))
+OpenAIInstrumentor().instrument(tracer_provider=provider)
+openai.api_base, openai.api_key = {server.url!r}, "k"
+class Cycle: pass
+for _ in range(20):
+    cycle = Cycle()
+    cycle.itself = cycle
+    cycle.stream = openai.ChatCompletion.create(**{CHAT!r}, stream=True)
+    next(cycle.stream)
+del cycle
+gc.collect()
+""",
+    )
+    assert (done.stdout, done.returncode) == ("chat gpt-3.5-turbo\n" * 20, 0), done.stderr
