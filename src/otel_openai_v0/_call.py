@@ -216,8 +216,12 @@ class Call(StreamCall):
         except Exception as error:  # noqa: BLE001
             self.lost("reading the context", error)
         if telemetry.settings.capture.anywhere:
-            if quoting:
-                self._said.update({name: value for name, value in quoting.items() if name not in found})
+            try:
+                if quoting:
+                    quoting = telemetry.content.attributes(quoting)
+                    self._said.update({name: value for name, value in quoting.items() if name not in found})
+            except Exception as error:  # noqa: BLE001
+                self.lost("reading the request's words", error)
             try:
                 self._write(operation.read_content(arguments))
             except Exception as error:  # noqa: BLE001
@@ -272,9 +276,11 @@ class Call(StreamCall):
         if self.recording:
             with telemetry.faults.quietly("reading an error"):
                 secrets = known_secrets(self._credentials, telemetry.environ)
-                details = read_error(error, partial(scrub, secrets=secrets))
-                if not telemetry.settings.capture.on_span:  # what the API says may quote the prompt
-                    details = details.without_text()
+                read = read_error(error, partial(scrub, secrets=secrets))
+                details = read.without_text()  # what the API says may quote the prompt
+                if telemetry.settings.capture.on_span:
+                    redacts = telemetry.content.redact is not None
+                    details = read.saying(telemetry.content.error(read.message)) if redacts else read
         self._set(details.attributes())
         with telemetry.faults.quietly("recording an error"):
             self._span.set_status(Status(StatusCode.ERROR, details.message))

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from opentelemetry.util.types import AttributeValue
+
+from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._current import left_alone
 from otel_openai_v0._json import dumps, loads_strict
 from otel_openai_v0._messages import Message, Part
@@ -14,7 +17,9 @@ Redactor: TypeAlias = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]
 """`redact(kind, items)` returns what may be recorded of `items`, or None for nothing.
 
 `kind` is "input" or "output" (messages `{"role": str, "parts": [{"type": str, ...}], ...}`), "instructions" (parts) or
-"tools" (definitions), as in the GenAI conventions. The items are its own to change.
+"tools" (definitions), as in the GenAI conventions; "attributes" (one dict of those that may quote a prompt or a
+person, by their names: `user.id`, `gen_ai.request.stop_sequences`, ...) or "error" (one `{"message": str}`). The items
+are its own to change.
 """
 
 
@@ -43,13 +48,27 @@ class ContentWriter:
 
     def write(self, kind: str, items: Sequence[Any]) -> str | None:
         """The JSON of `items`, or None where there is nothing to record; keys are scrubbed before they can be cut."""
-        if self.redact is not None and items:
-            with left_alone():  # a call of openai that it makes would be shown to it again
-                items = _checked(self.redact(kind, loads_strict(dumps(items))))
+        items = self._redacted(kind, items)
         if not items:
             return None
         text = scrub_keys(_plain_json(items) or dumps(items))
         return text if len(text) <= min(self.limits.message, self.limits.total) else _limited(text, self.limits)
+
+    def attributes(self, found: Attributes) -> Attributes:
+        """What may be recorded of attributes whose values are the caller's own words."""
+        redacted = self._redacted("attributes", [found] if found else [])
+        return {name: _word(item[name]) for item in redacted for name in found if item.get(name) is not None}
+
+    def error(self, message: str) -> str:
+        """What may be recorded of an error's message."""
+        redacted = self._redacted("error", [{"message": message}] if message else [])
+        return " ".join(str(item["message"]) for item in redacted if item.get("message"))
+
+    def _redacted(self, kind: str, items: Sequence[Any]) -> Sequence[Any]:
+        if self.redact is None or not items:
+            return items
+        with left_alone():  # a call of openai that it makes would be shown to it again
+            return _checked(self.redact(kind, loads_strict(dumps(items))))
 
 
 _PLAIN: Final = 2  # keys of a message, role and parts, and of a part, type and content
@@ -85,6 +104,11 @@ def _checked(redacted: Any) -> Sequence[Any]:
     if not isinstance(redacted, (list, tuple)) or not all(isinstance(item, Mapping) for item in redacted):
         raise TypeError("redact() returned no list of dicts")
     return redacted
+
+
+def _word(value: Any) -> AttributeValue:
+    """A redacted value, as an attribute takes it."""
+    return [str(item) for item in value] if isinstance(value, (list, tuple)) else str(value)
 
 
 _TEXT_KEYS: Final = frozenset({"content", "response", "arguments"})

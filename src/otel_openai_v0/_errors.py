@@ -12,16 +12,18 @@ from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 
 _LONGEST_MESSAGE: Final = 2_000
+_LINE_OF_SOURCE: Final = re.compile(r"^ {4}.*\n", re.MULTILINE)  # below `  File "...", line 1, in f`
 _CODE: Final = re.compile(r"[\w.-]{1,64}")  # one word: what is more is a text, which may quote the prompt
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """`None` means that the exception does not say; `message` and `stacktrace` hold no key and no response body."""
+    """`None` means that the exception does not say; `message` and `frames` hold no key and no response body."""
 
     type: str
     message: str
-    stacktrace: str
+    frames: str
+    """Where it was raised, with lines of the program's source."""
     http_status: int | None
     code: str | None
     request_id: str | None
@@ -40,16 +42,24 @@ class ErrorDetails:
 
     def without_text(self) -> "ErrorDetails":
         """The same without a word that somebody else wrote."""
-        return replace(self, message="", stacktrace="")
+        return replace(self, message="", frames="")
+
+    def saying(self, message: str) -> "ErrorDetails":
+        """The same with another message, and without the lines of source, which may say what it does not."""
+        return replace(self, message=message, frames=_LINE_OF_SOURCE.sub("", self.frames))
 
     def event(self) -> Attributes:
         """What its one exception event carries."""
         found = {
             names.EXCEPTION_TYPE: self.type,
             names.EXCEPTION_MESSAGE: self.message,
-            names.EXCEPTION_STACKTRACE: self.stacktrace,
+            names.EXCEPTION_STACKTRACE: self._stacktrace(),
         }
         return {name: value for name, value in found.items() if value}
+
+    def _stacktrace(self) -> str:
+        said = f"{self.type}: {self.message}" if self.message else self.type
+        return f"Traceback (most recent call last):\n{self.frames}{said}\n" if self.frames or self.message else ""
 
 
 def unread_error(error: BaseException) -> ErrorDetails:
@@ -63,17 +73,14 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
     The code is an attribute of InvalidRequestError only, and the header is `x-request-id`, not the one that
     `OpenAIError.request_id` reads.
     """
-    name = type(error).__qualname__
-    message = scrub(_message(error))[:_LONGEST_MESSAGE]
-    frames = "".join(traceback.format_tb(error.__traceback__))
     status = getattr(error, "http_status", None)
     headers = getattr(error, "headers", None)
     api_error = _api_error(error)
     code = getattr(error, "code", None) or api_error.get("code")
     return ErrorDetails(
-        type=name,
-        message=message,
-        stacktrace=scrub(f"Traceback (most recent call last):\n{frames}{name}: {message}\n"),
+        type=type(error).__qualname__,
+        message=scrub(_message(error))[:_LONGEST_MESSAGE],
+        frames=scrub("".join(traceback.format_tb(error.__traceback__))),
         http_status=status if isinstance(status, int) else None,
         code=scrub(str(code)) if code and _CODE.fullmatch(str(code)) else None,
         request_id=_header(headers, "x-request-id"),

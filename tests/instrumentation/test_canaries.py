@@ -11,6 +11,7 @@ from typing import Any
 import openai
 import pytest
 
+from otel_openai_v0 import Redactor
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, chunk, outcome, piece
 from tests.instrumentation.test_secrets import logged
@@ -179,5 +180,37 @@ async def test_with_content_a_word_is_recorded(
 ) -> None:
     """The other side: the places above do reach the span."""
     watched = watch(instrument, capture_content="span_only")
+    await outcome(places(WORD)[place](caller, server))
+    assert WORD in watched.only().to_json()
+
+
+def masked(kind: str, items: list[Json]) -> list[Json]:
+    """Whatever it is shown, without the word."""
+    shown: list[Json] = json.loads(json.dumps(items).replace(WORD, "masked"))
+    return shown
+
+
+@pytest.mark.parametrize("redact", [lambda *_: None, masked], ids=["nothing", "masked"])
+@pytest.mark.parametrize("place", places(WORD))
+async def test_what_redact_takes_out_is_nowhere(
+    place: str,
+    redact: Redactor,
+    caller: Caller,
+    server: OpenAIServer,
+    instrument: Instrument,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    watched = watch(instrument, capture_content="span_and_event", redact=redact)
+    await outcome(places(WORD)[place](caller, server))
+    assert (len(watched.spans), len(watched.events())) == (1, 1)
+    assert WORD not in watched.everything() + logged(caplog)
+
+
+@pytest.mark.parametrize("place", ["argument: stops", "argument: user", "error 400", "thrown"])
+async def test_what_redact_leaves_is_recorded(
+    place: str, caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    watched = watch(instrument, redact=lambda _, items: items)
     await outcome(places(WORD)[place](caller, server))
     assert WORD in watched.only().to_json()

@@ -20,7 +20,7 @@ from otel_openai_v0._settings import CAPTURE_CONTENT_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording, chunk, contents, outcome, piece
 from tests.instrumentation.watching import Watched, watch
-from tests.support.openai_server import OpenAIServer, Reply
+from tests.support.openai_server import OpenAIServer, Reply, error
 
 WORD = "canary-word"
 ASKED: Json = {
@@ -114,8 +114,9 @@ async def test_redact_is_asked_about_all_content(
     watched = watch(instrument, redact=redact, capture_content="span_and_event")
     asked = json.loads(json.dumps(ASKED))
     await caller.answer(**asked, stream=stream)
-    assert sorted(redact.kinds()) == ["input", "output", "tools"]
-    assert all(WORD in items for _, items in redact.given)
+    assert sorted(redact.kinds()) == ["attributes", "input", "output", "tools"]
+    assert all(WORD in items for kind, items in redact.given if kind != "attributes")
+    assert dict(redact.given)["attributes"] == json.dumps([{"openai.request.function_call": "none"}])
     assert WORD not in watched.everything()
     assert watched.attributes()["gen_ai.input.messages"] == [
         {"role": "system", "seen": True},
@@ -185,9 +186,37 @@ async def test_a_failing_redact_withholds_the_content_and_nothing_else(
     assert all((span.attributes or {})["gen_ai.response.finish_reasons"] == ("stop",) for span in watched.spans)
     lines = warnings_logged()
     assert [line.split(":")[0] for line in lines] == [
+        "telemetry was lost while reading the request's words",
         "telemetry was lost while reading the prompt",
         "telemetry was lost while reading the completion",
     ]
+    assert not any("openai.request.function_call" in (span.attributes or {}) for span in watched.spans)
+
+
+@pytest.mark.warns
+async def test_an_error_that_redact_fails_on_says_what_it_is_and_no_more(
+    caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    server.answer_next(error(400, f"no: {WORD}"))
+    recording = instrument(redact=refuse)
+    assert (await outcome(caller.answer())).error
+    (event,) = recording.only().events
+    assert dict(event.attributes or {}) == {"exception.type": "InvalidRequestError"}
+    assert recording.attributes()["error.type"] == "InvalidRequestError"
+
+
+@pytest.mark.parametrize(
+    ("said", "recorded"),
+    [(["other"], ("other",)), ("one", "one"), (7, "7"), (None, None), ([1, None], ("1", "None"))],
+)
+async def test_redact_may_change_an_attribute(said: Any, recorded: Any, caller: Caller, instrument: Instrument) -> None:
+    def redact(kind: str, items: list[Json]) -> list[Json]:
+        return [{"gen_ai.request.stop_sequences": said, "mine": "x"}] if kind == "attributes" else items
+
+    recording = instrument(redact=redact)
+    await caller.answer(stop=["a"])
+    found = recording.only().attributes or {}
+    assert (found.get("gen_ai.request.stop_sequences"), found.get("mine")) == (recorded, None)
 
 
 async def test_redact_is_not_asked_where_nothing_is_recorded(caller: Caller, instrument: Instrument) -> None:
