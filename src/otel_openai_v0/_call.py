@@ -28,7 +28,7 @@ from otel_openai_v0._request import read_parameters
 from otel_openai_v0._response import payload, read_response
 from otel_openai_v0._secrets import Credentials, known_secrets, scrub
 from otel_openai_v0._stream import StreamCall, traced_async_stream, traced_stream
-from otel_openai_v0._transport import read_transport
+from otel_openai_v0._transport import FIRST_ERROR, OF_A_RESPONSE, read_transport
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _MOST_RETRY_EVENTS: Final = 10
 _TRY_AGAIN: Final = 409
-_FIRST_ERROR: Final = 400
 
 
 class Call(StreamCall):
@@ -146,7 +145,7 @@ class Call(StreamCall):
     def returned_raw(self, response: Any) -> Any:
         """The same of a response of HTTP, for which nobody has raised anything yet."""
         status = self._pending.get(names.HTTP_RESPONSE_STATUS_CODE) if self.recording else None
-        if isinstance(status, int) and status >= _FIRST_ERROR:
+        if isinstance(status, int) and status >= FIRST_ERROR:
             self._pending[names.ERROR_TYPE] = str(status)
             with self.quietly("recording an error"):
                 self._span.set_status(Status(StatusCode.ERROR))
@@ -185,19 +184,26 @@ class Call(StreamCall):
         """See `Faults.note`."""
         self._telemetry.faults.note(stage, error)
 
-    def attempted(self, requestor: Any, response: Any) -> None:
-        """Note a request that was answered: openai tries again, without a pause, while the server says 409."""
+    def attempting(self) -> None:
+        """Note a request that is about to be sent: openai tries again, without a pause, while the server says 409."""
         if not self.recording or self.ended:
             return
         # Some calls are several requests: they poll (Azure's images, `wait_for_processing`), or list and look.
         tries_again = self._pending.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
         self._attempts = self._attempts + 1 if tries_again else 1
-        with self.quietly("reading the response's headers"):
-            self._pending.update(read_transport(requestor, response))
-            if self._attempts > 1:
-                self._pending[names.OPENAI_REQUEST_ATTEMPTS] = self._attempts
-                if self._attempts <= _MOST_RETRY_EVENTS + 1:
+        for name in OF_A_RESPONSE & self._pending.keys():
+            del self._pending[name]
+        if self._attempts > 1:
+            self._pending[names.OPENAI_REQUEST_ATTEMPTS] = self._attempts
+            if self._attempts <= _MOST_RETRY_EVENTS + 1:
+                with self.quietly("noting an attempt"):
                     self._span.add_event(names.OPENAI_RETRY_EVENT, {names.OPENAI_REQUEST_ATTEMPTS: self._attempts})
+
+    def attempted(self, requestor: Any, response: Any) -> None:
+        """Note a request that was answered."""
+        if self.recording and not self.ended:
+            with self.quietly("reading the response's headers"):
+                self._pending.update(read_transport(requestor, response))
 
     # What every call comes through catches by itself: as `quietly` does it, which costs a third of a microsecond each.
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._json import text_of
 
 # openai.util.ApiType.from_str of 0.28.1 compares in lower case.
 _AZURE: Final = frozenset({"azure", "azure_ad", "azuread"})
@@ -29,7 +30,7 @@ def read_endpoint(arguments: Mapping[str, Any], openai: Any) -> Endpoint:
     """The endpoint of a call: its arguments, else the module's settings, which users change between calls."""
     api_type = arguments.get("api_type") or openai.api_type
     api_base = arguments.get("api_base") or openai.api_base
-    return _endpoint(str(api_type).lower() in _AZURE, str(api_base))
+    return _endpoint(text_of(api_type).lower() in _AZURE, text_of(api_base))
 
 
 def requestor_endpoint(requestor: Any) -> Endpoint:

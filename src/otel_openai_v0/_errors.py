@@ -76,7 +76,8 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
     status = getattr(error, "http_status", None)
     headers = getattr(error, "headers", None)
     api_error = _api_error(error)
-    code = getattr(error, "code", None) or api_error.get("code")
+    is_openais = type(error).__module__.partition(".")[0] == "openai"  # SystemExit has a code as well
+    code = (getattr(error, "code", None) if is_openais else None) or api_error.get("code")
     return ErrorDetails(
         type=type(error).__qualname__,
         message=scrub(_message(error))[:_LONGEST_MESSAGE],

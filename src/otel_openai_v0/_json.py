@@ -26,6 +26,11 @@ def text_of(value: object) -> str:
     return str.__str__(value) if isinstance(value, str) else str(value)
 
 
+def fits(number: int) -> bool:
+    """Whether exporters can write a number: theirs have 64 bits."""
+    return -(1 << 63) <= number < 1 << 63
+
+
 def dumps(value: Any) -> str:
     """Compact JSON of `value`; foreign objects become `<TypeName>`, infinities and NaN become strings.
 

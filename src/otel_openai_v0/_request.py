@@ -10,7 +10,7 @@ from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._content import Content
 from otel_openai_v0._descriptors import describe
-from otel_openai_v0._json import text_of
+from otel_openai_v0._json import fits, text_of
 from otel_openai_v0._messages import chat_input, instruction, prompt_input, tool_definitions
 from otel_openai_v0._secrets import scrub_keys
 
@@ -91,7 +91,7 @@ def read_audio_request(arguments: Arguments) -> Attributes:
     ):
         if arguments.get(argument) is not None:
             found[name] = _text(arguments[argument])
-    return {**found, **_file(arguments.get("file"), "file")}
+    return {**found, **_file(arguments.get("file"), "file", arguments.get("filename"))}
 
 
 def read_management_request(arguments: Arguments) -> Attributes:
@@ -100,13 +100,13 @@ def read_management_request(arguments: Arguments) -> Attributes:
     for argument in ("id", "sid", "customer"):
         if isinstance(arguments.get(argument), str):
             found[names.OPENAI_RESOURCE_ID] = _text(arguments[argument])
-    return {**found, **_file(arguments.get("file"), "file")}
+    return {**found, **_file(arguments.get("file"), "file", arguments.get("user_provided_filename"))}
 
 
-def _file(value: Any, argument: str) -> Attributes:
+def _file(value: Any, argument: str, filename: Any = None) -> Attributes:
     """A file by its name and what it is."""
     descriptor = None if value is None else describe(value)
-    name = getattr(value, "name", None)
+    name = getattr(value, "name", None) or filename
     found: dict[str, AttributeValue | None] = {"name": _text(PurePath(name).name) if isinstance(name, str) else None}
     if descriptor is not None:
         found |= {
@@ -119,11 +119,11 @@ def _file(value: Any, argument: str) -> Attributes:
 
 
 def _float(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+    return float(value) if isinstance(value, float) or (isinstance(value, int) and fits(value)) else None
 
 
 def _int(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and fits(value) else None
 
 
 def _bool(value: Any) -> bool | None:
@@ -139,7 +139,7 @@ def _true(value: Any) -> bool | None:
 
 
 def _several(value: Any) -> int | None:
-    return value if isinstance(value, int) and value != 1 else None
+    return _int(value) if value != 1 else None
 
 
 def _strings(value: Any) -> list[str] | None:
@@ -165,6 +165,7 @@ _PARAMETERS: Final[Sequence[tuple[str, str, Reader]]] = (
     ("temperature", names.REQUEST_TEMPERATURE, _float),
     ("top_p", names.REQUEST_TOP_P, _float),
     ("max_tokens", names.REQUEST_MAX_TOKENS, _int),
+    ("max_completion_tokens", names.REQUEST_MAX_TOKENS, _int),
     ("n", names.REQUEST_CHOICE_COUNT, _several),
     ("stop", names.REQUEST_STOP_SEQUENCES, _strings),
     ("stream", names.REQUEST_STREAM, _true),
@@ -174,7 +175,8 @@ _PARAMETERS: Final[Sequence[tuple[str, str, Reader]]] = (
     ("encoding_format", names.REQUEST_ENCODING_FORMATS, _strings),
     ("response_format", names.OUTPUT_TYPE, _output_type),
     ("service_tier", names.OPENAI_REQUEST_SERVICE_TIER, _service_tier),
-    ("engine", names.OPENAI_REQUEST_ENGINE, _text),
+    ("deployment_id", names.OPENAI_REQUEST_ENGINE, _text),
+    ("engine", names.OPENAI_REQUEST_ENGINE, _text),  # which openai takes where both are given
     ("best_of", names.OPENAI_REQUEST_BEST_OF, _int),
     ("echo", names.OPENAI_REQUEST_ECHO, _bool),
     ("function_call", names.OPENAI_REQUEST_FUNCTION_CALL, _function_call),

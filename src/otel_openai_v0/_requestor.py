@@ -36,9 +36,11 @@ def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 
     def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = current_call()
+        if call is None:
+            return wrapped(*args, **kwargs)
+        call.attempting()
         response = wrapped(*args, **kwargs)
-        if call is not None:
-            call.attempted(requestor, response)
+        call.attempted(requestor, response)
         return response
 
     def traced(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -55,9 +57,11 @@ def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 
     async def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = current_call()
+        if call is None:
+            return await wrapped(*args, **kwargs)
+        call.attempting()
         response = await wrapped(*args, **kwargs)
-        if call is not None:
-            call.attempted(requestor, response)
+        call.attempted(requestor, response)
         return response
 
     async def traced(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._json import fits, text_of
 from otel_openai_v0._messages import MAPPING, Message, chat_output, image_blob, text_output
 from otel_openai_v0._secrets import scrub_keys
 
@@ -24,7 +25,7 @@ def read_response(response: Any) -> Attributes:
         value = response.get(key)
         if isinstance(value, str) and value:
             found[name] = scrub_keys(value)  # some servers repeat the model as it was asked for
-    reasons = [choice["finish_reason"] for choice in choices(response) if choice.get("finish_reason")]
+    reasons = [scrub_keys(text_of(reason)) for choice in choices(response) if (reason := choice.get("finish_reason"))]
     if reasons:
         found[names.RESPONSE_FINISH_REASONS] = reasons
     usage = response.get("usage")
@@ -93,7 +94,7 @@ def read_images(response: Any) -> Attributes:
 def read_managed(response: Any) -> Attributes:
     """Which object came; a list, or an event of a stream, is none."""
     found = response.get("id") if isinstance(response, MAPPING) and "choices" not in response else None
-    return {names.OPENAI_RESOURCE_ID: found} if isinstance(found, str) else {}
+    return {names.OPENAI_RESOURCE_ID: scrub_keys(found)} if isinstance(found, str) else {}
 
 
 def read_moderation(response: Any) -> Attributes:
@@ -134,11 +135,12 @@ def _index(choice: Mapping[str, Any]) -> int:
 def _read_usage(usage: Mapping[str, Any], found: dict[str, AttributeValue]) -> None:
     for key, name in _COUNTS:
         value = usage.get(key)
-        if isinstance(value, int):
+        if isinstance(value, int) and fits(value):
             found[name] = value
     for details, key, name in _DETAILS:
-        value = (usage.get(details) or {}).get(key)
-        if isinstance(value, int):
+        of = usage.get(details)
+        value = of.get(key) if isinstance(of, MAPPING) else None
+        if isinstance(value, int) and fits(value):
             found[name] = value
 
 

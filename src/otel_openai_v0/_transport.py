@@ -7,6 +7,9 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._endpoint import requestor_endpoint
+from otel_openai_v0._secrets import scrub_keys
+
+FIRST_ERROR: Final = 400
 
 
 def _number(value: str) -> int | None:
@@ -14,11 +17,16 @@ def _number(value: str) -> int | None:
 
 
 _HEADERS: Final[Mapping[str, tuple[str, Callable[[str], AttributeValue | None]]]] = {
-    "x-request-id": (names.OPENAI_RESPONSE_REQUEST_ID, str),
-    "openai-organization": (names.OPENAI_ORGANIZATION, str),
+    "x-request-id": (names.OPENAI_RESPONSE_REQUEST_ID, scrub_keys),
+    "openai-organization": (names.OPENAI_ORGANIZATION, scrub_keys),
     "openai-processing-ms": (names.OPENAI_RESPONSE_PROCESSING_MS, _number),
     **{header: (name, _number) for header, name in names.OPENAI_RATE_LIMITS.items()},
 }
+
+OF_A_RESPONSE: Final = frozenset(
+    {names.HTTP_RESPONSE_STATUS_CODE, names.OPENAI_RESPONSE_RETRY_AFTER, *(name for name, _ in _HEADERS.values())}
+)
+"""What belongs to one request of a call, and not to the next."""
 
 
 def read_transport(requestor: Any, response: Any) -> dict[str, AttributeValue]:
@@ -35,6 +43,9 @@ def read_transport(requestor: Any, response: Any) -> dict[str, AttributeValue]:
     status = getattr(response, "status_code", None) or getattr(response, "status", None)
     if isinstance(status, int):
         found[names.HTTP_RESPONSE_STATUS_CODE] = status
+        retry_after = headers.get("retry-after")
+        if status >= FIRST_ERROR and retry_after is not None:
+            found[names.OPENAI_RESPONSE_RETRY_AFTER] = scrub_keys(retry_after)
     if requestor.api_base:
         found.update(requestor_endpoint(requestor).attributes)
     if requestor.api_version:

@@ -258,7 +258,7 @@ TEXTS = {
     f"line\n{KEY}\n": f"line\n{SCRUBBED}\n",
     f"tab\t{KEY}": f"tab\t{SCRUBBED}",
     f'{{"key": "{KEY}"}}': f'{{"key": "{SCRUBBED}"}}',
-    f"\u0001{KEY}\ud800": f"\u0001{SCRUBBED}\ud800",
+    f"\u0001{KEY}\ufffd": f"\u0001{SCRUBBED}\ufffd",
     "Authorization: Bearer abcdef0123456789abcdef": f"Authorization: Bearer {SCRUBBED}",
     "a task-oriented risk-assessment": "a task-oriented risk-assessment",
     "the bearer of this extraordinarily-long-word": "the bearer of this extraordinarily-long-word",

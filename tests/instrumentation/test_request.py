@@ -20,10 +20,11 @@ FINE_TUNED = ("ft:gpt-3.5-turbo:org::id", "davinci:ft-org-2023-01-01")
     [
         ({"model": "gpt-4"}, "gpt-4", None, "/v1/chat/completions"),
         ({"engine": "e"}, "e", "e", "/v1/engines/e/chat/completions"),
-        ({"deployment_id": "d"}, "d", None, "/v1/engines/d/chat/completions"),
+        ({"deployment_id": "d"}, "d", "d", "/v1/engines/d/chat/completions"),
         ({"engine": "e", "deployment_id": "d"}, "e", "e", "/v1/engines/e/chat/completions"),
         ({"engine": "e", "model": "gpt-4"}, "gpt-4", "e", "/v1/engines/e/chat/completions"),
-        ({"deployment_id": "d", **AZURE}, "d", None, "/v1/openai/deployments/d/chat/completions"),
+        ({"deployment_id": "d", "model": "gpt-4", **AZURE}, "gpt-4", "d", "/v1/openai/deployments/d/chat/completions"),
+        ({"deployment_id": "d", **AZURE}, "d", "d", "/v1/openai/deployments/d/chat/completions"),
         ({"engine": "e", "deployment_id": "d", **AZURE}, "e", "e", "/v1/openai/deployments/e/chat/completions"),
         *(({"model": name}, name, None, "/v1/chat/completions") for name in FINE_TUNED),
     ],
@@ -84,6 +85,8 @@ async def test_positional_arguments_are_bound_as_openai_binds_them(
         ({"response_format": {"type": "text"}}, {"gen_ai.output.type": "text"}),
         ({"response_format": {"type": "json_schema"}}, {"gen_ai.output.type": "json"}),
         ({"function_call": "none"}, {"openai.request.function_call": "none"}),
+        ({"max_completion_tokens": 5}, {"gen_ai.request.max_tokens": 5}),
+        ({"temperature": 10**400, "max_tokens": 1 << 63, "seed": -(1 << 63)}, {"gen_ai.request.seed": -(1 << 63)}),
         ({"temperature": "hot", "max_tokens": "many", "n": "two", "logprobs": [1], "stop": 5, "echo": "yes"}, {}),
     ],
 )

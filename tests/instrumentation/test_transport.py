@@ -89,6 +89,35 @@ async def test_attempts_that_end_in_an_error(caller: Caller, server: OpenAIServe
     assert [event.name for event in recording.only().events] == ["openai.retry", "openai.retry", "exception"]
 
 
+async def test_an_attempt_that_is_not_answered_has_nothing_of_the_one_before(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    server.answer_next(Reply(409, error(409, "again").body, headers=HEADERS), Reply(drop=True))
+    with pytest.raises(openai.error.APIConnectionError):
+        await caller.answer()
+    found = recording.attributes()
+    assert found["openai.request.attempts"] == 2
+    assert not [name for name in found if name.startswith(("http.response", "openai.response", "openai.ratelimit"))]
+    assert [event.name for event in recording.only().events] == ["openai.retry", "exception"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(429, body="slow down", content_type="text/plain", headers={"retry-after": "7"}),
+        Reply(503, body={"detail": "no"}, headers={"Retry-After": "7"}),
+        Reply(429, error(429, "no").body, headers={"retry-after": "7"}),
+    ],
+    ids=["text", "no error", "error"],
+)
+async def test_when_to_come_back_is_read_whatever_openai_makes_of_the_answer(
+    reply: Reply, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    server.answer_next(reply)
+    assert (await outcome(caller.answer())).error
+    assert recording.attributes()["openai.response.retry_after"] == "7"
+
+
 async def test_a_request_that_was_not_answered_has_no_status(
     caller: Caller, refusing: str, recording: Recording
 ) -> None:
