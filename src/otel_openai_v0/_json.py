@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-_DEEPEST: Final = 20
+DEEPEST: Final = 20
 _LONGEST_INT: Final = 10_000  # bits; `str(int)` refuses more than 4,300 digits
 
 
@@ -39,7 +39,7 @@ def dumps(value: Any) -> str:
     try:
         text = _ENCODER.encode(value)
     except (ValueError, RecursionError):
-        value = _plain(value, _DEEPEST)
+        value = _plain(value, DEEPEST)
         text = _ENCODER.encode(value)
     if text.isascii():
         return text

@@ -4,17 +4,18 @@ A message is `{"role": str, "parts": [part, ...], "name"?: str, "finish_reason"?
 Functions of openai 0.28 have no call id: their parts carry `"id": null`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from otel_openai_v0._descriptors import describe_base64
-from otel_openai_v0._json import loads_strict, text_of
+from otel_openai_v0._json import DEEPEST, loads_strict, text_of
 
 Part: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 
 # The type before the abstract class, whose check takes ten times as long.
 MAPPING: Final = (dict, Mapping)
+_LONGEST_HEAD: Final = 200  # of a data address, before its data
 _PLAIN: Final = ("role", "content")  # most messages have no more
 _ANSWERING: Final = frozenset({"function", "tool"})
 # The enumeration of the conventions says "tool_call" for what the API spells in two ways.
@@ -22,10 +23,8 @@ _FINISH_REASONS: Final = {"function_call": "tool_call", "tool_calls": "tool_call
 
 
 def chat_input(messages: Any) -> list[Message]:
-    """Messages of a chat request; anything that is no list of mappings is kept as text for the reader to see."""
-    if not isinstance(messages, (list, tuple)) and (
-        isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Iterable)
-    ):
+    """Messages of a chat request; anything that is no list is kept as text for the reader to see."""
+    if not isinstance(messages, (list, tuple)):  # an iterator is not asked: it is the caller's, and may be endless
         return [{"role": "user", "parts": [_text(messages)]}]
     return [_chat_message(message) for message in messages]
 
@@ -46,10 +45,9 @@ def instruction(text: Any) -> list[Part]:
 
 def tool_definitions(functions: Any, tools: Any) -> list[Part]:
     """Functions, and the tools that later API versions take, in the flat shape of the conventions."""
-    if not functions and not tools:
-        return []
-    nested = [tool.get("function") or tool for tool in tools or ()]
-    return [_tool_definition(function) for function in (*(functions or ()), *nested)]
+    given = functions if isinstance(functions, (list, tuple)) else ()
+    nested = [tool.get("function") or tool for tool in tools] if isinstance(tools, (list, tuple)) else ()
+    return [_tool_definition(function) for function in (*given, *nested)]
 
 
 def chat_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
@@ -79,7 +77,7 @@ def _chat_message(message: Any) -> Message:
 def _parts(role: str, message: Mapping[str, Any]) -> list[Part]:
     content = message.get("content")
     if role in _ANSWERING:
-        return [{"type": "tool_call_response", "id": message.get("tool_call_id"), "response": content}]
+        return [{"type": "tool_call_response", "id": message.get("tool_call_id"), "response": _described(content)}]
     if isinstance(content, str):
         parts = [{"type": "text", "content": content}] if content else []
     else:
@@ -110,7 +108,19 @@ def _content_part(item: Any) -> Part:
     if item.get("type") == "input_audio":
         audio = item.get("input_audio") or {}
         return _blob("audio", str(audio.get("data") or ""), f"audio/{audio.get('format') or 'wav'}")
-    return dict(item)
+    found: Part = _described(item)
+    return found
+
+
+def _described(value: Any, depth: int = DEEPEST) -> Any:
+    """`value`, of whatever form, with what is in it as base64 by what it is."""
+    if isinstance(value, str):
+        return _data(value) if value.startswith("data:") and ";base64," in value[:_LONGEST_HEAD] else value
+    if depth == 0 or not isinstance(value, (Mapping, list, tuple)):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _described(item, depth - 1) for key, item in value.items()}
+    return [_described(item, depth - 1) for item in value]
 
 
 def _image(url: Any) -> Part:
@@ -118,8 +128,13 @@ def _image(url: Any) -> Part:
     address = str(url)
     if not address.startswith("data:"):
         return {"type": "uri", "modality": "image", "uri": address}
+    return _data(address)
+
+
+def _data(address: str) -> Part:
     head, _, data = address.partition(",")
-    return image_blob(data, head.removeprefix("data:").partition(";")[0])
+    mime_type = head.removeprefix("data:").partition(";")[0]
+    return _blob(mime_type.partition("/")[0] or "image", data, mime_type)
 
 
 def image_blob(data: str, mime_type: str | None) -> Part:

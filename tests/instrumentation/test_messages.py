@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import Any
 
 import pytest
@@ -111,6 +112,46 @@ async def test_messages_of_every_form(message: Json, expected: Json, caller: Cal
     assert recording.attributes()["gen_ai.input.messages"] == [expected]
 
 
+PDF = "data:application/pdf;base64," + "A" * 400
+A_PDF = {"type": "blob", "modality": "application", "mime_type": "application/pdf", **DESCRIBED}
+AN_IMAGE = {"type": "blob", "modality": "image", "mime_type": "image/png", **DESCRIBED}
+
+
+@pytest.mark.parametrize(
+    ("message", "part"),
+    [
+        (
+            {"role": "user", "content": [{"type": "file", "file": {"filename": "a.pdf", "file_data": PDF}}]},
+            {"type": "file", "file": {"filename": "a.pdf", "file_data": A_PDF}},
+        ),
+        (
+            {"role": "user", "content": [{"type": "input_image", "image_url": URL}]},
+            {"type": "input_image", "image_url": AN_IMAGE},
+        ),
+        (
+            {"role": "tool", "tool_call_id": "c1", "content": [{"type": "image_url", "image_url": {"url": URL}}]},
+            {
+                "type": "tool_call_response",
+                "id": "c1",
+                "response": [{"type": "image_url", "image_url": {"url": AN_IMAGE}}],
+            },
+        ),
+        (
+            {"role": "function", "name": "f", "content": URL},
+            {"type": "tool_call_response", "id": None, "response": AN_IMAGE},
+        ),
+        (
+            {"role": "user", "content": [{"type": "x", "deep": [[[{"a": (PDF, "data:,b")}]]]}]},
+            {"type": "x", "deep": [[[{"a": [A_PDF, "data:,b"]}]]]},
+        ),
+    ],
+)
+async def test_no_part_has_the_bytes_of_a_file(message: Json, part: Json, caller: Caller, recording: Recording) -> None:
+    await caller.create("ChatCompletion", model="m", messages=[message])
+    (found,) = recording.attributes()["gen_ai.input.messages"]
+    assert found["parts"] == [part]
+
+
 async def test_messages_may_be_answers_of_openai_in_a_tuple(
     caller: Caller, server: OpenAIServer, recording: Recording
 ) -> None:
@@ -122,10 +163,12 @@ async def test_messages_may_be_answers_of_openai_in_a_tuple(
 
 
 async def test_an_iterator_of_messages_is_left_to_openai(caller: Caller, recording: Recording) -> None:
-    """openai cannot send one; if it is read here first, an error of openai's would turn into another."""
+    """openai cannot send one; if it is read here first, it is not the caller's any more, and this one has no end."""
+    endless = itertools.count()
     with pytest.raises(TypeError, match="not JSON serializable"):
-        await caller.create("ChatCompletion", model="m", messages=iter([{"role": "user", "content": "a"}]))
+        await caller.create("ChatCompletion", model="m", messages=endless, functions=endless, tools=endless)
     assert recording.attributes()["error.type"] == "TypeError"
+    assert next(endless) == 0
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
