@@ -33,7 +33,7 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ContentLimits:
-    """In characters: of one text in a message, and of the whole JSON text that one attribute gets."""
+    """In characters: of one text in a message, and of the whole JSON text that an attribute gets (0: there is none)."""
 
     message: int = 50_000
     total: int = 500_000
@@ -48,6 +48,8 @@ class ContentWriter:
 
     def write(self, kind: str, items: Sequence[Any]) -> str | None:
         """The JSON of `items`, or None where there is nothing to record; keys are scrubbed before they can be cut."""
+        if self.limits.total == 0:
+            return None
         items = self._redacted(kind, items)
         if not items:
             return None
@@ -112,14 +114,14 @@ def _word(value: Any) -> AttributeValue:
 
 
 _TEXT_KEYS: Final = frozenset({"content", "response", "arguments"})
-_NOTE: Final = 200  # characters of JSON, enough to say how much was left out
+SHORTEST: Final = 200  # characters of JSON, enough to say how much was left out
 _MOST_ESCAPED: Final = 12  # characters of JSON for one that is escaped as a surrogate pair
 
 
 def _limited(text: str, limits: ContentLimits) -> str:
     items = loads_strict(text)
     shorter = dumps(cut(items, limits))
-    if len(shorter) <= max(limits.total, _NOTE):
+    if len(shorter) <= max(limits.total, SHORTEST):
         return shorter
     # A lone surrogate in one item makes `dumps` escape all of them.
     return dumps(cut(items, ContentLimits(limits.message, limits.total // _MOST_ESCAPED)))
@@ -130,7 +132,7 @@ def cut(items: Sequence[Any], limits: ContentLimits) -> list[Any]:
 
     As JSON they have `limits.total` characters at most (or 200, if that is less). Each cut says how much is gone.
     """
-    room = limits.total - _NOTE
+    room = limits.total - SHORTEST
     kept: list[Any] = []
     for item in reversed(items):
         fitted = _fitted(item, limits.message, room)
@@ -169,7 +171,7 @@ def _shorten(value: Any, longest: int) -> Any:
         }
     if isinstance(value, list):
         return [_shorten(item, longest) for item in value]
-    return cut_text(value, max(longest, _NOTE)) if isinstance(value, str) else value
+    return cut_text(value, max(longest, SHORTEST)) if isinstance(value, str) else value
 
 
 def _shorten_text(value: Any, longest: int) -> Any:

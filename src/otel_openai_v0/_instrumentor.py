@@ -53,10 +53,11 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
         return (SUPPORTED_OPENAI,)
 
     def _instrument(self, **kwargs: Any) -> None:
-        settings = read_settings(os.environ, kwargs.get("capture_content"), kwargs.get("baggage_keys"))
         provider: trace.TracerProvider = kwargs.get("tracer_provider") or trace.get_tracer_provider()
-        patches = Patches()
         tracer = provider.get_tracer(_SCOPE[0], _SCOPE[1], schema_url=_SCOPE[2])
+        longest = getattr(getattr(tracer, "_span_limits", None), "max_span_attribute_length", None)  # of the SDK's
+        settings = read_settings(os.environ, kwargs.get("capture_content"), kwargs.get("baggage_keys"), longest)
+        patches = Patches()
         telemetry = partial(
             Telemetry,
             tracer=tracer,

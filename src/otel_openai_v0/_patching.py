@@ -55,7 +55,7 @@ class Place:
 
         What such a function returns need not be openai's, and it may ask more than once (instructor does both).
         """
-        module = getattr(self.function, "__globals__", {}).get("__name__", "openai")
+        module = getattr(self.function, "__globals__", {}).get("__name__")  # a `partial`, say, has none
         return str(module).partition(".")[0] == "openai"
 
     def positional(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from otel_openai_v0._content import ContentLimits
+from otel_openai_v0._content import SHORTEST, ContentLimits
 
 log: Final = logging.getLogger(__name__)
 
@@ -63,8 +63,11 @@ def read_settings(
     environ: Mapping[str, str],
     capture_content: CaptureContent | str | bool | None = None,
     baggage_keys: Sequence[str] | None = None,
+    longest_attribute: int | None = None,
 ) -> Settings:
     """Settings from the arguments, else from the environment, else the defaults.
+
+    `longest_attribute` is where the SDK cuts an attribute's text, which no JSON survives; None: as its variables say.
 
     An environment value that means nothing is replaced by the default with one warning, for it may be meant for
     another package. An argument that means nothing raises ValueError: it is a mistake in the code that passes it.
@@ -75,13 +78,15 @@ def read_settings(
     elif isinstance(baggage_keys, str):
         raise ValueError(f"baggage_keys={baggage_keys!r} is one text; it takes a list of keys")
     limits = ContentLimits()
+    longest = _sdk_limit(environ) if longest_attribute is None else longest_attribute
+    total = min(_characters(environ, CONTENT_LIMIT_VARIABLE, limits.total), longest)
     return Settings(
         capture=capture,
         emit_event=_boolean(environ, EMIT_EVENT_VARIABLE, default=capture.on_event),
         baggage_keys=tuple(key for key in baggage_keys if key),
         limits=ContentLimits(
             message=_characters(environ, MESSAGE_LIMIT_VARIABLE, limits.message),
-            total=min(_characters(environ, CONTENT_LIMIT_VARIABLE, limits.total), _sdk_limit(environ)),
+            total=0 if longest < SHORTEST else total,
         ),
     )
 
@@ -121,7 +126,6 @@ def _characters(environ: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _sdk_limit(environ: Mapping[str, str]) -> int:
-    """Where the SDK would cut an attribute's text in two, which no JSON survives."""
     texts = (environ.get(name, "").strip() for name in _SDK_LIMITS)
     return min((int(text) for text in texts if text.isdecimal()), default=sys.maxsize)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiohttp
 import openai
 import requests
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
@@ -122,9 +122,9 @@ class _Adapter(HTTPAdapter):
 class Recording:
     """A provider of its own, whose finished spans are kept."""
 
-    def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
+    def __init__(self, sampler: Sampler = ALWAYS_ON, span_limits: SpanLimits | None = None) -> None:
         self._exporter = InMemorySpanExporter()
-        self.provider = TracerProvider(sampler=sampler)
+        self.provider = TracerProvider(sampler=sampler, span_limits=span_limits)
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self.tracer = self.provider.get_tracer("user")
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import enum
+
 import openai
 import pytest
 
 from tests.instrumentation.driving import CHAT, HELLO, Caller, Json, Recording, outcome
 from tests.support.openai_server import OpenAIServer
 
-AZURE_NAMES = ("azure", "Azure", "azure_ad", "azuread")
+
+class Kind(str, enum.Enum):
+    """A program's own names."""
+
+    AZURE = "azure"
+
+
+AZURE_NAMES = ("azure", "Azure", "azure_ad", "azuread", Kind.AZURE)
 
 
 @pytest.mark.parametrize("way", ["argument", "module"])

@@ -121,6 +121,7 @@ async def test_a_recording_on_azure(caller: Caller, server: OpenAIServer, record
     assert (found["gen_ai.provider.name"], found["openai.request.language"]) == ("azure.ai.openai", "de")
     sent = "2023-09-01-preview" if AUDIO_KNOWS_DEPLOYMENTS else None
     assert found.get("openai.api.version") == sent
+    assert found["openai.request.file.name"] == "talk.wav"
 
 
 @pytest.mark.parametrize("reply", [Reply(204), Reply(body=[]), Reply(body="hello", content_type="text/plain")])

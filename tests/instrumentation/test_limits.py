@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import SpanLimits
 
 from otel_openai_v0._content import ContentLimits, ContentWriter, cut
 from otel_openai_v0._json import dumps
@@ -91,10 +92,24 @@ async def test_a_limit_of_the_sdks_leaves_the_json_whole(
         ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "1000", CONTENT_LIMIT_VARIABLE: "300"}, ContentLimits(50_000, 300)),
         ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "none"}, ContentLimits(50_000, 500_000)),
         ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": ""}, ContentLimits(50_000, 500_000)),
+        ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "199"}, ContentLimits(50_000, 0)),
     ],
 )
 def test_limits_are_read(environ: dict[str, str], expected: ContentLimits) -> None:
     assert read_settings(environ).limits == expected
+
+
+@pytest.mark.parametrize("longest", [100, 199, 200, 700, 5_000])
+async def test_a_limit_of_the_provider_leaves_valid_json_or_nothing(
+    longest: int, caller: Caller, instrument: Instrument
+) -> None:
+    """Of its own `span_limits`, which no variable says."""
+    recording = instrument(Recording(span_limits=SpanLimits(max_span_attribute_length=longest)))
+    await caller.answer(messages=[user(f"{number} " + "x" * 400) for number in range(9)])
+    found = recording.only().attributes or {}
+    text = str(found.get("gen_ai.input.messages", "[]"))
+    assert len(text) <= longest
+    assert bool(json.loads(text)) is (longest >= 200)
 
 
 @pytest.mark.warns

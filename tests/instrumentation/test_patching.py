@@ -178,6 +178,16 @@ async def test_below_a_function_that_is_not_openais_each_request_has_a_span(
     assert all((span.attributes or {})["gen_ai.usage.output_tokens"] == 4 for span in recording.spans)
 
 
+async def test_a_call_that_the_program_prepared_is_not_openais_own(
+    caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = partial(getattr(openai.ChatCompletion, caller.method), model="gpt-4")
+    monkeypatch.setattr(openai.ChatCompletion, caller.method, prepared)
+    recording = instrument()
+    await caller.create("ChatCompletion", messages=HELLO)
+    assert recording.only().name == "chat gpt-4"
+
+
 @pytest.mark.parametrize("method", ["create", "acreate"])
 @pytest.mark.parametrize(
     "sent",

@@ -88,6 +88,13 @@ async def throw_stop(caller: Caller, stream: Any) -> Any:
     return await caller.throw(stream, StopAsyncIteration("x") if caller.is_async else StopIteration("x"))
 
 
+async def leave_after_one(caller: Caller, stream: Any) -> Any:
+    await caller.next(stream)
+    with pytest.raises(SystemExit) as caught:
+        await caller.throw(stream, SystemExit(3))
+    return caught.value.code
+
+
 async def exit_after_one(caller: Caller, stream: Any) -> Any:
     await caller.next(stream)
     return await caller.throw(stream, GeneratorExit())
@@ -133,6 +140,7 @@ async def both(way: Way, caller: Caller, server: OpenAIServer, instrument: Instr
         (fail_in_the_loop, "abandoned", None, 1),
         (throw_after_one, "error", "Mine", 1),
         (throw_stop, "error", "Stop", 1),
+        (leave_after_one, "error", "SystemExit", 1),
     ],
 )
 async def test_one_span_ends_and_the_caller_sees_no_difference(
@@ -150,6 +158,7 @@ async def test_one_span_ends_and_the_caller_sees_no_difference(
     answers = ["one two three"[: (4, 13)[chunks > 1]]] if chunks else []
     assert contents_of(found.get("gen_ai.output.messages", [])) == answers
     assert str(found.get("error.type", "")).startswith(error or "") == (error is not None or "error.type" not in found)
+    assert "openai.error.code" not in found  # a SystemExit has a `code` as well
     status = StatusCode.ERROR if error else StatusCode.UNSET
     assert recording.only().status.status_code is status
     assert [event.name for event in recording.only().events] == ["exception"] * (error is not None)
