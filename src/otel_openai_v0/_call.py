@@ -52,6 +52,7 @@ class Call(StreamCall):
         "_attempts",
         "_before",
         "_credentials",
+        "_measured",
         "_observing",
         "_operation",
         "_pending",
@@ -62,12 +63,15 @@ class Call(StreamCall):
         "_stopped",
         "_telemetry",
         "_token",
+        "_told",
         "ended",
         "recording",
     )
 
     _attempts: int
     _credentials: Credentials
+    _measured: bool
+    """Whether metrics are recorded of the call."""
     _operation: Operation
     _pending: dict[str, AttributeValue]
     """To be set with the next attributes."""
@@ -76,6 +80,8 @@ class Call(StreamCall):
     _seen: dict[str, AttributeValue]
     """All that the span carries, for metrics and events."""
     _started: float
+    _told: bool
+    """Whether an event is emitted of the call, if its span records."""
 
     def __init__(self, telemetry: "Telemetry") -> None:
         self._telemetry = telemetry
@@ -115,9 +121,12 @@ class Call(StreamCall):
         self._span = span
         recording = span.is_recording()
         LAST_CALL.set(span.get_span_context() if recording else None)
-        if not recording and not (telemetry.metrics.enabled and invocation.operation.is_model_call):
+        operation = invocation.operation
+        self._measured = operation.is_model_call and telemetry.metrics.enabled
+        if not recording and not self._measured:
             return
-        self._operation = invocation.operation
+        self._operation = operation
+        self._told = operation.is_model_call and telemetry.settings.emit_event
         self._seen, self._pending, self._said = attributes, {}, {}
         self._attempts = 0
         self._started = perf_counter()
@@ -125,13 +134,16 @@ class Call(StreamCall):
         if recording:
             self.recording = True
             get = invocation.arguments.get
-            self._credentials = Credentials(get("api_key"), get("headers"), invocation.module_key)
+            self._credentials = get("api_key"), get("headers"), invocation.module_key
             self._read_request(invocation)
 
     def returned(self, result: Any) -> Any:
         """End the span with `result`, or hand back a stream that will; the caller gets what this returns."""
         if not self._observing:
-            self.finish(result, {})
+            if self._span is INVALID_SPAN:
+                self.ended = True
+            else:
+                self.finish(result, {})
             return result
         if isinstance(result, GeneratorType):
             with self.quietly("wrapping a stream"):
@@ -169,8 +181,7 @@ class Call(StreamCall):
 
     def chunk_dimensions(self) -> Attributes | None:
         """What the time between chunks is measured with, or None where nobody measures."""
-        metrics = self._telemetry.metrics
-        return metrics.dimensions(self._seen) if self._operation.is_model_call and metrics.enabled else None
+        return self._telemetry.metrics.dimensions(self._seen) if self._measured else None
 
     def chunk_came(self, seconds: float, dimensions: Attributes) -> None:
         """Measure the time since the chunk before."""
@@ -267,7 +278,8 @@ class Call(StreamCall):
         """Keep `attributes`, and set all there is at once: each call of the SDK's takes a lock and cleans."""
         pending, self._pending = self._pending, {}
         pending.update(attributes)
-        self._seen.update(pending)
+        if self._measured or self._told:
+            self._seen.update(pending)
         if self.recording:
             if self._said and self._telemetry.settings.capture.on_span:
                 pending.update(self._said)
@@ -322,12 +334,10 @@ class Call(StreamCall):
     def _tell(self) -> None:
         """What metrics and events say of the call."""
         telemetry = self._telemetry
-        if not self._operation.is_model_call:
-            return
-        if telemetry.metrics.enabled:
+        if self._measured:
             with self.quietly("recording metrics"):
                 telemetry.metrics.record(self._seen, self.elapsed(), trace.set_span_in_context(self._span))
-        if self.recording and telemetry.settings.emit_event:
+        if self._told and self.recording:
             with self.quietly("emitting an event"):
                 telemetry.events.emit(self._event_attributes(), trace.set_span_in_context(self._span))
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry import trace
-from opentelemetry.context import attach, create_key, detach, get_current, get_value, set_value
+from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import SpanContext, format_trace_id
 
@@ -66,9 +66,8 @@ def is_left_alone() -> bool:
     return not CURRENT_CALL.get() or (bool(get_current()) and not is_instrumentation_enabled())
 
 
-def has_span_above(operation: str) -> bool:
-    """Whether another instrumentation has a span for the call of this operation that is being made."""
-    context = get_current()
+def has_span_above(operation: str, context: Context) -> bool:
+    """Whether another instrumentation has a span for the call of this operation that is being made in `context`."""
     return bool(context) and _UTIL_GENAI.get(operation, "") in context
 
 

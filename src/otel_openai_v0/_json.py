@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 DEEPEST: Final = 20
+INT_BITS: Final = 63  # beside the sign: exporters write no longer numbers
 _LONGEST_INT: Final = 10_000  # bits; `str(int)` refuses more than 4,300 digits
 
 
@@ -24,11 +25,6 @@ _ASCII_ENCODER: Final = json.JSONEncoder(
 def text_of(value: object) -> str:
     """The characters of a str; `str()` of a member of an enumeration is its name, not what openai sends."""
     return str.__str__(value) if isinstance(value, str) else str(value)
-
-
-def fits(number: int) -> bool:
-    """Whether exporters can write a number: theirs have 64 bits."""
-    return -(1 << 63) <= number < 1 << 63
 
 
 def dumps(value: Any) -> str:

@@ -45,6 +45,8 @@ def instruction(text: Any) -> list[Part]:
 
 def tool_definitions(functions: Any, tools: Any) -> list[Part]:
     """Functions, and the tools that later API versions take, in the flat shape of the conventions."""
+    if not functions and not tools:
+        return []
     given = functions if isinstance(functions, (list, tuple)) else ()
     nested = [tool.get("function") or tool for tool in tools] if isinstance(tools, (list, tuple)) else ()
     return [_tool_definition(function) for function in (*given, *nested)]

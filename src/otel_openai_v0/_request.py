@@ -10,7 +10,7 @@ from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._content import Content
 from otel_openai_v0._descriptors import describe
-from otel_openai_v0._json import fits, text_of
+from otel_openai_v0._json import INT_BITS, text_of
 from otel_openai_v0._messages import chat_input, instruction, prompt_input, tool_definitions
 from otel_openai_v0._secrets import scrub_keys
 
@@ -119,11 +119,11 @@ def _file(value: Any, argument: str, filename: Any = None) -> Attributes:
 
 
 def _float(value: Any) -> float | None:
-    return float(value) if isinstance(value, float) or (isinstance(value, int) and fits(value)) else None
+    return float(value) if isinstance(value, float) or _int(value) is not None else None
 
 
 def _int(value: Any) -> int | None:
-    return value if isinstance(value, int) and fits(value) else None
+    return value if isinstance(value, int) and value.bit_length() <= INT_BITS else None
 
 
 def _bool(value: Any) -> bool | None:

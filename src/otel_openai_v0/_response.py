@@ -7,7 +7,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._json import fits, text_of
+from otel_openai_v0._json import INT_BITS, text_of
 from otel_openai_v0._messages import MAPPING, Message, chat_output, image_blob, text_output
 from otel_openai_v0._secrets import scrub_keys
 
@@ -25,7 +25,11 @@ def read_response(response: Any) -> Attributes:
         value = response.get(key)
         if isinstance(value, str) and value:
             found[name] = scrub_keys(value)  # some servers repeat the model as it was asked for
-    reasons = [scrub_keys(text_of(reason)) for choice in choices(response) if (reason := choice.get("finish_reason"))]
+    reasons = [
+        reason if reason in _REASONS else scrub_keys(text_of(reason))
+        for choice in choices(response)
+        if (reason := choice.get("finish_reason"))
+    ]
     if reasons:
         found[names.RESPONSE_FINISH_REASONS] = reasons
     usage = response.get("usage")
@@ -135,12 +139,12 @@ def _index(choice: Mapping[str, Any]) -> int:
 def _read_usage(usage: Mapping[str, Any], found: dict[str, AttributeValue]) -> None:
     for key, name in _COUNTS:
         value = usage.get(key)
-        if isinstance(value, int) and fits(value):
+        if isinstance(value, int) and value.bit_length() <= INT_BITS:
             found[name] = value
     for details, key, name in _DETAILS:
         of = usage.get(details)
-        value = of.get(key) if isinstance(of, MAPPING) else None
-        if isinstance(value, int) and fits(value):
+        value = of.get(key) if of and isinstance(of, MAPPING) else None
+        if isinstance(value, int) and value.bit_length() <= INT_BITS:
             found[name] = value
 
 
@@ -156,6 +160,7 @@ _TEXTS: Final = (
     ("system_fingerprint", names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT),
     ("service_tier", names.OPENAI_RESPONSE_SERVICE_TIER),
 )
+_REASONS: Final = ("stop", "length", "function_call", "tool_calls", "content_filter")
 _COUNTS: Final = (("prompt_tokens", names.USAGE_INPUT_TOKENS), ("completion_tokens", names.USAGE_OUTPUT_TOKENS))
 _DETAILS: Final = (
     ("prompt_tokens_details", "cached_tokens", names.USAGE_CACHE_READ_INPUT_TOKENS),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opentelemetry.context import get_current
+from opentelemetry.context import Context
 from opentelemetry.trace import Tracer, get_current_span
 
 _SAMPLERS: Final = "opentelemetry.sdk.trace.sampling"
@@ -23,13 +23,10 @@ class Sampling:
             for name in ("_remote_parent_not_sampled", "_local_parent_not_sampled")  # of the SDK's ParentBased
         )
 
-    def says_no(self) -> bool:
-        """Whether a span that is started here and now is certain not to be sampled; False if only the sampler knows."""
-        if not self._as_its_parent:
+    def says_no(self, context: Context) -> bool:
+        """Whether a span that is started in `context` is certain not to be sampled; False if only the sampler knows."""
+        if not self._as_its_parent or not context:  # nothing is above, as in most programs that use nothing but us
             return self._never
-        context = get_current()
-        if not context:  # nothing is above, as in most programs that use nothing but us
-            return False
         parent = get_current_span(context).get_span_context()
         return parent.is_valid and not parent.trace_flags.sampled
 

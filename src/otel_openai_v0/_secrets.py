@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 SCRUBBED: Final = "[scrubbed]"
 
@@ -25,18 +25,14 @@ _KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "proxy
 _SHORTEST: Final = 4  # a shorter "key" would be cut out of ordinary words
 
 
-class Credentials(NamedTuple):
-    """Where the key of a call may be: its arguments, and the module's setting when it was made."""
-
-    api_key: Any
-    headers: Any
-    module_key: Any
+Credentials: TypeAlias = tuple[Any, Any, Any]
+"""Where the key of a call may be: its arguments `api_key` and `headers`, and the module's setting when it was made."""
 
 
 def known_secrets(credentials: Credentials, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The keys that a call may have been made with, longest first."""
-    headers = credentials.headers
-    found = [credentials.api_key, credentials.module_key, environ.get("OPENAI_API_KEY")]
+    api_key, headers, module_key = credentials
+    found = [api_key, module_key, environ.get("OPENAI_API_KEY")]
     if isinstance(headers, Mapping):
         found += [_credential(str(value)) for name, value in headers.items() if str(name).lower() in _KEY_HEADERS]
     keys = {key.strip() for key in found if isinstance(key, str) and len(key.strip()) >= _SHORTEST}

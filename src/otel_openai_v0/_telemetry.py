@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry.context import get_current
 from opentelemetry.trace import Tracer
 
 from otel_openai_v0._call import Call
@@ -11,7 +12,7 @@ from otel_openai_v0._content import ContentWriter
 from otel_openai_v0._current import LAST_CALL, has_span_above
 from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
-from otel_openai_v0._invocation import Invocation, of_method, of_request
+from otel_openai_v0._invocation import of_method, of_request
 from otel_openai_v0._metrics import Metrics
 from otel_openai_v0._operations import Method
 from otel_openai_v0._request import Arguments, bind
@@ -39,10 +40,13 @@ class Telemetry:
         """Start the span of a method's call; a fault of ours gives a call that records nothing."""
         call = Call(self)
         try:  # as `quietly` does it, which costs more: all that an unsampled call does is here
-            if self.sampling.says_no() and not self.metrics.enabled:
+            context = get_current()
+            if self.sampling.says_no(context) and not self.metrics.enabled:
                 LAST_CALL.set(None)
                 return call
-            self._start(call, of_method(method, target, bind(positional, args, kwargs), self.openai))
+            invocation = of_method(method, target, bind(positional, args, kwargs), self.openai)
+            if not has_span_above(invocation.operation.name, context):
+                call.start(invocation)
         except Exception as error:  # noqa: BLE001
             self.faults.note("starting a span", error)
         return call
@@ -51,10 +55,7 @@ class Telemetry:
         """Start the span of a request that no call of a method is behind, from the arguments of the requestor."""
         call = Call(self)
         with self.faults.quietly("starting a span"):
-            self._start(call, of_request(requestor, given))
+            invocation = of_request(requestor, given)
+            if not has_span_above(invocation.operation.name, get_current()):
+                call.start(invocation)
         return call
-
-    @staticmethod
-    def _start(call: Call, invocation: Invocation) -> None:
-        if not has_span_above(invocation.operation.name):
-            call.start(invocation)

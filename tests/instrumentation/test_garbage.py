@@ -18,7 +18,10 @@ from tests.support.openai_server import OpenAIServer
 from tests.support.program import run_program
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # openai's: so it is without us
+pytestmark = [  # openai's: so it is without us
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Unclosed connection:ResourceWarning"),
+]
 
 
 class Cycle:

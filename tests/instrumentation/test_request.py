@@ -86,7 +86,10 @@ async def test_positional_arguments_are_bound_as_openai_binds_them(
         ({"response_format": {"type": "json_schema"}}, {"gen_ai.output.type": "json"}),
         ({"function_call": "none"}, {"openai.request.function_call": "none"}),
         ({"max_completion_tokens": 5}, {"gen_ai.request.max_tokens": 5}),
-        ({"temperature": 10**400, "max_tokens": 1 << 63, "seed": -(1 << 63)}, {"gen_ai.request.seed": -(1 << 63)}),
+        (
+            {"temperature": 10**400, "max_tokens": 1 << 63, "seed": 1 - (1 << 63)},
+            {"gen_ai.request.seed": 1 - (1 << 63)},
+        ),
         ({"temperature": "hot", "max_tokens": "many", "n": "two", "logprobs": [1], "stop": 5, "echo": "yes"}, {}),
     ],
 )

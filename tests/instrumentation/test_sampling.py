@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.context import get_current
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
@@ -106,7 +107,7 @@ def test_what_is_known_is_what_the_sampler_says(parent: Span) -> None:
     for sampler in SAMPLERS:
         tracer = tracer_of(sampler)
         with trace.use_span(parent):
-            if Sampling(tracer, {}).says_no():
+            if Sampling(tracer, {}).says_no(get_current()):
                 known += 1
                 assert not tracer.start_span("s").is_recording(), sampler.get_description()
     assert known >= 1
@@ -126,14 +127,14 @@ def test_what_is_known_is_what_the_sampler_says(parent: Span) -> None:
 @pytest.mark.parametrize("remote", [False, True], ids=["local", "remote"])
 def test_below_a_parent_that_was_left_out_the_usual_samplers_need_not_be_asked(sampler: Sampler, remote: bool) -> None:
     with trace.use_span(NonRecordingSpan(SpanContext(1, 2, is_remote=remote, trace_flags=TraceFlags(0)))):
-        assert Sampling(tracer_of(sampler), {}).says_no()
+        assert Sampling(tracer_of(sampler), {}).says_no(get_current())
 
 
 @pytest.mark.parametrize(
     "tracer", [trace.NoOpTracer(), trace.ProxyTracer("test"), tracer_of(Counting())], ids=["no-op", "proxy", "own"]
 )
 def test_nothing_is_known_of_other_tracers(tracer: Tracer) -> None:
-    assert not Sampling(tracer, {}).says_no()
+    assert not Sampling(tracer, {}).says_no(get_current())
 
 
 class Silent(Sampler):
@@ -155,8 +156,8 @@ async def test_a_sampler_that_cannot_describe_itself_is_asked(caller: Caller, in
 def test_a_sdk_that_counts_its_spans_is_asked() -> None:
     """`otel.sdk.span.started` counts those that are left out."""
     counting = {"OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "True"}
-    assert not Sampling(tracer_of(ALWAYS_OFF), counting).says_no()
-    assert Sampling(tracer_of(ALWAYS_OFF), {"OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "false"}).says_no()
+    assert not Sampling(tracer_of(ALWAYS_OFF), counting).says_no(get_current())
+    assert Sampling(tracer_of(ALWAYS_OFF), {"OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "false"}).says_no(get_current())
 
 
 async def test_a_sampler_of_the_programs_own_is_asked_once_for_each_call(
