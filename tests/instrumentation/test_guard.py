@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
-from otel_openai_v0 import _call, _instrumentor, _invocation, _telemetry
+from otel_openai_v0 import _account, _call, _instrumentor, _invocation, _telemetry
 from otel_openai_v0._accumulate import StreamAccumulator
 from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
@@ -60,19 +60,19 @@ STAGES: list[tuple[str, Reply, Break]] = [
     ("starting a span", REPLY, in_module(_invocation, "read_model")),
     ("starting a span", REPLY, in_module(_invocation, "read_endpoint")),
     ("starting a span", STREAM, in_module(_telemetry, "bind")),
-    ("reading the request", REPLY, in_module(_call, "read_parameters")),
+    ("reading the request", REPLY, in_module(_account, "read_parameters")),
     ("reading the request", REPLY, in_rows(read_request=broken)),
-    ("reading the context", REPLY, in_module(_call, "context_attributes")),
+    ("reading the context", REPLY, in_module(_account, "context_attributes")),
     ("reading the prompt", REPLY, in_rows(read_content=broken)),
-    ("reading the response's headers", REPLY, in_module(_call, "read_transport")),
-    ("reading the response's headers", STREAM, in_module(_call, "read_transport")),
-    ("reading the response", REPLY, in_module(_call, "read_response")),
-    ("reading the response", STREAM, in_module(_call, "read_response")),
+    ("reading the response's headers", REPLY, in_module(_account, "read_transport")),
+    ("reading the response's headers", STREAM, in_module(_account, "read_transport")),
+    ("reading the response", REPLY, in_module(_account, "read_response")),
+    ("reading the response", STREAM, in_module(_account, "read_response")),
     ("reading the response", REPLY, in_rows(read_extra=broken)),
     ("reading the completion", REPLY, in_rows(read_output=broken)),
     ("reading the completion", STREAM, in_rows(read_output=broken)),
-    ("reading an error", FAILURE, in_module(_call, "read_error")),
-    ("reading an error", FAILURE, in_module(_call, "known_secrets")),
+    ("reading an error", FAILURE, in_module(_account, "read_error")),
+    ("reading an error", FAILURE, in_module(_account, "known_secrets")),
     ("wrapping a stream", STREAM, in_module(_call, "traced_stream", "traced_async_stream")),
     ("reading a chunk", STREAM, in_module(StreamAccumulator, "add")),
     ("joining a stream", STREAM, in_module(StreamAccumulator, "response")),
@@ -209,7 +209,7 @@ async def test_a_broken_span_costs_the_caller_nothing_and_ends(
 async def test_what_was_read_before_a_fault_stays(
     caller: Caller, server: OpenAIServer, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_module(_call, "read_parameters")(monkeypatch)
+    in_module(_account, "read_parameters")(monkeypatch)
     in_rows(read_output=broken)(monkeypatch)
     recording = instrument()
     await twice(caller, server, REPLY)

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
-from otel_openai_v0 import OpenAIInstrumentor, _call, _invocation, _stream, _telemetry, _transport
+from otel_openai_v0 import OpenAIInstrumentor, _account, _call, _invocation, _stream, _telemetry, _transport
 from otel_openai_v0 import _request as asked_of
 from otel_openai_v0._accumulate import StreamAccumulator
 from otel_openai_v0._content import ContentWriter
@@ -56,8 +56,8 @@ STAGES: Final = dict(
         *(at(_telemetry, name) for name in ("bind", "of_method", "of_request")),
         *(at(_invocation, name) for name in ("read_endpoint", "requestor_endpoint", "read_model")),
         *(at(Invocation, name) for name in ("span_name", "start_attributes")),
-        *(at(_call, name) for name in ("read_parameters", "context_attributes", "payload", "read_response")),
-        *(at(_call, name) for name in ("read_error", "known_secrets", "scrub", "read_transport")),
+        *(at(_account, name) for name in ("read_parameters", "context_attributes", "payload", "read_response")),
+        *(at(_account, name) for name in ("read_error", "known_secrets", "scrub", "read_transport")),
         *(at(_call, name) for name in ("traced_stream", "traced_async_stream")),
         *(at(_transport, name) for name in ("requestor_endpoint",)),
         *(at(_stream, name) for name in ("payload", "StreamAccumulator", "StreamRecord")),

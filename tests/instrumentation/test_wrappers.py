@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.sampling import (
     TraceIdRatioBased,
 )
 
-from otel_openai_v0 import _call
+from otel_openai_v0 import _account, _call
 from otel_openai_v0._operations import Method
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, outcome
@@ -33,16 +33,17 @@ async def test_suppressed_calls_have_no_span(stream: bool, caller: Caller, recor
     assert len(recording.spans) == 1
 
 
-READERS = (
-    "read_parameters",
-    "read_response",
-    "read_error",
-    "known_secrets",
-    "read_transport",
-    "context_attributes",
-    "traced_stream",
-    "traced_async_stream",
-)
+READERS = {
+    _account: (
+        "read_parameters",
+        "read_response",
+        "read_error",
+        "known_secrets",
+        "read_transport",
+        "context_attributes",
+    ),
+    _call: ("traced_stream", "traced_async_stream"),
+}
 
 
 ROW_READERS = ("read_content", "read_output", "read_request", "read_extra")
@@ -52,8 +53,9 @@ ROW_READERS = ("read_content", "read_output", "read_request", "read_extra")
 def unread(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The readers that were used although nothing records."""
     used: list[str] = []
-    for name in READERS:
-        monkeypatch.setattr(_call, name, lambda *_, name=name, **__: used.append(name))
+    for module, names in READERS.items():
+        for name in names:
+            monkeypatch.setattr(module, name, lambda *_, name=name, **__: used.append(name))
     operation = Method.operation_on
     noting: dict[str, Any] = {name: lambda *_, name=name: used.append(name) for name in ROW_READERS}
     monkeypatch.setattr(Method, "operation_on", lambda *row: replace(operation(*row), **noting))
