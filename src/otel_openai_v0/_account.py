@@ -16,7 +16,7 @@ from otel_openai_v0._invocation import Invocation
 from otel_openai_v0._request import read_parameters
 from otel_openai_v0._response import payload, read_response
 from otel_openai_v0._secrets import Credentials, known_secrets, scrub
-from otel_openai_v0._transport import FIRST_ERROR, OF_A_RESPONSE, read_transport
+from otel_openai_v0._transport import FIRST_ERROR, read_transport, status_of
 
 if TYPE_CHECKING:
     from otel_openai_v0._telemetry import Telemetry
@@ -33,6 +33,7 @@ class Account:
     """
 
     __slots__ = (
+        "_answer",
         "_attempts",
         "_credentials",
         "_operation",
@@ -46,6 +47,8 @@ class Account:
         "recording",
     )
 
+    _answer: dict[str, AttributeValue]
+    """What the latest answer says beside its body."""
     _credentials: Credentials
     _pending: dict[str, AttributeValue]
     """To be set with the next attributes."""
@@ -61,7 +64,7 @@ class Account:
         self._telemetry = telemetry
         self._span = span
         self._operation = operation = invocation.operation
-        self._pending, self._said, self._seen = {}, {}, started
+        self._answer, self._pending, self._said, self._seen = {}, {}, {}, started
         self._attempts = 0
         self.measured = operation.is_model_call and telemetry.metrics.enabled
         self.recording = span.is_recording()
@@ -76,10 +79,9 @@ class Account:
         if not self.recording:
             return
         # Some calls are several requests: they poll (Azure's images, `wait_for_processing`), or list and look.
-        tries_again = self._pending.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
+        tries_again = self._answer.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
         self._attempts = self._attempts + 1 if tries_again else 1
-        for name in OF_A_RESPONSE & self._pending.keys():
-            del self._pending[name]
+        self._answer = {}
         if self._attempts > 1:
             self._pending[names.OPENAI_REQUEST_ATTEMPTS] = self._attempts
             if self._attempts <= _MOST_RETRY_EVENTS + 1:
@@ -90,14 +92,14 @@ class Account:
         """Note a request that was answered."""
         if self.recording:
             with self._telemetry.faults.quietly("reading the response's headers"):
-                self._pending.update(read_transport(requestor, response))
+                self._answer = read_transport(requestor, response)
 
-    def read_status(self) -> None:
-        """Note the status of the latest answer, where nobody has raised anything for it yet."""
-        status = self._pending.get(names.HTTP_RESPONSE_STATUS_CODE)
-        if isinstance(status, int) and status >= FIRST_ERROR:
-            self._pending[names.ERROR_TYPE] = str(status)
-            with self._telemetry.faults.quietly("recording an error"):
+    def read_status(self, response: Any) -> None:
+        """Note the status of a response of HTTP, for which nobody has raised anything yet."""
+        with self._telemetry.faults.quietly("reading a status"):
+            status = status_of(response)
+            if status is not None and status >= FIRST_ERROR:
+                self._pending[names.ERROR_TYPE] = str(status)
                 self._span.set_status(Status(StatusCode.ERROR))
 
     def read_response(self, response: Any, more: Attributes) -> None:
@@ -190,15 +192,15 @@ class Account:
         read = read_error(error, partial(scrub, secrets=secrets))
         if not telemetry.settings.capture.on_span:
             return read.without_text()
-        if telemetry.content.redact is None:
-            return read
         with telemetry.faults.quietly("redacting an error"):
-            return read.saying(telemetry.content.error(read.message))
+            said = telemetry.content.error(read.message)
+            return read if said is None else read.saying(said)
         return read.without_text()
 
     def _set(self, attributes: Attributes) -> None:
         """Set `attributes`, and what is pending."""
         pending, self._pending = self._pending, {}
+        pending.update(self._answer)
         pending.update(attributes)
         if self.measured or self._told:
             self._seen.update(pending)

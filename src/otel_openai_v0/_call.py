@@ -74,9 +74,8 @@ class Call(StreamCall):
         attributes = invocation.start_attributes()
         span = telemetry.tracer.start_span(invocation.span_name(), None, SpanKind.CLIENT, attributes)
         self._span = span
-        recording = span.is_recording()
-        LAST_CALL.set(span.get_span_context() if recording else None)
-        if recording or (telemetry.metrics.enabled and invocation.operation.is_model_call):
+        LAST_CALL.set(span.get_span_context())
+        if span.is_recording() or (telemetry.metrics.enabled and invocation.operation.is_model_call):
             self._started = perf_counter()
             self._account = Account(telemetry, span, invocation, attributes)
 
@@ -98,7 +97,7 @@ class Call(StreamCall):
     def returned_raw(self, response: Any) -> Any:
         """The same of a response of HTTP, for which nobody has raised anything yet."""
         if self._account is not None:
-            self._account.read_status()
+            self._account.read_status(response)
         return self.returned(response)
 
     def finish(self, response: Any, more: Attributes) -> None:
@@ -106,7 +105,7 @@ class Call(StreamCall):
         self._end(None, response, more)
 
     def failed(self, error: BaseException) -> None:
-        """End the span with an error."""
+        """End the span with an error; it is read, and not kept."""
         self._end(error)
 
     def fail(self, error: BaseException, response: Any, more: Attributes) -> None:

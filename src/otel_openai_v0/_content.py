@@ -61,8 +61,10 @@ class ContentWriter:
         redacted = self._redacted("attributes", [found] if found else [])
         return {name: _word(item[name]) for item in redacted for name in found if item.get(name) is not None}
 
-    def error(self, message: str) -> str:
-        """What may be recorded of an error's message."""
+    def error(self, message: str) -> str | None:
+        """What may be recorded in place of an error's message; None: it may."""
+        if self.redact is None:
+            return None
         redacted = self._redacted("error", [{"message": message}] if message else [])
         return " ".join(str(item["message"]) for item in redacted if item.get("message"))
 

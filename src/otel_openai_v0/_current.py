@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import SpanContext, format_trace_id
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, format_trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,8 @@ true once it has ended, so that the truth of what stands here says whether a cal
 begins_a_call: Final = cast("Callable[[], bool]", CURRENT_CALL.get)  # wrapt asks for no more than its truth
 """`enabled` of the wrappers, in C as wrapt is: what a call passes on its way down costs next to nothing."""
 
-LAST_CALL: Final[ContextVar[SpanContext | None]] = ContextVar("otel_openai_v0_last_call", default=None)
-"""The span of the latest call in this context; None where it is not sampled."""
+LAST_CALL: Final[ContextVar[SpanContext]] = ContextVar("otel_openai_v0_last_call", default=INVALID_SPAN_CONTEXT)
+"""The span of the latest call in this context."""
 
 _MAKING: Final = create_key("otel-openai-v0-making-awaitable")
 # Plain keys, not made by `create_key`: `opentelemetry-util-genai` 1.3b0, `_inference_invocation.py` and
@@ -54,10 +54,10 @@ def current_trace_id() -> str | None:
     or the latest call is not sampled. A task or a thread has its own latest call.
     """
     current, last = trace.get_current_span().get_span_context(), LAST_CALL.get()
-    if current.is_valid and not current.trace_flags.sampled and (last is None or last.trace_id != current.trace_id):
+    if current.is_valid and not current.trace_flags.sampled and last.trace_id != current.trace_id:
         return None  # the latest call was of another request
     found = current if current.is_valid and current.trace_flags.sampled else last
-    return None if found is None else format_trace_id(found.trace_id)
+    return format_trace_id(found.trace_id) if found.trace_flags.sampled else None
 
 
 def is_left_alone() -> bool:

@@ -30,19 +30,19 @@ def read_endpoint(arguments: Mapping[str, Any], openai: Any) -> Endpoint:
     """The endpoint of a call: its arguments, else the module's settings, which users change between calls."""
     api_type = arguments.get("api_type") or openai.api_type
     api_base = arguments.get("api_base") or openai.api_base
-    return _endpoint(api_type, api_base)
+    return _endpoint(text_of(api_type), text_of(api_base))
 
 
 def requestor_endpoint(requestor: Any) -> Endpoint:
     """The endpoint that an APIRequestor of openai really talks to; its type is an enumeration by then."""
-    return _endpoint(requestor.api_type.name, requestor.api_base)
+    return _endpoint(requestor.api_type.name, text_of(requestor.api_base))
 
 
 @lru_cache(maxsize=64)
-def _endpoint(api_type: Any, api_base: Any) -> Endpoint:
+def _endpoint(api_type: str, api_base: str) -> Endpoint:
     """Of the address only the host is taken: the user information in it may be a password."""
-    provider = "azure.ai.openai" if text_of(api_type).lower() in _AZURE else "openai"
-    address, port = _address(text_of(api_base))
+    provider = "azure.ai.openai" if api_type.lower() in _AZURE else "openai"
+    address, port = _address(api_base)
     found = {names.PROVIDER_NAME: provider, names.SERVER_ADDRESS: address, names.SERVER_PORT: port}
     return Endpoint(provider, address, port, {name: value for name, value in found.items() if value is not None})
 

@@ -76,7 +76,7 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
     status = getattr(error, "http_status", None)
     headers = getattr(error, "headers", None)
     api_error = _api_error(error)
-    is_openais = type(error).__module__.partition(".")[0] == "openai"  # SystemExit has a code as well
+    is_openais = any(base.__module__ == "openai.error" for base in type(error).__mro__)  # SystemExit has one as well
     code = (getattr(error, "code", None) if is_openais else None) or api_error.get("code")
     return ErrorDetails(
         type=type(error).__qualname__,
@@ -84,8 +84,8 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
         frames=scrub("".join(traceback.format_tb(error.__traceback__))),
         http_status=status if isinstance(status, int) else None,
         code=scrub(str(code)) if code and _CODE.fullmatch(str(code)) else None,
-        request_id=_header(headers, "x-request-id"),
-        retry_after=_header(headers, "retry-after"),
+        request_id=_header(headers, "x-request-id", scrub),
+        retry_after=_header(headers, "retry-after", scrub),
     )
 
 
@@ -109,6 +109,6 @@ def _api_error(error: BaseException) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _header(headers: Any, name: str) -> str | None:
+def _header(headers: Any, name: str, scrub: Callable[[str], str]) -> str | None:
     value = headers.get(name) if isinstance(headers, Mapping) else None
-    return None if value is None else str(value)
+    return None if value is None else scrub(str(value))

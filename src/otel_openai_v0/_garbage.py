@@ -14,66 +14,76 @@ from typing import Final
 
 _LONGEST_WAIT: Final = 5.0  # seconds, at the exit: an interpreter that ends while a thread writes may abort
 
-_waiting: Final[deque[Callable[[], None]]] = deque()
-_at_work: Final[list[_thread.LockType]] = []
-"""A lock for each thread, which it releases at its end."""
-_collecting: Final = [False]
+
+class _Garbage:
+    """Who collects, and what was put off; one for the process."""
+
+    def __init__(self) -> None:
+        self.collector = 0
+        self.waiting: deque[tuple[int, Callable[[], None]]] = deque()  # with the process that it is of
+        self.working = _thread.allocate_lock()  # held by the one thread that works
+
+    def note(self, phase: str, _: dict[str, int]) -> None:
+        """As `gc.callbacks` takes it."""
+        self.collector = _thread.get_ident() if phase == "start" else 0
+
+    def put_off(self, end: Callable[[], None]) -> None:
+        self.waiting.append((os.getpid(), end))
+        if self.working.acquire(blocking=False):
+            try:
+                _thread.start_new_thread(self.work, (self.working,))
+            except RuntimeError:  # there can be no more threads: it is done at the exit, or by the next one
+                self.working.release()
+
+    def work(self, working: _thread.LockType) -> None:
+        """In a thread; a greenlet of gevent's lives on in a forked child, with the lock that it has."""
+        while True:
+            try:
+                self.catch_up()
+            finally:
+                working.release()
+            if not self.waiting or not working.acquire(blocking=False):
+                return
+
+    def catch_up(self) -> None:
+        while self.waiting:
+            try:
+                process, end = self.waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            if process == os.getpid():
+                end()
+
+    def finish(self) -> None:
+        """At the exit: afterwards no thread is started."""
+        self.catch_up()
+        self.working.acquire(timeout=_LONGEST_WAIT)
+
+    def forget(self) -> None:
+        """In a forked child, which has neither the thread that collects nor the one that works."""
+        self.collector = 0
+        self.waiting.clear()
+        self.working = _thread.allocate_lock()
+
+
+_GARBAGE: Final = _Garbage()
+_NOTE: Final = _GARBAGE.note
 
 
 def watch_collections() -> None:
     """Know when a collection is under way; once for the process."""
-    if _note not in gc.callbacks:
-        gc.callbacks.append(_note)
-        atexit.register(_finish)
+    if _NOTE not in gc.callbacks:
+        gc.callbacks.append(_NOTE)
+        atexit.register(_GARBAGE.finish)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forget)
+            os.register_at_fork(after_in_child=_GARBAGE.forget)
 
 
 def is_collecting() -> bool:
-    """Whether a garbage collection is under way, in whichever thread."""
-    return _collecting[0]
+    """Whether a garbage collection has interrupted this very thread."""
+    return _GARBAGE.collector == _thread.get_ident()
 
 
 def put_off(end: Callable[[], None]) -> None:
     """Call `end` in another thread; at the exit, if there can be none."""
-    _waiting.append(end)
-    working = _thread.allocate_lock()
-    working.acquire()
-    _at_work.append(working)
-    try:
-        _thread.start_new_thread(_work, (working,))
-    except RuntimeError:
-        _at_work.remove(working)
-
-
-def _note(phase: str, _: dict[str, int]) -> None:
-    _collecting[0] = phase == "start"
-
-
-def _work(working: _thread.LockType) -> None:
-    try:
-        _catch_up()
-    finally:
-        working.release()
-        _at_work.remove(working)
-
-
-def _catch_up() -> None:
-    while _waiting:
-        try:
-            end = _waiting.popleft()
-        except IndexError:  # another thread was faster
-            return
-        end()
-
-
-def _forget() -> None:
-    """The threads, and the calls that they end, are those of the parent."""
-    _waiting.clear()
-    _at_work.clear()
-
-
-def _finish() -> None:
-    _catch_up()
-    for working in tuple(_at_work):
-        working.acquire(timeout=_LONGEST_WAIT)
+    _GARBAGE.put_off(end)

@@ -24,6 +24,8 @@ _ASCII_ENCODER: Final = json.JSONEncoder(
 
 def text_of(value: object) -> str:
     """The characters of a str; `str()` of a member of an enumeration is its name, not what openai sends."""
+    if type(value) is str:
+        return value
     return str.__str__(value) if isinstance(value, str) else str(value)
 
 

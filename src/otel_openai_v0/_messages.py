@@ -175,7 +175,8 @@ def _finished(message: Message, choice: Mapping[str, Any]) -> Message:
     message["role"] = message["role"] or "assistant"
     reason = choice.get("finish_reason")
     if reason:
-        message["finish_reason"] = _FINISH_REASONS.get(reason, reason)
+        said = text_of(reason)
+        message["finish_reason"] = _FINISH_REASONS.get(said, said)
     return message
 
 

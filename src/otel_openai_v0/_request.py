@@ -106,7 +106,7 @@ def read_management_request(arguments: Arguments) -> Attributes:
 def _file(value: Any, argument: str, filename: Any = None) -> Attributes:
     """A file by its name and what it is."""
     descriptor = None if value is None else describe(value)
-    name = getattr(value, "name", None) or filename
+    name = filename or getattr(value, "name", None)
     found: dict[str, AttributeValue | None] = {"name": _text(PurePath(name).name) if isinstance(name, str) else None}
     if descriptor is not None:
         found |= {

@@ -25,11 +25,7 @@ def read_response(response: Any) -> Attributes:
         value = response.get(key)
         if isinstance(value, str) and value:
             found[name] = scrub_keys(value)  # some servers repeat the model as it was asked for
-    reasons = [
-        reason if reason in _REASONS else scrub_keys(text_of(reason))
-        for choice in choices(response)
-        if (reason := choice.get("finish_reason"))
-    ]
+    reasons = [scrub_keys(text_of(reason)) for choice in choices(response) if (reason := choice.get("finish_reason"))]
     if reasons:
         found[names.RESPONSE_FINISH_REASONS] = reasons
     usage = response.get("usage")
@@ -160,7 +156,6 @@ _TEXTS: Final = (
     ("system_fingerprint", names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT),
     ("service_tier", names.OPENAI_RESPONSE_SERVICE_TIER),
 )
-_REASONS: Final = ("stop", "length", "function_call", "tool_calls", "content_filter")
 _COUNTS: Final = (("prompt_tokens", names.USAGE_INPUT_TOKENS), ("completion_tokens", names.USAGE_OUTPUT_TOKENS))
 _DETAILS: Final = (
     ("prompt_tokens_details", "cached_tokens", names.USAGE_CACHE_READ_INPUT_TOKENS),

@@ -13,22 +13,24 @@ _COUNTS_SPANS: Final = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 class Sampling:
     """The sampler of one tracer, as far as it is one of the SDK's own: what others say is theirs to say each time."""
 
-    __slots__ = ("_as_its_parent", "_never")
+    __slots__ = ("_as_its_parent", "_never", "_never_a_root")
 
     def __init__(self, tracer: Tracer, environ: Mapping[str, str]) -> None:
         sampler = None if _counts_spans(environ) else getattr(tracer, "sampler", None)  # of the SDK's tracers
+        below = [getattr(sampler, name, None) for name in ("_remote_parent_not_sampled", "_local_parent_not_sampled")]
+        is_parent_based = _is_known(sampler) and None not in below
         self._never = _is_never(sampler)
-        self._as_its_parent = _is_known(sampler) and all(
-            _is_never(getattr(sampler, name, None))
-            for name in ("_remote_parent_not_sampled", "_local_parent_not_sampled")  # of the SDK's ParentBased
-        )
+        self._never_a_root = self._never or (is_parent_based and _is_never(getattr(sampler, "_root", None)))
+        self._as_its_parent = is_parent_based and all(map(_is_never, below))
 
     def says_no(self, context: Context) -> bool:
         """Whether a span that is started in `context` is certain not to be sampled; False if only the sampler knows."""
-        if not self._as_its_parent or not context:  # nothing is above, as in most programs that use nothing but us
+        if not context:  # nothing is above, as in most programs that use nothing but us
+            return self._never_a_root
+        if not self._as_its_parent:
             return self._never
         parent = get_current_span(context).get_span_context()
-        return parent.is_valid and not parent.trace_flags.sampled
+        return not parent.trace_flags.sampled if parent.is_valid else self._never_a_root
 
 
 def _is_known(sampler: Any) -> bool:

@@ -78,7 +78,7 @@ def read_settings(
     elif isinstance(baggage_keys, str):
         raise ValueError(f"baggage_keys={baggage_keys!r} is one text; it takes a list of keys")
     limits = ContentLimits()
-    longest = _sdk_limit(environ) if longest_attribute is None else longest_attribute
+    longest = longest_attribute if longest_attribute is not None and capture.on_span else _sdk_limit(environ)
     total = min(_characters(environ, CONTENT_LIMIT_VARIABLE, limits.total), longest)
     return Settings(
         capture=capture,
@@ -86,7 +86,7 @@ def read_settings(
         baggage_keys=tuple(key for key in baggage_keys if key),
         limits=ContentLimits(
             message=_characters(environ, MESSAGE_LIMIT_VARIABLE, limits.message),
-            total=0 if longest < SHORTEST else total,
+            total=0 if capture.on_span and longest < SHORTEST else total,
         ),
     )
 

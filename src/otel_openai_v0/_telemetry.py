@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.context import get_current
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, Tracer
 
 from otel_openai_v0._call import Call
 from otel_openai_v0._content import ContentWriter
@@ -42,7 +42,7 @@ class Telemetry:
         try:  # as `quietly` does it, which costs more: all that an unsampled call does is here
             context = get_current()
             if self.sampling.says_no(context) and not self.metrics.enabled:
-                LAST_CALL.set(None)
+                LAST_CALL.set(INVALID_SPAN_CONTEXT)
                 return call
             invocation = of_method(method, target, bind(positional, args, kwargs), self.openai)
             if not has_span_above(invocation.operation.name, context):

@@ -23,10 +23,11 @@ _HEADERS: Final[Mapping[str, tuple[str, Callable[[str], AttributeValue | None]]]
     **{header: (name, _number) for header, name in names.OPENAI_RATE_LIMITS.items()},
 }
 
-OF_A_RESPONSE: Final = frozenset(
-    {names.HTTP_RESPONSE_STATUS_CODE, names.OPENAI_RESPONSE_RETRY_AFTER, *(name for name, _ in _HEADERS.values())}
-)
-"""What belongs to one request of a call, and not to the next."""
+
+def status_of(response: Any) -> int | None:
+    """The status of a response of requests or aiohttp."""
+    status = getattr(response, "status_code", None) or getattr(response, "status", None)
+    return status if isinstance(status, int) else None
 
 
 def read_transport(requestor: Any, response: Any) -> dict[str, AttributeValue]:
@@ -40,8 +41,8 @@ def read_transport(requestor: Any, response: Any) -> dict[str, AttributeValue]:
         text = headers.get(header)
         if text is not None and (value := read(text)) is not None:
             found[name] = value
-    status = getattr(response, "status_code", None) or getattr(response, "status", None)
-    if isinstance(status, int):
+    status = status_of(response)
+    if status is not None:
         found[names.HTTP_RESPONSE_STATUS_CODE] = status
         retry_after = headers.get("retry-after")
         if status >= FIRST_ERROR and retry_after is not None:

@@ -13,7 +13,14 @@ import pytest
 from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    DEFAULT_ON,
+    AlwaysRecordSampler,
+    Sampler,
+    SamplingResult,
+)
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, format_trace_id
 
 from otel_openai_v0 import call_context, current_trace_id
@@ -240,6 +247,12 @@ class Own(Sampler):
 
     def get_description(self) -> str:
         return "own"
+
+
+async def test_a_span_that_is_recorded_and_not_sampled_has_no_trace(caller: Caller, instrument: Instrument) -> None:
+    instrument(Recording(AlwaysRecordSampler(ALWAYS_OFF)))
+    await caller.answer()
+    assert current_trace_id() is None
 
 
 @pytest.mark.parametrize("sampler", [DEFAULT_ON, Own()], ids=["known", "asked"])

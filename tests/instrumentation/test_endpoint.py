@@ -7,6 +7,7 @@ import enum
 import openai
 import pytest
 
+from otel_openai_v0._endpoint import read_endpoint
 from tests.instrumentation.driving import CHAT, HELLO, Caller, Json, Recording, outcome
 from tests.support.openai_server import OpenAIServer
 
@@ -15,6 +16,24 @@ class Kind(str, enum.Enum):
     """A program's own names."""
 
     AZURE = "azure"
+
+
+class Address:
+    """A program's own type of address, which cannot be a key."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __eq__(self, other: object) -> bool:
+        raise NotImplementedError
+
+    def __add__(self, other: str) -> str:  # as openai puts addresses together
+        return self.text + other
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 AZURE_NAMES = ("azure", "Azure", "azure_ad", "azuread", Kind.AZURE)
@@ -92,3 +111,10 @@ async def test_user_information_in_the_base_is_not_recorded(
     await outcome(caller.answer(api_base=base.replace("//", "//someone:canary@word@"), stream=stream))
     found = recording.only().to_json()
     assert not [part for part in ("someone", "canary", "word") if part in found]
+
+
+def test_an_address_may_be_any_object() -> None:
+    asked = {"api_base": Address("http://one:1/v1"), "api_type": "open_ai"}
+    assert read_endpoint(asked, openai).address == "one"
+    asked["api_base"].text = "http://two:1/v1"  # type: ignore[attr-defined]
+    assert read_endpoint(asked, openai).address == "two"

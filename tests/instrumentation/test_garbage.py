@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
 from pathlib import Path
@@ -69,6 +70,99 @@ async def test_a_collection_that_finds_a_stream_waits_for_no_lock(caller: Caller
     until(lambda: len(locked.ended) == 2, 30)
     ends = [attributes(span).get("openai.stream.end") for span in locked.ended]
     assert ends == [None, "abandoned"]
+
+
+async def test_a_collection_elsewhere_puts_nothing_off(caller: Caller, recording: Recording) -> None:
+    """Only the thread that it interrupts may hold a lock; a response is read before its caller can change it."""
+    collecting, answered = threading.Event(), threading.Event()
+
+    class Slow:
+        def __del__(self) -> None:
+            collecting.set()
+            answered.wait(20)
+
+    def collect() -> None:
+        Cycle(Slow())
+        gc.collect()
+
+    elsewhere = threading.Thread(target=collect)
+    elsewhere.start()
+    try:
+        assert collecting.wait(20)
+        (await caller.answer())["choices"][0]["message"]["content"] = "changed"
+        assert "You said" in str(recording.attributes()["gen_ai.output.messages"])
+    finally:
+        answered.set()
+        elsewhere.join()
+
+
+class Slowly(SpanProcessor):
+    """Counts the threads that end spans at once."""
+
+    def __init__(self) -> None:
+        self.opened = threading.Event()
+        self.inside: set[int] = set()
+        self.ended = 0
+
+    def on_start(self, span: Span, parent_context: otel.Context | None = None) -> None:
+        pass
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if not self.opened.is_set():
+            self.inside.add(threading.get_ident())
+        assert self.opened.wait(20), span.name
+        self.ended += 1
+
+
+async def test_one_thread_ends_what_a_collection_finds(caller: Caller, instrument: Instrument) -> None:
+    recording, slowly = Recording(), Slowly()
+    recording.provider.add_span_processor(slowly)
+    instrument(recording)
+    for _ in range(20):
+        await half_read(caller)
+    gc.collect()
+    until(lambda: bool(slowly.inside), 20)
+    slowly.opened.set()
+    until(lambda: slowly.ended == 20, 20)
+    assert len(slowly.inside) == 1
+    assert threading.get_ident() not in slowly.inside
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_is_forked_in_a_collection_ends_its_own_calls(tmp_path: Path, server: OpenAIServer) -> None:
+    done = run_program(
+        tmp_path,
+        f"""
+import gc, os, sys, threading, openai
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+from otel_openai_v0 import OpenAIInstrumentor
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=lambda span: span.name + "\\n")))
+OpenAIInstrumentor().instrument(tracer_provider=provider)
+openai.api_base, openai.api_key = {server.url!r}, "k"
+collecting, forked = threading.Event(), threading.Event()
+class Slow:
+    def __del__(self):
+        collecting.set()
+        forked.wait(20)
+def collect():
+    slow = Slow()
+    slow.itself = slow
+    del slow
+    gc.collect()
+threading.Thread(target=collect, daemon=True).start()
+collecting.wait(20)
+child = os.fork()
+if child == 0:
+    openai.ChatCompletion.create(**{CHAT!r})
+    sys.stdout.flush()
+    os._exit(0)
+forked.set()
+sys.exit(os.waitpid(child, 0)[1])
+""",
+    )
+    assert (done.stdout, done.returncode) == ("chat gpt-3.5-turbo\n", 0), done.stderr
 
 
 async def test_a_stream_ends_when_it_was_found(caller: Caller, recording: Recording) -> None:

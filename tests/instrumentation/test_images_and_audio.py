@@ -113,7 +113,7 @@ async def test_a_recording_on_azure(caller: Caller, server: OpenAIServer, record
     server.answer_next(Reply(body={"text": "hello"}))
     azure = {"api_type": "azure", "api_version": "2023-09-01-preview", "deployment_id": "dep-1"}
     method = of(caller, openai.Audio, "transcribe_raw")
-    await caller.call(method, "whisper-1", WAV, "talk.wav", language="de", **azure)
+    await caller.call(method, "whisper-1", SOUND.open(), "talk.wav", language="de", **azure)
     base = "/v1/openai/deployments/dep-1" if AUDIO_KNOWS_DEPLOYMENTS else "/v1"
     assert urlsplit(server.requests[0].path).path == f"{base}/audio/transcriptions"
     found = recording.attributes()

@@ -18,7 +18,7 @@ from otel_openai_v0._messages import chat_input
 from otel_openai_v0._settings import CONTENT_LIMIT_VARIABLE, MESSAGE_LIMIT_VARIABLE, read_settings
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Json, Recording, contents
-from tests.instrumentation.watching import watch
+from tests.instrumentation.watching import Watched, watch
 from tests.support.openai_server import OpenAIServer, Reply
 
 NOTE = 200  # what a limit below this is taken for
@@ -110,6 +110,13 @@ async def test_a_limit_of_the_provider_leaves_valid_json_or_nothing(
     text = str(found.get("gen_ai.input.messages", "[]"))
     assert len(text) <= longest
     assert bool(json.loads(text)) is (longest >= 200)
+
+
+async def test_a_limit_of_spans_is_none_of_events(caller: Caller, instrument: Instrument) -> None:
+    watched = Watched(span_limits=SpanLimits(max_span_attribute_length=128))
+    instrument(watched, **watched.providers(), capture_content="event_only")
+    await caller.answer()
+    assert contents(watched.event_attributes()["gen_ai.input.messages"]) == ["hello there"]
 
 
 @pytest.mark.warns

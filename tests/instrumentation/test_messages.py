@@ -183,6 +183,18 @@ async def test_the_reason_of_the_end_is_kept(
     assert found["gen_ai.output.messages"] == [{"role": "assistant", **text("x"), "finish_reason": reason}]
 
 
+@pytest.mark.parametrize("reason", [7, {"type": "stop"}, ["stop"]])
+async def test_an_odd_reason_costs_nothing_else(
+    reason: Any, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    said = {"role": "assistant", "content": "x"}
+    server.answer_next(Reply(body={"id": "c", "choices": [{"index": 0, "message": said, "finish_reason": reason}]}))
+    await caller.answer()
+    found = recording.attributes()
+    assert contents(found["gen_ai.output.messages"]) == ["x"]
+    assert (found["gen_ai.response.id"], len(found["gen_ai.response.finish_reasons"])) == ("c", 1)
+
+
 def test_tools_are_defined_as_functions_are() -> None:
     function = {"name": "f", "parameters": {}}
     expected = [{"type": "function", **function}]

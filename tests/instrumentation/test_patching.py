@@ -198,6 +198,7 @@ def test_a_method_can_be_sent_and_copied(sent: Any, method: str, recording: Reco
     """As the bare one: to a pool of processes, or with the settings that it is a part of."""
     assert sent(getattr(openai.ChatCompletion, method)) == getattr(openai.ChatCompletion, method)
     assert sent(partial(openai.Model.list, limit=2)).func == openai.Model.list
+    assert sent(openai.Engine.generate) == openai.Engine.generate  # of no object
     engine = openai.Engine(id="e-1")
     found = sent(engine.generate)
     assert (found.__self__, found.__name__) == (engine, "generate")

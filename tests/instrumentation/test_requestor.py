@@ -11,6 +11,7 @@ import pytest
 from openai.api_requestor import APIRequestor
 from openai.api_resources.abstract import CreateableAPIResource
 from openai.api_resources.abstract.engine_api_resource import EngineAPIResource
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import StatusCode
 
 from otel_openai_v0 import OpenAIInstrumentor
@@ -28,6 +29,7 @@ from tests.instrumentation.driving import (
     outcome,
     piece,
 )
+from tests.instrumentation.watching import watch
 from tests.support.openai_server import OpenAIServer, Reply, error
 
 STREAM = Reply(events=[chunk(piece("a", role="assistant")), chunk(piece("b", finish="stop"))])
@@ -213,6 +215,20 @@ async def test_a_raw_response_that_is_an_error_is_one(
         404,
     )
     assert span.events == ()
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF], ids=["sampled", "unsampled"])
+async def test_a_raw_response_that_is_an_error_is_measured_as_one(
+    sampler: Sampler, caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    server.answer_next(error(429, "slow down"))
+    watched = watch(instrument, sampler)
+    requestor = APIRequestor()
+    caller._enter_session()
+    asked = ("post", "/chat/completions", *([caller._async_session] if caller.is_async else []))
+    await caller.call(requestor.arequest_raw if caller.is_async else requestor.request_raw, *asked, params=CHAT)
+    point = watched.metrics()["gen_ai.client.operation.duration"].only()
+    assert (point.attributes or {})["error.type"] == "429"
 
 
 async def test_a_form_is_read_as_its_method_would_be(

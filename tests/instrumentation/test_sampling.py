@@ -130,6 +130,11 @@ def test_below_a_parent_that_was_left_out_the_usual_samplers_need_not_be_asked(s
         assert Sampling(tracer_of(sampler), {}).says_no(get_current())
 
 
+@pytest.mark.parametrize("sampler", [ALWAYS_OFF, DEFAULT_OFF, ParentBased(ALWAYS_OFF, local_parent_sampled=Counting())])
+def test_a_root_that_is_never_sampled_needs_not_be_asked(sampler: Sampler) -> None:
+    assert Sampling(tracer_of(sampler), {}).says_no(get_current())
+
+
 @pytest.mark.parametrize(
     "tracer", [trace.NoOpTracer(), trace.ProxyTracer("test"), tracer_of(Counting())], ids=["no-op", "proxy", "own"]
 )

@@ -166,6 +166,15 @@ def test_the_longer_of_two_keys_goes_first() -> None:
     assert scrub("key-and-more key-and", ("key-and-more", "key-and")) == f"{SCRUBBED} {SCRUBBED}"
 
 
+async def test_a_key_in_the_headers_of_an_error_is_scrubbed(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    key = f"sk-{CANARY}"
+    server.answer_next(Reply(401, error(401, "no").body, headers={"x-request-id": key, "retry-after": key}))
+    assert (await outcome(caller.answer())).error
+    assert CANARY not in recording.only().to_json()
+
+
 LONE = "an emoji that was cut: \ud83d"
 
 

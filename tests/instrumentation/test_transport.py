@@ -8,6 +8,7 @@ import openai
 import pytest
 from requests.structures import CaseInsensitiveDict
 
+from otel_openai_v0 import call_context
 from otel_openai_v0._transport import read_transport
 from tests.instrumentation.driving import CHAT, HELLO, Caller, Json, Recording, chunk, outcome, piece
 from tests.support.openai_server import OpenAIServer, Reply, error
@@ -99,6 +100,14 @@ async def test_an_attempt_that_is_not_answered_has_nothing_of_the_one_before(
     assert found["openai.request.attempts"] == 2
     assert not [name for name in found if name.startswith(("http.response", "openai.response", "openai.ratelimit"))]
     assert [event.name for event in recording.only().events] == ["openai.retry", "exception"]
+
+
+async def test_what_the_program_says_is_not_taken_for_an_answers(
+    caller: Caller, refusing: str, recording: Recording
+) -> None:
+    with call_context(attributes={"openai.organization": "acme"}), pytest.raises(openai.error.APIConnectionError):
+        await caller.answer(api_base=refusing)
+    assert recording.attributes()["openai.organization"] == "acme"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
+from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 
 from tests.instrumentation.conftest import Instrument
@@ -30,8 +31,8 @@ class Measured:
 class Watched(Recording):
     """Spans, metrics and events."""
 
-    def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
-        super().__init__(sampler)
+    def __init__(self, sampler: Sampler = ALWAYS_ON, span_limits: SpanLimits | None = None) -> None:
+        super().__init__(sampler, span_limits)
         self._reader = InMemoryMetricReader()
         self._logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # the SDK's own
         self.meter_provider = MeterProvider([self._reader])
