@@ -128,11 +128,7 @@ async def test_one_thread_ends_what_a_collection_finds(caller: Caller, instrumen
     assert threading.get_ident() not in slowly.inside
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_child_that_is_forked_in_a_collection_ends_its_own_calls(tmp_path: Path, server: OpenAIServer) -> None:
-    done = run_program(
-        tmp_path,
-        f"""
+PRINTS_SPANS = """
 import gc, os, sys, threading, openai
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
@@ -140,7 +136,17 @@ from otel_openai_v0 import OpenAIInstrumentor
 provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=lambda span: span.name + "\\n")))
 OpenAIInstrumentor().instrument(tracer_provider=provider)
-openai.api_base, openai.api_key = {server.url!r}, "k"
+openai.api_key = "k"
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_is_forked_in_a_collection_ends_its_own_calls(tmp_path: Path, server: OpenAIServer) -> None:
+    done = run_program(
+        tmp_path,
+        PRINTS_SPANS
+        + f"""
+openai.api_base = {server.url!r}
 collecting, forked = threading.Event(), threading.Event()
 class Slow:
     def __del__(self):
@@ -185,15 +191,9 @@ async def test_a_stream_that_is_let_go_ends_at_once(caller: Caller, recording: R
 def test_what_a_last_collection_finds_is_not_lost(tmp_path: Path, server: OpenAIServer) -> None:
     done = run_program(
         tmp_path,
-        f"""
-import gc, openai
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
-from otel_openai_v0 import OpenAIInstrumentor
-provider = TracerProvider()
-provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=lambda span: span.name + "\\n")))
-OpenAIInstrumentor().instrument(tracer_provider=provider)
-openai.api_base, openai.api_key = {server.url!r}, "k"
+        PRINTS_SPANS
+        + f"""
+openai.api_base = {server.url!r}
 class Cycle: pass
 for _ in range(20):
     cycle = Cycle()
