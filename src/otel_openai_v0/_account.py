@@ -36,15 +36,15 @@ class Account:
         "_answer",
         "_attempts",
         "_credentials",
+        "_measured",
         "_operation",
         "_pending",
+        "_recording",
         "_said",
         "_seen",
         "_span",
         "_telemetry",
         "_told",
-        "measured",
-        "recording",
     )
 
     _answer: dict[str, AttributeValue]
@@ -66,17 +66,17 @@ class Account:
         self._operation = operation = invocation.operation
         self._answer, self._pending, self._said, self._seen = {}, {}, {}, started
         self._attempts = 0
-        self.measured = operation.is_model_call and telemetry.metrics.enabled
-        self.recording = span.is_recording()
-        self._told = self.recording and operation.is_model_call and telemetry.settings.emit_event
-        if self.recording:
+        self._measured = operation.is_model_call and telemetry.metrics.enabled
+        self._recording = span.is_recording()
+        self._told = self._recording and operation.is_model_call and telemetry.settings.emit_event
+        if self._recording:
             get = invocation.arguments.get
             self._credentials = get("api_key"), get("headers"), invocation.module_key
             self._read_request(invocation)
 
     def attempting(self) -> None:
         """Note a request that is about to be sent: openai tries again, without a pause, while the server says 409."""
-        if not self.recording:
+        if not self._recording:
             return
         # Some calls are several requests: they poll (Azure's images, `wait_for_processing`), or list and look.
         tries_again = self._answer.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
@@ -90,7 +90,7 @@ class Account:
 
     def attempted(self, requestor: Any, response: Any) -> None:
         """Note a request that was answered."""
-        if self.recording:
+        if self._recording:
             with self._telemetry.faults.quietly("reading the response's headers"):
                 self._answer = read_transport(requestor, response)
 
@@ -113,7 +113,7 @@ class Account:
             found.update(operation.read_extra(response))
         except Exception as error:  # noqa: BLE001
             telemetry.faults.note("reading the response", error)
-        if self.recording and telemetry.settings.capture.anywhere:
+        if self._recording and telemetry.settings.capture.anywhere:
             try:
                 text = telemetry.content.write("output", operation.read_output(response))
                 if text is not None:
@@ -125,7 +125,7 @@ class Account:
     def read_error(self, error: BaseException) -> None:
         """Note what an exception says; it is read, not kept."""
         details = unread_error(error)
-        if self.recording:
+        if self._recording:
             with self._telemetry.faults.quietly("reading an error"):
                 details = self._details(error)
         self._set(details.attributes())
@@ -136,7 +136,7 @@ class Account:
     def tell(self, elapsed: float) -> None:
         """Tell metrics and events of a call that took `elapsed` seconds."""
         telemetry = self._telemetry
-        if self.measured:
+        if self._measured:
             with telemetry.faults.quietly("recording metrics"):
                 telemetry.metrics.record(self._seen, elapsed, trace.set_span_in_context(self._span))
         if self._told:
@@ -146,7 +146,7 @@ class Account:
 
     def dimensions(self) -> Attributes | None:
         """What the call is measured with, or None where nobody measures."""
-        return self._telemetry.metrics.dimensions(self._seen) if self.measured else None
+        return self._telemetry.metrics.dimensions(self._seen) if self._measured else None
 
     def _read_request(self, invocation: Invocation) -> None:
         operation, telemetry, arguments = self._operation, self._telemetry, invocation.arguments
@@ -202,9 +202,9 @@ class Account:
         pending, self._pending = self._pending, {}
         pending.update(self._answer)
         pending.update(attributes)
-        if self.measured or self._told:
+        if self._measured or self._told:
             self._seen.update(pending)
-        if self.recording:
+        if self._recording:
             if self._said and self._telemetry.settings.capture.on_span:
                 pending.update(self._said)
             try:

@@ -105,7 +105,7 @@ class Call(StreamCall):
         self._end(None, response, more)
 
     def failed(self, error: BaseException) -> None:
-        """End the span with an error; it is read, and not kept."""
+        """End the span with an error."""
         self._end(error)
 
     def fail(self, error: BaseException, response: Any, more: Attributes) -> None:
