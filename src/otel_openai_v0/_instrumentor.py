@@ -2,88 +2,117 @@
 
 import logging
 import os
-import sys
-from collections.abc import Collection
-from functools import partial
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-import wrapt
-from opentelemetry import trace
+from opentelemetry._logs import LoggerProvider
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
 
-from otel_openai_v0._content import ContentWriter
-from otel_openai_v0._events import Events
-from otel_openai_v0._guard import Faults
-from otel_openai_v0._metrics import Metrics
-from otel_openai_v0._patching import Patches
-from otel_openai_v0._sampling import Sampling
-from otel_openai_v0._settings import read_settings
-from otel_openai_v0._telemetry import Telemetry
-from otel_openai_v0._version import __version__
+from otel_openai_v0._content import Redactor
+from otel_openai_v0._instrumentation import Guest, Instrumentation, Providers
+from otel_openai_v0._settings import CaptureContent, Choices, read_choices
 
 log: Final = logging.getLogger(__name__)
 
 SUPPORTED_OPENAI: Final = "openai >= 0.27.8, < 1"
-# Name, version and schema address; the last is that of util-genai 1.3b0.
-_SCOPE: Final = ("otel_openai_v0", __version__, "https://opentelemetry.io/schemas/1.37.0")
 
 
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream leaves its file unchecked
-    """Instruments the module-level API of openai 0.27.8 to 0.28.1.
-
-    `instrument()` takes, all optional:
-
-    - `tracer_provider`, `meter_provider`, `logger_provider`: the global ones by default;
-    - `capture_content`: a `CaptureContent`, its value as text, or a bool. Default: the environment variable
-      `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, else `span_only`. Raises ValueError for anything else;
-    - `redact`: a `Redactor`, called before anything is recorded. When it fails the content is withheld, not the call;
-    - `baggage_keys`: keys of OpenTelemetry's baggage that may be recorded. Default: the environment variable
-      `OTEL_INSTRUMENTATION_OPENAI_V0_BAGGAGE_KEYS`, separated by commas, else none.
+    """Instruments the module-level API of openai 0.27.8 to 0.28.1; one for the process, however often it is made.
 
     openai is not imported: its methods are wrapped when the program imports it, or at once if it has.
-    `uninstrument()` puts back what stood there.
     """
 
-    tracer_provider: trace.TracerProvider | None = None
-    """Where the spans go while openai is instrumented."""
-    _patches: Patches | None = None
+    _instrumentation: Instrumentation | None = None
+
+    @property
+    def tracer_provider(self) -> TracerProvider | None:
+        """Where the spans go while openai is instrumented."""
+        return None if self._instrumentation is None else self._instrumentation.tracer_provider
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """The range of openai that is supported; others are refused with one line in the log."""
         return (SUPPORTED_OPENAI,)
 
-    def _instrument(self, **kwargs: Any) -> None:
-        provider: trace.TracerProvider = kwargs.get("tracer_provider") or trace.get_tracer_provider()
-        tracer = provider.get_tracer(_SCOPE[0], _SCOPE[1], schema_url=_SCOPE[2])
-        longest = getattr(getattr(tracer, "_span_limits", None), "max_span_attribute_length", None)  # of the SDK's
-        settings = read_settings(os.environ, kwargs.get("capture_content"), kwargs.get("baggage_keys"), longest)
-        patches = Patches()
-        telemetry = partial(
-            Telemetry,
-            tracer=tracer,
-            sampling=Sampling(tracer, os.environ),
-            metrics=Metrics(kwargs.get("meter_provider"), *_SCOPE),
-            events=Events(kwargs.get("logger_provider"), *_SCOPE),
-            settings=settings,
-            content=ContentWriter(kwargs.get("redact"), settings.limits),
-            faults=Faults(),
-            environ=os.environ,
-        )
-        self._patches, self.tracer_provider = patches, provider
+    def instrument(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        capture_content: CaptureContent | str | bool | None = None,
+        redact: Redactor | None = None,
+        baggage_keys: Sequence[str] | None = None,
+        skip_dep_check: bool = False,
+        raise_exception_on_conflict: bool = False,
+    ) -> None:
+        """Instrument openai; all arguments are optional.
 
-        def patch(openai: Any) -> None:
-            if patches.enabled:  # else uninstrumented before openai was imported
-                found = telemetry(openai=openai)
-                with found.faults.quietly("wrapping openai's methods"):
-                    patches.apply(found)
+        - `tracer_provider`, `meter_provider`, `logger_provider`: the global ones by default;
+        - `capture_content`: a `CaptureContent`, its value as text, or a bool. Default: the environment variable
+          `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, else `span_only`;
+        - `redact`: a `Redactor`, called before anything is recorded. When it fails the content is withheld, not the
+          call;
+        - `baggage_keys`: keys of OpenTelemetry's baggage that may be recorded. Default: the environment variable
+          `OTEL_INSTRUMENTATION_OPENAI_V0_BAGGAGE_KEYS`, separated by commas, else none;
+        - the last two are those of `BaseInstrumentor`, for `opentelemetry-instrument`.
 
-        if "openai" in sys.modules:
-            patch(sys.modules["openai"])
+        Where openai is instrumented already, by `opentelemetry-instrument`, by `autolog` or by an earlier call, what is
+        said about content holds for every call that starts from then on, and what is not said stays as it is.
+
+        Raises ValueError or TypeError for an argument that means nothing, before anything is changed.
+        """
+        choices = read_choices(capture_content, redact, baggage_keys)
+        providers = Providers(tracer_provider, meter_provider, logger_provider)
+        if self._instrumentation is None:
+            super().instrument(
+                skip_dep_check=skip_dep_check,
+                raise_exception_on_conflict=raise_exception_on_conflict,
+                providers=providers,
+                choices=choices,
+            )
+        elif self._instrumentation.host is None:  # there is only a guest
+            self._instrumentation.begin(providers, choices)
         else:
-            wrapt.register_post_import_hook(patch, "openai")
-        log.info("instrumenting openai; content of prompts and completions: %s", settings.capture.value)
+            _warn_of_what_stays(providers, self._instrumentation.host, choices)
+            self._instrumentation.say(choices)
+
+    def have_guest(self, guest: Guest) -> None:
+        """Let `autolog` use the instrumentation, beside the program or alone."""
+        if self._instrumentation is not None:
+            self._instrumentation.welcome(guest)
+            return
+        found = Instrumentation(os.environ)
+        found.welcome(guest)
+        found.patch()
+        self._instrumentation, self._is_instrumented_by_opentelemetry = found, True
+
+    def part_from_guest(self) -> None:
+        """Go on as the program said; without a word from it, put back what stood in openai."""
+        found = self._instrumentation
+        if found is not None and found.host is not None:
+            found.part()
+        elif found is not None:
+            self.uninstrument()
+
+    def _instrument(self, **kwargs: Any) -> None:
+        found = Instrumentation(os.environ)
+        found.begin(kwargs["providers"], kwargs["choices"])
+        found.patch()
+        self._instrumentation = found
 
     def _uninstrument(self, **_: Any) -> None:
-        if self._patches is not None:
-            self._patches.undo()
-            self._patches = self.tracer_provider = None
+        if self._instrumentation is not None:
+            self._instrumentation.end()
+            self._instrumentation = None
+
+
+def _warn_of_what_stays(given: Providers, host: Providers, choices: Choices) -> None:
+    """Of what a second `instrument()` asks for and cannot change."""
+    kept = [name for name, (new, old) in given.beside(host).items() if new is not None and new is not old]
+    if kept:
+        log.warning("openai is instrumented already, %s stays as it is: uninstrument() first", " and ".join(kept))
+    elif choices == Choices():
+        log.warning("openai is instrumented already: instrument() changes nothing")

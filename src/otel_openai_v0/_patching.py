@@ -17,10 +17,10 @@ import wrapt
 
 from otel_openai_v0 import _requestor as requestor
 from otel_openai_v0._call import Call
+from otel_openai_v0._calls import Calls
 from otel_openai_v0._current import begins_a_call
 from otel_openai_v0._garbage import watch_collections
 from otel_openai_v0._operations import METHODS, Method
-from otel_openai_v0._telemetry import Telemetry
 from otel_openai_v0._wrappers import Start, Switch, Wrapper, async_wrapper, awaitable_wrapper, sync_wrapper
 
 log: Final = logging.getLogger(__name__)
@@ -126,13 +126,13 @@ class Patches:
         self.enabled = True
         self._done: list[Patch] = []
 
-    def apply(self, telemetry: Telemetry, methods: Iterable[Method] = METHODS) -> None:
+    def apply(self, calls: Calls, methods: Iterable[Method] = METHODS) -> None:
         """Wrap every method at the class that defines it, and the requestor; openai 0.27 lacks some of them.
 
         Where another instrumentation stands already, nothing is wrapped: each call would have two spans.
         """
         watch_collections()
-        openai = telemetry.openai
+        openai = calls.openai
         found = _places(openai, methods)
         other = other_instrumentation(openai, methods)
         if other is not None:
@@ -141,13 +141,13 @@ class Patches:
         for place, method in found:
             if not place.is_openais:
                 continue
-            start = partial(telemetry.start, method, place.positional())
+            start = partial(calls.start, method, place.positional())
             self._wrap(place, _wrapper_kind(place, method)(start, self), begins_a_call)
         for table, enabled in ((_REQUESTS, begins_a_call), (_RAW_REQUESTS, None)):
             for name, make in table:
                 at = _place(openai, _REQUESTOR, name)
                 if at is not None:
-                    self._wrap(at, make(partial(_start_request, telemetry), self), enabled)
+                    self._wrap(at, make(partial(_start_request, calls), self), enabled)
 
     def undo(self) -> None:
         """Undo all, last first."""
@@ -197,5 +197,5 @@ def _wrapper_kind(place: Place, method: Method) -> Callable[[Start, Switch], Wra
     return async_wrapper if inspect.iscoroutinefunction(place.function) else awaitable_wrapper
 
 
-def _start_request(telemetry: Telemetry, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-    return telemetry.start_request(target, requestor.request_arguments(args, kwargs))
+def _start_request(calls: Calls, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    return calls.start_request(target, requestor.request_arguments(args, kwargs))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from otel_openai_v0._content import SHORTEST, ContentLimits
+from otel_openai_v0._content import SHORTEST, ContentLimits, Redactor
 
 log: Final = logging.getLogger(__name__)
 
@@ -40,18 +40,59 @@ class CaptureContent(enum.Enum):
 
 DEFAULT_CAPTURE: Final = CaptureContent.SPAN_ONLY
 
+_BOOLEANS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("true", "1", "yes", "y", "on", "enable", "enabled", "t"), True),
+    **dict.fromkeys(("false", "0", "no", "n", "off", "disable", "disabled", "none", "never", "f"), False),
+}
 # The older OpenAI instrumentations took a boolean here; util-genai reads `true` as "no content", which nobody means.
 _SPELLINGS: Final[Mapping[str, CaptureContent]] = {
     **{mode.value: mode for mode in CaptureContent},
-    "true": CaptureContent.SPAN_ONLY,
-    "false": CaptureContent.NO_CONTENT,
+    **{word: CaptureContent.SPAN_ONLY if yes else CaptureContent.NO_CONTENT for word, yes in _BOOLEANS.items()},
 }
-_BOOLEANS: Final[Mapping[str, bool]] = {"true": True, "false": False}
+_MODES: Final = f"{', '.join(mode.value for mode in CaptureContent)}, true and false"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What code says about content: the arguments of `instrument()` and `autolog()`. None: nothing is said."""
+
+    capture: CaptureContent | None = None
+    redact: Redactor | None = None
+    baggage_keys: tuple[str, ...] | None = None
+
+    def over(self, others: "Choices") -> "Choices":
+        """These, and those of `others` about which these say nothing."""
+        return Choices(
+            others.capture if self.capture is None else self.capture,
+            others.redact if self.redact is None else self.redact,
+            others.baggage_keys if self.baggage_keys is None else self.baggage_keys,
+        )
+
+    def without(self, others: "Choices") -> "Choices":
+        """These, without what `others` say something about."""
+        return Choices(
+            self.capture if others.capture is None else None,
+            self.redact if others.redact is None else None,
+            self.baggage_keys if others.baggage_keys is None else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What the environment says; None: nothing is said."""
+
+    capture: CaptureContent | None = None
+    complaint: str | None = None
+    """Why `capture` is not what the environment says: to be told where no argument decides instead."""
+    emit_event: bool | None = None
+    baggage_keys: tuple[str, ...] = ()
+    limits: ContentLimits = field(default_factory=ContentLimits)
+    longest_attribute: int = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The effective settings of one `instrument()` call."""
+    """The settings that are in force."""
 
     capture: CaptureContent = DEFAULT_CAPTURE
     emit_event: bool = False
@@ -59,61 +100,93 @@ class Settings:
     limits: ContentLimits = field(default_factory=ContentLimits)
 
 
-def read_settings(
-    environ: Mapping[str, str],
+def read_choices(
     capture_content: CaptureContent | str | bool | None = None,
+    redact: Redactor | None = None,
     baggage_keys: Sequence[str] | None = None,
-    longest_attribute: int | None = None,
-) -> Settings:
-    """Settings from the arguments, else from the environment, else the defaults.
+) -> Choices:
+    """The arguments, checked: one that means nothing is a mistake in the code that passes it.
 
-    `longest_attribute` is where the SDK cuts an attribute's text, which no JSON survives; None: as its variables say.
-
-    An environment value that means nothing is replaced by the default with one warning, for it may be meant for
-    another package. An argument that means nothing raises ValueError: it is a mistake in the code that passes it.
+    Raises ValueError for a mode that is none and for keys that are one text, TypeError for a `redact` that is no
+    function.
     """
-    capture = _capture_setting(environ) if capture_content is None else _capture_argument(capture_content)
-    if baggage_keys is None:
-        baggage_keys = [key.strip() for key in environ.get(BAGGAGE_KEYS_VARIABLE, "").split(",")]
-    elif isinstance(baggage_keys, str):
-        raise ValueError(f"baggage_keys={baggage_keys!r} is one text; it takes a list of keys")
+    if redact is not None and not callable(redact):
+        raise TypeError(f"redact={redact!r} is no function of a kind and a list of items")
+    if isinstance(baggage_keys, str):
+        raise ValueError(f"baggage_keys={baggage_keys!r} is one text; it takes a list of keys")  # noqa: TRY004
+    keys = None if baggage_keys is None else tuple(key for key in baggage_keys if key)
+    return Choices(_capture_argument(capture_content), redact, keys)
+
+
+def read_variables(environ: Mapping[str, str]) -> Variables:
+    """The environment's settings; one that cannot be read is said at WARNING, and replaced by the default.
+
+    Not so the one about content: then none is recorded, for whoever set it may have meant to turn content off.
+    """
     limits = ContentLimits()
-    longest = longest_attribute if longest_attribute is not None and capture.on_span else _sdk_limit(environ)
-    total = min(_characters(environ, CONTENT_LIMIT_VARIABLE, limits.total), longest)
-    return Settings(
+    capture, complaint = _capture_setting(environ)
+    keys = (key.strip() for key in environ.get(BAGGAGE_KEYS_VARIABLE, "").split(","))
+    return Variables(
         capture=capture,
-        emit_event=_boolean(environ, EMIT_EVENT_VARIABLE, default=capture.on_event),
-        baggage_keys=tuple(key for key in baggage_keys if key),
+        complaint=complaint,
+        emit_event=_boolean(environ, EMIT_EVENT_VARIABLE),
+        baggage_keys=tuple(key for key in keys if key),
         limits=ContentLimits(
             message=_characters(environ, MESSAGE_LIMIT_VARIABLE, limits.message),
-            total=0 if capture.on_span and longest < SHORTEST else total,
+            total=_characters(environ, CONTENT_LIMIT_VARIABLE, limits.total),
+        ),
+        longest_attribute=_sdk_limit(environ),
+    )
+
+
+def settings_of(variables: Variables, choices: Choices, longest_attribute: int | None = None) -> Settings:
+    """What is in force: what code says, else what the environment says, else the defaults.
+
+    `longest_attribute` is where the SDK cuts an attribute's text, which no JSON survives; None: as its variables say.
+    """
+    capture = choices.capture or variables.capture or DEFAULT_CAPTURE
+    is_known = longest_attribute is not None and capture.on_span
+    longest = longest_attribute if longest_attribute is not None and is_known else variables.longest_attribute
+    limits = variables.limits
+    return Settings(
+        capture=capture,
+        emit_event=capture.on_event if variables.emit_event is None else variables.emit_event,
+        baggage_keys=variables.baggage_keys if choices.baggage_keys is None else choices.baggage_keys,
+        limits=ContentLimits(
+            message=limits.message,
+            total=0 if capture.on_span and longest < SHORTEST else min(limits.total, longest),
         ),
     )
 
 
-def _capture_setting(environ: Mapping[str, str]) -> CaptureContent:
+def _capture_setting(environ: Mapping[str, str]) -> tuple[CaptureContent | None, str | None]:
     text = environ.get(CAPTURE_CONTENT_VARIABLE, "").strip()
-    mode = _SPELLINGS.get(text.lower())
+    mode = _mode(text)
     if text and mode is None:
-        _warn(CAPTURE_CONTENT_VARIABLE, text, f"none of {', '.join(_SPELLINGS)}", DEFAULT_CAPTURE.value)
-    return mode or DEFAULT_CAPTURE
+        safe = CaptureContent.NO_CONTENT
+        return safe, f"{CAPTURE_CONTENT_VARIABLE}={text!r} is none of {_MODES}; using {safe.value}"
+    return mode, None
 
 
-def _capture_argument(value: CaptureContent | str | bool) -> CaptureContent:
-    if isinstance(value, CaptureContent):
+def _capture_argument(value: CaptureContent | str | bool | None) -> CaptureContent | None:
+    if value is None or isinstance(value, CaptureContent):
         return value
-    mode = _SPELLINGS.get(str(value).lower())
+    mode = _mode(str(value))
     if mode is None:
-        raise ValueError(f"capture_content={value!r} is none of {', '.join(_SPELLINGS)}")
+        raise ValueError(f"capture_content={value!r} is none of {_MODES}")
     return mode
 
 
-def _boolean(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+def _mode(text: str) -> CaptureContent | None:
+    return _SPELLINGS.get(text.strip().lower().replace("-", "_").replace(" ", "_"))
+
+
+def _boolean(environ: Mapping[str, str], name: str) -> bool | None:
     text = environ.get(name, "").strip()
     value = _BOOLEANS.get(text.lower())
     if text and value is None:
-        _warn(name, text, "neither true nor false", str(default).lower())
-    return default if value is None else value
+        _warn(name, text, "neither true nor false", "what the capture mode says")
+    return value
 
 
 def _characters(environ: Mapping[str, str], name: str, default: int) -> int:

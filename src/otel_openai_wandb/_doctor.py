@@ -116,9 +116,9 @@ def _why_inactive(environ: Mapping[str, str]) -> str | None:
 
 
 def _capture(environ: Mapping[str, str]) -> Finding:
-    from otel_openai_v0._settings import CAPTURE_CONTENT_VARIABLE, read_settings
+    from otel_openai_v0._settings import CAPTURE_CONTENT_VARIABLE, Choices, read_variables, settings_of
 
-    mode = read_settings(environ, None, None).capture
+    mode = settings_of(read_variables(environ), Choices()).capture
     origin = CAPTURE_CONTENT_VARIABLE if environ.get(CAPTURE_CONTENT_VARIABLE) else "the default"
     places = [name for name, is_there in (("spans", mode.on_span), ("events", mode.on_event)) if is_there]
     where = f"on {' and '.join(places)}" if places else "not recorded"

@@ -92,3 +92,42 @@ import openai
 print({type(vars(getattr(openai, name))["create"]) for name in ("ChatCompletion", "Completion", "Edit", "Embedding")})
 """
     assert run(SET_UP + program) == "{<class 'classmethod'>}"
+
+
+def test_limits_are_those_of_the_provider_that_comes_later(server: OpenAIServer) -> None:
+    program = """
+import json
+import openai
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanLimits
+
+one.instrument()
+openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": "nobody hears it"}])
+provider = TracerProvider(span_limits=SpanLimits(max_span_attribute_length=700))
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+trace.set_tracer_provider(provider)
+openai.ChatCompletion.create(model="m", messages=[{"role": "user", "content": "x" * 5000}])
+assert one.tracer_provider is provider
+(span,) = exporter.get_finished_spans()
+text = span.attributes["gen_ai.input.messages"]
+assert len(text) <= 700
+print(json.loads(text)[0]["role"])
+"""
+    assert run(SET_UP + program, server.url) == "user"
+
+
+def test_a_provider_that_comes_later_and_samples_nothing_is_not_asked(server: OpenAIServer) -> None:
+    program = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+
+one.instrument()
+trace.set_tracer_provider(provider := TracerProvider(sampler=ALWAYS_OFF))
+ask()
+asked = []
+provider.get_tracer("x")
+type(provider.get_tracer("x")).start_span = lambda *_, **__: asked.append(1)
+ask()
+print(asked)
+"""
+    assert run(SET_UP + program, server.url) == "[]"

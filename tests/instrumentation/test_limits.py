@@ -15,7 +15,13 @@ from opentelemetry.sdk.trace import SpanLimits
 from otel_openai_v0._content import ContentLimits, ContentWriter, cut
 from otel_openai_v0._json import dumps
 from otel_openai_v0._messages import chat_input
-from otel_openai_v0._settings import CONTENT_LIMIT_VARIABLE, MESSAGE_LIMIT_VARIABLE, read_settings
+from otel_openai_v0._settings import (
+    CONTENT_LIMIT_VARIABLE,
+    MESSAGE_LIMIT_VARIABLE,
+    Choices,
+    read_variables,
+    settings_of,
+)
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Json, Recording, contents
 from tests.instrumentation.watching import Watched, watch
@@ -96,7 +102,7 @@ async def test_a_limit_of_the_sdks_leaves_the_json_whole(
     ],
 )
 def test_limits_are_read(environ: dict[str, str], expected: ContentLimits) -> None:
-    assert read_settings(environ).limits == expected
+    assert settings_of(read_variables(environ), Choices()).limits == expected
 
 
 @pytest.mark.parametrize("longest", [100, 199, 200, 700, 5_000])
@@ -122,7 +128,7 @@ async def test_a_limit_of_spans_is_none_of_events(caller: Caller, instrument: In
 @pytest.mark.warns
 @pytest.mark.parametrize("bad", ["0", "-1", "many", "1.5"])
 def test_a_limit_without_a_meaning_is_the_default(bad: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert read_settings({MESSAGE_LIMIT_VARIABLE: bad}).limits == ContentLimits()
+    assert read_variables({MESSAGE_LIMIT_VARIABLE: bad}).limits == ContentLimits()
     assert f"{MESSAGE_LIMIT_VARIABLE}={bad!r} is no positive number of characters; using 50000" in caplog.text
 
 

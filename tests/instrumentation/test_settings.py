@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor
-from otel_openai_v0._settings import read_settings
+from otel_openai_v0._settings import Choices, read_variables, settings_of
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import ROWS, Caller, Json
 
@@ -24,7 +24,16 @@ ON_SPAN = {
     "Span_And_Event": True,
     "true": True,
     "True": True,
+    "1": True,
+    "on": True,
     "false": False,
+    "off": False,
+    "0": False,
+    "no": False,
+    "none": False,
+    "disabled": False,
+    "NO-CONTENT": False,
+    "No Content": False,
 }
 ARGUMENTS: dict[object, bool] = {
     CaptureContent.NO_CONTENT: False,
@@ -33,6 +42,8 @@ ARGUMENTS: dict[object, bool] = {
     CaptureContent.SPAN_AND_EVENT: True,
     "no_content": False,
     "SPAN_ONLY": True,
+    "span-only": True,
+    "off": False,
     True: True,
     False: False,
 }
@@ -79,20 +90,20 @@ async def test_an_argument_wins_over_the_environment(
 
 
 @pytest.mark.warns
-async def test_a_value_without_a_meaning_is_replaced_with_one_warning(
+async def test_a_value_without_a_meaning_records_nothing_and_is_said_once(
     caller: Caller,
     instrument: Instrument,
     monkeypatch: pytest.MonkeyPatch,
     warnings_logged: Callable[[], list[str]],
 ) -> None:
     monkeypatch.setenv(VARIABLE, "garbage")
-    assert await is_recorded(caller, instrument)
+    assert not await is_recorded(caller, instrument)
     (line,) = warnings_logged()
     assert line.startswith(f"{VARIABLE}='garbage' is none of ")
-    assert line.endswith("using span_only")
+    assert line.endswith("using no_content")
 
 
-@pytest.mark.parametrize("bad", ["garbage", "", 5, object()])
+@pytest.mark.parametrize("bad", ["garbage", "", 5, object(), ["no_content"]])
 async def test_an_argument_without_a_meaning_is_refused(bad: object, caller: Caller, instrument: Instrument) -> None:
     with pytest.raises(ValueError, match="capture_content="):
         instrument(capture_content=bad)
@@ -112,6 +123,6 @@ def test_the_effective_setting_is_logged_once(instrument: Instrument, caplog: py
 
 @pytest.mark.parametrize("mode", CaptureContent)
 def test_modes_say_where_content_goes(mode: CaptureContent) -> None:
-    capture = read_settings({VARIABLE: mode.value}).capture
+    capture = settings_of(read_variables({VARIABLE: mode.value}), Choices()).capture
     assert capture is mode
     assert (capture.on_span, capture.on_event) == ("span" in mode.value, "event" in mode.value)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_openai_v0._calls import Calls
 from otel_openai_v0._content import ContentWriter
 from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
@@ -43,7 +44,6 @@ def telemetry(watched: Watched, capture: CaptureContent) -> Telemetry:
         settings=Settings(capture, emit_event=True),
         content=ContentWriter(),
         faults=Faults(),
-        openai=OPENAI,
         environ={},
     )
 
@@ -51,7 +51,7 @@ def telemetry(watched: Watched, capture: CaptureContent) -> Telemetry:
 def seen(method: Method, result: Any, how: str) -> tuple[Json, Json]:
     """Attributes of the span and of the event of a call that returns `result`, through the whole life of it."""
     watched = Watched()
-    made = telemetry(watched, CaptureContent.SPAN_AND_EVENT)
+    made = Calls(OPENAI, telemetry(watched, CaptureContent.SPAN_AND_EVENT))
     call = made.start(method, (), ModuleType("target"), (), {"model": "m", "messages": [], "prompt": "p"})
     with call:
         pass
@@ -60,7 +60,7 @@ def seen(method: Method, result: Any, how: str) -> tuple[Json, Json]:
         list(returned)
     elif how == "async":
         asyncio.run(consume(returned))
-    assert made.faults.counts == {}
+    assert made.telemetry.faults.counts == {}
     found = [attributes(watched.only()), json.loads(json.dumps(watched.event_attributes(), default=dict))]
     return found[0], {key: value for key, value in found[1].items() if key not in ONLY_OF_STREAMS}
 

@@ -1,0 +1,59 @@
+"""How a call starts: with the telemetry that is in force at that moment."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from opentelemetry.context import get_current
+from opentelemetry.trace import INVALID_SPAN_CONTEXT
+
+from otel_openai_v0._call import Call
+from otel_openai_v0._current import LAST_CALL, has_span_above
+from otel_openai_v0._invocation import of_method, of_request
+from otel_openai_v0._operations import Method
+from otel_openai_v0._request import Arguments, bind
+from otel_openai_v0._telemetry import Telemetry
+
+
+class Calls:
+    """Starts calls; what the wrappers hold while openai is instrumented."""
+
+    __slots__ = ("openai", "settle", "telemetry")
+
+    def __init__(self, openai: Any, telemetry: Telemetry) -> None:
+        self.openai = openai
+        self.telemetry = telemetry
+        """What is in force; replaced as a whole."""
+        self.settle: Callable[[], None] | None = None
+        """Called before each call while the program has set no provider yet."""
+
+    def start(
+        self, method: Method, positional: Sequence[str], target: Any, args: Sequence[Any], kwargs: Arguments
+    ) -> Call:
+        """Start the span of a method's call; a fault of ours gives a call that records nothing."""
+        if self.settle is not None:
+            self.settle()
+        telemetry = self.telemetry
+        call = Call(telemetry)
+        try:  # as `quietly` does it, which costs more: all that an unsampled call does is here
+            context = get_current()
+            if telemetry.sampling.says_no(context) and not telemetry.metrics.enabled:
+                LAST_CALL.set(INVALID_SPAN_CONTEXT)
+                return call
+            invocation = of_method(method, target, bind(positional, args, kwargs), self.openai)
+            if not has_span_above(invocation.operation.name, context):
+                call.start(invocation)
+        except Exception as error:  # noqa: BLE001
+            telemetry.faults.note("starting a span", error)
+        return call
+
+    def start_request(self, requestor: Any, given: Arguments) -> Call:
+        """Start the span of a request that no call of a method is behind, from the arguments of the requestor."""
+        if self.settle is not None:
+            self.settle()
+        telemetry = self.telemetry
+        call = Call(telemetry)
+        with telemetry.faults.quietly("starting a span"):
+            invocation = of_request(requestor, given)
+            if not has_span_above(invocation.operation.name, get_current()):
+                call.start(invocation)
+        return call

@@ -1,0 +1,190 @@
+"""What is in force while openai is instrumented: where the signals go, and what may be recorded of content.
+
+Two may have asked for it: the program, by `instrument()`, and `autolog`, which is a guest. In whatever order they come,
+what was said last about content holds for every call that starts from then on; when the guest leaves, what the program
+said holds alone.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import wrapt
+from opentelemetry import trace
+from opentelemetry._logs import LoggerProvider, get_logger_provider
+from opentelemetry.metrics import MeterProvider, get_meter_provider
+from opentelemetry.trace import ProxyTracerProvider, TracerProvider
+
+from otel_openai_v0._calls import Calls
+from otel_openai_v0._content import ContentWriter
+from otel_openai_v0._events import Events
+from otel_openai_v0._guard import Faults
+from otel_openai_v0._metrics import Metrics
+from otel_openai_v0._patching import Patches
+from otel_openai_v0._sampling import Sampling
+from otel_openai_v0._settings import CaptureContent, Choices, read_variables, settings_of
+from otel_openai_v0._telemetry import Telemetry
+from otel_openai_v0._version import __version__
+
+log: Final = logging.getLogger(__name__)
+
+# Name, version and schema address; the last is that of util-genai 1.3b0.
+_SCOPE: Final = ("otel_openai_v0", __version__, "https://opentelemetry.io/schemas/1.37.0")
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Those that the program gave; None: the global one."""
+
+    tracer: TracerProvider | None = None
+    meter: MeterProvider | None = None
+    logger: LoggerProvider | None = None
+
+    def beside(self, host: "Providers") -> Mapping[str, tuple[object, object]]:
+        """Each of these by its argument, and what is used in its place."""
+        return {
+            "tracer_provider": (self.tracer, host.tracer or trace.get_tracer_provider()),
+            "meter_provider": (self.meter, host.meter or get_meter_provider()),
+            "logger_provider": (self.logger, host.logger or get_logger_provider()),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Who uses the instrumentation beside the program, or without it.
+
+    `route` is told which provider the spans would go to, each time that changes, and returns the one that they go to.
+    """
+
+    choices: Choices
+    route: Callable[[TracerProvider], TracerProvider]
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Metrics and events of these providers, made once: a meter does not forget its instruments."""
+
+    providers: Providers
+    metrics: Metrics
+    events: Events
+
+
+class Instrumentation:
+    """One life of it, from the first that asked for it to the last that left."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._lock = threading.RLock()
+        self._variables = read_variables(environ)
+        self._faults = Faults()
+        self._patches = Patches()
+        self._said = Choices()
+        self._guest: Guest | None = None
+        self._signals: Signals | None = None
+        self._announced: CaptureContent | None = None
+        self._calls: Calls | None = None  # from the moment that openai is imported
+        self._telemetry: Telemetry
+        self.host: Providers | None = None
+        """What the program gave to `instrument()`; None if it has not called it."""
+        self.tracer_provider: TracerProvider
+        """Where the spans go."""
+
+    def begin(self, providers: Providers, choices: Choices) -> None:
+        """The program instruments openai."""
+        with self._lock:
+            self.host = providers
+            self.say(choices)
+
+    def say(self, choices: Choices) -> None:
+        """Let `choices` hold for every call that starts from now on, whoever said otherwise before."""
+        with self._lock:
+            self._said = choices.over(self._said)
+            if self._guest is not None:
+                self._guest = replace(self._guest, choices=self._guest.choices.without(choices))
+            self._renew()
+
+    def welcome(self, guest: Guest) -> None:
+        """Have a guest, whose choices hold from now on."""
+        with self._lock:
+            self._guest = guest
+            self._renew()
+
+    def part(self) -> None:
+        """Go on without the guest."""
+        with self._lock:
+            self._guest = None
+            self._renew()
+
+    def patch(self) -> None:
+        """Wrap openai's methods as soon as the program imports it, or now if it has."""
+        if "openai" in sys.modules:
+            self._patch(sys.modules["openai"])
+        else:
+            wrapt.register_post_import_hook(self._patch, "openai")
+
+    def end(self) -> None:
+        """Put back what stood in openai."""
+        self._patches.undo()
+
+    def _patch(self, openai: Any) -> None:
+        with self._lock, self._faults.quietly("wrapping openai's methods"):
+            if self._patches.enabled:  # else uninstrumented before openai was imported
+                self._calls = Calls(openai, self._telemetry)
+                self._settle_later()
+                self._patches.apply(self._calls)
+
+    def _renew(self) -> None:
+        provider = self._base()
+        if self._guest is not None:
+            provider = self._guest.route(provider)
+        tracer = provider.get_tracer(_SCOPE[0], _SCOPE[1], schema_url=_SCOPE[2])
+        longest = getattr(getattr(tracer, "_span_limits", None), "max_span_attribute_length", None)  # of the SDK's
+        choices = self._said if self._guest is None else self._guest.choices.over(self._said)
+        settings = settings_of(self._variables, choices, longest)
+        if choices.capture is None and self._variables.complaint is not None:
+            log.warning("%s", self._variables.complaint)
+            self._variables = replace(self._variables, complaint=None)
+        signals = self._signals = _signals(self.host or Providers(), self._signals)
+        self.tracer_provider = provider
+        self._telemetry = Telemetry(
+            tracer=tracer,
+            sampling=Sampling(tracer, self._environ),
+            metrics=signals.metrics,
+            events=signals.events,
+            settings=settings,
+            content=ContentWriter(choices.redact, settings.limits),
+            faults=self._faults,
+            environ=self._environ,
+        )
+        if self._calls is not None:
+            self._calls.telemetry = self._telemetry
+            self._settle_later()
+        if settings.capture is not self._announced:
+            self._announced = settings.capture
+            log.info("instrumenting openai; content of prompts and completions: %s", settings.capture.value)
+
+    def _base(self) -> TracerProvider:
+        """Where the spans would go without a guest."""
+        given = None if self.host is None else self.host.tracer
+        return given or trace.get_tracer_provider()
+
+    def _settle_later(self) -> None:
+        """Until the program sets a provider, nobody knows its limits and its sampler: look again at each call."""
+        is_early = self.host is not None and isinstance(self._base(), ProxyTracerProvider)
+        if self._calls is not None:
+            self._calls.settle = self._settle if is_early else None
+
+    def _settle(self) -> None:
+        with self._faults.quietly("finding the provider"):
+            if not isinstance(self._base(), ProxyTracerProvider):
+                with self._lock:
+                    self._renew()
+
+
+def _signals(providers: Providers, before: Signals | None) -> Signals:
+    if before is not None and before.providers == providers:
+        return before
+    return Signals(providers, Metrics(providers.meter, *_SCOPE), Events(providers.logger, *_SCOPE))
