@@ -87,6 +87,7 @@ class Instrumentation:
         self._announced: CaptureContent | None = None
         self._calls: Calls | None = None  # from the moment that openai is imported
         self._telemetry: Telemetry
+        self._is_early = False
         self.host: Providers | None = None
         """What the program gave to `instrument()`; None if it has not called it."""
         self.tracer_provider: TracerProvider
@@ -133,11 +134,13 @@ class Instrumentation:
         with self._lock, self._faults.quietly("wrapping openai's methods"):
             if self._patches.enabled:  # else uninstrumented before openai was imported
                 self._calls = Calls(openai, self._telemetry)
-                self._settle_later()
+                if self._is_early:
+                    self._calls.settle = self._settle
                 self._patches.apply(self._calls)
 
     def _renew(self) -> None:
         provider = self._base()
+        self._is_early = self.host is not None and isinstance(provider, ProxyTracerProvider)
         if self._guest is not None:
             provider = self._guest.route(provider)
         tracer = provider.get_tracer(_SCOPE[0], _SCOPE[1], schema_url=_SCOPE[2])
@@ -161,7 +164,7 @@ class Instrumentation:
         )
         if self._calls is not None:
             self._calls.telemetry = self._telemetry
-            self._settle_later()
+            self._calls.settle = self._settle if self._is_early else None
         if settings.capture is not self._announced:
             self._announced = settings.capture
             log.info("instrumenting openai; content of prompts and completions: %s", settings.capture.value)
@@ -171,13 +174,8 @@ class Instrumentation:
         given = None if self.host is None else self.host.tracer
         return given or trace.get_tracer_provider()
 
-    def _settle_later(self) -> None:
-        """Until the program sets a provider, nobody knows its limits and its sampler: look again at each call."""
-        is_early = self.host is not None and isinstance(self._base(), ProxyTracerProvider)
-        if self._calls is not None:
-            self._calls.settle = self._settle if is_early else None
-
     def _settle(self) -> None:
+        """Look whether the program has set a provider: until then nobody knows its limits and its sampler."""
         with self._faults.quietly("finding the provider"):
             if not isinstance(self._base(), ProxyTracerProvider):
                 with self._lock:
