@@ -93,6 +93,11 @@ class Instrumentation:
         self.tracer_provider: TracerProvider
         """Where the spans go."""
 
+    @property
+    def other(self) -> str | None:
+        """The instrumentation that openai was left to, for it was there first."""
+        return self._patches.other
+
     def begin(self, providers: Providers, choices: Choices) -> None:
         """The program instruments openai."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from otel_openai_v0._content import Redactor
 from otel_openai_v0._instrumentation import Guest, Instrumentation, Providers
+from otel_openai_v0._patching import other_instrumentation
 from otel_openai_v0._settings import CaptureContent, Choices, read_choices
 
 log: Final = logging.getLogger(__name__)
@@ -32,11 +34,18 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
         """Where the spans go while openai is instrumented."""
         return None if self._instrumentation is None else self._instrumentation.tracer_provider
 
+    @property
+    def other_instrumentation(self) -> str | None:
+        """The package that instruments openai instead of us, whether or not `instrument()` was called."""
+        if self._instrumentation is not None:
+            return self._instrumentation.other
+        return other_instrumentation(sys.modules["openai"]) if "openai" in sys.modules else None
+
     def instrumentation_dependencies(self) -> Collection[str]:
         """The range of openai that is supported; others are refused with one line in the log."""
         return (SUPPORTED_OPENAI,)
 
-    def instrument(
+    def instrument(  # pyright: ignore[reportIncompatibleMethodOverride]  # what does not exist is an error
         self,
         *,
         tracer_provider: TracerProvider | None = None,

@@ -124,6 +124,8 @@ class Patches:
 
     def __init__(self) -> None:
         self.enabled = True
+        self.other: str | None = None
+        """The instrumentation that openai was left to."""
         self._done: list[Patch] = []
 
     def apply(self, calls: Calls, methods: Iterable[Method] = METHODS) -> None:
@@ -134,9 +136,9 @@ class Patches:
         watch_collections()
         openai = calls.openai
         found = _places(openai, methods)
-        other = other_instrumentation(openai, methods)
-        if other is not None:
-            log.warning("openai is instrumented by %s already; otel_openai_v0 leaves it alone", other)
+        self.other = other_instrumentation(openai, methods)
+        if self.other is not None:
+            log.warning("openai is instrumented by %s already; otel_openai_v0 leaves it alone", self.other)
             return
         for place, method in found:
             if not place.is_openais:

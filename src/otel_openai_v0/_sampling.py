@@ -23,6 +23,11 @@ class Sampling:
         self._never_a_root = self._never or (is_parent_based and _is_never(getattr(sampler, "_root", None)))
         self._as_its_parent = is_parent_based and all(map(_is_never, below))
 
+    @property
+    def is_never(self) -> bool:
+        """Whether no span is ever sampled, whatever stands above it."""
+        return self._never
+
     def says_no(self, context: Context) -> bool:
         """Whether a span that is started in `context` is certain not to be sampled; False if only the sampler knows."""
         if not context:  # nothing is above, as in most programs that use nothing but us
@@ -38,9 +43,13 @@ def _is_known(sampler: Any) -> bool:
 
 
 def _is_never(sampler: Any) -> bool:
-    """Whether a sampler is the SDK's ALWAYS_OFF."""
-    is_static = _is_known(sampler) and type(sampler).__name__ == "StaticSampler"
-    return is_static and sampler.get_description() == "AlwaysOffSampler"
+    """Whether a sampler is the SDK's ALWAYS_OFF, or its ratio of nothing."""
+    if not _is_known(sampler):
+        return False
+    kind = type(sampler).__name__
+    if kind == "TraceIdRatioBased":
+        return bool(sampler.rate == 0)
+    return kind == "StaticSampler" and sampler.get_description() == "AlwaysOffSampler"
 
 
 def _counts_spans(environ: Mapping[str, str]) -> bool:

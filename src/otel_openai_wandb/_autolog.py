@@ -1,24 +1,30 @@
 """`autolog`: the call shapes and log keys of the integration that wandb removed in 0.27.1, without its bugs."""
 
 import inspect
+import json
 import logging
 import os
 import threading
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from otel_openai_v0 import OpenAIInstrumentor
+from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
+from otel_openai_v0._instrumentation import Guest
+from otel_openai_v0._sampling import Sampling
+from otel_openai_v0._settings import read_choices
 from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter
 from otel_wandb._exporter import live_exporters
+from otel_wandb._prices import read_prices
 from otel_wandb._run import stop_unused_service
+from otel_wandb._selection import Keep, wanted_by
 
 if TYPE_CHECKING:
     import wandb
@@ -28,69 +34,121 @@ log: Final = logging.getLogger(__name__)
 _INSTEAD: Final = "nothing was patched and no run was started"
 
 
-@dataclass(frozen=True, slots=True)
 class _Session:
     """What one `enable()` set up, and `disable()` takes down."""
 
-    run: "wandb.Run"
-    owns_run: bool
-    exporter: WandbSpanExporter
-    switch: Switch
-    instrumented: bool
-    aside: tuple[WandbSpanExporter, ...]
-    """Exporters that would write the same spans to another run."""
+    def __init__(
+        self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], Switch]
+    ) -> None:
+        self.run = run
+        self.exporter = exporter
+        self._switch_of = switch_of
+        # No batch processor: the exporter takes a span in microseconds and batches itself.
+        self._processor = SimpleSpanProcessor(exporter)
+        self._own: TracerProvider | None = None
+        self._switches: list[Switch] = []
+        self._aside: list[WandbSpanExporter] = []  # they would write the same spans to another run
+
+    def route(self, provider: trace.TracerProvider) -> TracerProvider:
+        """The provider that openai's spans go to: the program's, if it has one that may record; listened to by us."""
+        if isinstance(provider, TracerProvider) and _may_record(provider):
+            for other in live_exporters():
+                if other is not self.exporter and other not in self._aside:
+                    other.stand_aside()
+                    self._aside.append(other)
+        else:
+            # Not set as the global one: a provider that the program sets later would be refused.
+            self._own = provider = self._own or _own_provider()
+        switch = self._switch_of(provider)
+        switch.target = self._processor
+        self._switches.append(switch)
+        return provider
+
+    def end(self) -> None:
+        """Write everything, and let the others go on."""
+        for switch in self._switches:
+            switch.target = None
+        self.exporter.shutdown()
+        for other in self._aside:
+            other.resume()
 
 
 class Autolog:
     """Logs calls of openai 0.27 and 0.28 to a W&B run, as trace timelines, rows of the table `stats`, and `usage/*`.
 
-    `autolog()`, `autolog({...})` and `autolog(init={...})` are `enable(...)`; `autolog.disable()` ends it.
+    `autolog()`, `autolog({...})`, `autolog(init={...})` and `autolog(project=...)` are `enable(...)`;
+    `autolog.disable()` ends it.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._session: _Session | None = None
+        self._owns_run = False
+        self._left: Mapping[str, Any] | None = None  # where the last session's traces are
+        self._after: WandbSpanExporter | None = None
         self._switches: weakref.WeakKeyDictionary[TracerProvider, Switch] = weakref.WeakKeyDictionary()
 
-    def __call__(self, init: Mapping[str, Any] | None = None) -> None:
-        """See `enable`."""
-        self.enable(init)
-
-    def enable(self, init: Mapping[str, Any] | None = None) -> None:
+    def enable(
+        self,
+        init: Mapping[str, Any] | None = None,
+        *,
+        capture_content: CaptureContent | str | bool | None = None,
+        redact: Redactor | None = None,
+        keep: Keep | None = None,
+        prices: Mapping[str, Mapping[str, float]] | None = None,
+        **more: Any,
+    ) -> None:
         """Start to log; a second time is `disable()` and `enable()`.
 
-        `init` is what `wandb.init` takes. Without it the active run is used, or a new one made. Without an API key and
-        a terminal to ask for it, or without a server, the run is made offline, with one warning.
+        `init`, and any other keyword, is what `wandb.init` takes. Without them the active run is used, or a new one
+        made. Without an API key and a terminal to ask for it, or without a server, the run is made offline, with one
+        warning.
 
-        Raises TypeError for an `init` that is no dict or has a key that `wandb.init` does not take, ImportError if
-        openai is missing or of a version without these classes; both before anything is done. What else `wandb.init`
-        raises passes through, with nothing patched.
+        `capture_content` and `redact` are those of `OpenAIInstrumentor().instrument()`: they hold, as what that is told
+        does, until somebody says otherwise, and until `disable()`. `keep` and `prices` are those of
+        `WandbSpanExporter`.
+
+        Where nothing can be recorded, for OpenTelemetry is switched off or another package instruments openai, one
+        warning says so, and no run is made.
+
+        Raises TypeError for an `init` that is no dict and for an argument that `wandb.init` does not take, TypeError or
+        ValueError for one of ours that means nothing, ImportError if openai is missing or of a version without these
+        classes; all before anything is done. What else `wandb.init` raises passes through, with nothing patched.
         """
-        _check_init(init)
+        choices = read_choices(capture_content, redact)
+        _check_exporting(keep, prices)
+        init = _checked_init(init, more)
         _check_openai()
         with self._lock:
             self.disable()
-            run, owns_run = _make_run(init)
+            why = _why_nothing_is_recorded()
+            if why is not None:
+                log.warning("autolog() has nothing to log: %s; %s", why, _INSTEAD)
+                return
+            self._end_what_came_after()
+            run, self._owns_run = _make_run(init)
             try:
-                self._session = self._start(run, owns_run=owns_run)
+                exporter = WandbSpanExporter(run=run, keep=keep, prices=prices)
+                session = self._session = _Session(run, exporter, self._switch_of)
+                OpenAIInstrumentor().have_guest(Guest(choices, session.route))
             except BaseException:
-                if owns_run:
+                if self._session is None and self._owns_run:
                     run.finish()
+                self.disable()
                 raise
+            self._left = {**_where_runs_are(init), "project": run.project, "entity": run.entity or None}
+
+    __call__ = enable
 
     def disable(self) -> None:
-        """Write everything, undo the patching, and finish the run if `enable` made it; does nothing if not enabled."""
+        """Write everything, undo what `enable` did, and finish the run if it made it; does nothing if not enabled."""
         with self._lock:
             session, self._session = self._session, None
             if session is None:
                 return
-            if session.instrumented:
-                OpenAIInstrumentor().uninstrument()
-            session.switch.target = None
-            session.exporter.shutdown()
-            for other in session.aside:
-                other.resume()
-            if session.owns_run:
+            OpenAIInstrumentor().part_from_guest()
+            session.end()
+            if self._owns_run:
                 session.run.finish()
                 stop_unused_service()
 
@@ -100,29 +158,19 @@ class Autolog:
         session = self._session
         return None if session is None else session.exporter
 
-    def _start(self, run: "wandb.Run", *, owns_run: bool) -> _Session:
-        instrumentor = OpenAIInstrumentor()
-        provider = instrumentor.tracer_provider or trace.get_tracer_provider()
-        instrumented = instrumentor.tracer_provider is None
-        others = tuple(live_exporters())
-        if not isinstance(provider, TracerProvider):
-            # Not set as the global one: a provider that the program sets later would be refused.
-            provider = TracerProvider(shutdown_on_exit=False)
-            others = ()
-            if not instrumented:  # with a provider that records nothing
-                instrumentor.uninstrument()
-                instrumented = True
-        switch = self._switch(provider)
-        for other in others:
-            other.stand_aside()
-        exporter = WandbSpanExporter(run=run)
-        # No batch processor: the exporter takes a span in microseconds and batches itself.
-        switch.target = SimpleSpanProcessor(exporter)
-        if instrumented:
-            instrumentor.instrument(tracer_provider=provider, skip_dep_check=True)
-        return _Session(run, owns_run, exporter, switch, instrumented, others)
+    def exporter_after(self) -> WandbSpanExporter | None:
+        """What writes beside the traces of the last session, in the same project; None if there was none."""
+        with self._lock:
+            if self._after is None and self._left is not None:
+                self._after = WandbSpanExporter(**self._left)
+            return self._after
 
-    def _switch(self, provider: TracerProvider) -> Switch:
+    def _end_what_came_after(self) -> None:
+        after, self._after, self._left = self._after, None, None
+        if after is not None:
+            after.shutdown()
+
+    def _switch_of(self, provider: TracerProvider) -> Switch:
         switch = self._switches.get(provider)
         if switch is None:
             switch = self._switches[provider] = Switch()
@@ -130,17 +178,51 @@ class Autolog:
         return switch
 
 
-def _check_init(init: object) -> None:
+def _own_provider() -> TracerProvider:
+    """One that records whatever the environment says of samplers, and whatever stands above a call."""
+    return TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+
+
+def _may_record(provider: TracerProvider) -> bool:
+    tracer = provider.get_tracer(__name__)
+    return not isinstance(tracer, trace.NoOpTracer) and not Sampling(tracer, {}).is_never
+
+
+def _why_nothing_is_recorded() -> str | None:
+    if not _may_record(_own_provider()):
+        return "OTEL_SDK_DISABLED is true"
+    import openai  # noqa: F401  # else nobody has wrapped it yet
+
+    other = OpenAIInstrumentor().other_instrumentation
+    return None if other is None else f"openai is instrumented by {other} already"
+
+
+def _check_exporting(keep: Keep | None, prices: Mapping[str, Mapping[str, float]] | None) -> None:
+    """Raise what the exporter would, before there is a run."""
+    if keep is not None:
+        wanted_by(keep)
+    if prices is not None:
+        read_prices(json.dumps(dict(prices)))
+
+
+def _where_runs_are(init: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: init[name] for name in ("dir", "mode", "settings") if init.get(name) is not None}
+
+
+def _checked_init(init: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All arguments of `wandb.init`."""
     import wandb
 
     if init is not None and not isinstance(init, Mapping):
         raise TypeError(
             f"autolog() takes a dict of arguments for wandb.init(), or nothing, not {type(init).__name__}; {_INSTEAD}"
         )
+    given = {**(init or {}), **more}
     try:
-        inspect.signature(wandb.init).bind(**(init or {}))
+        inspect.signature(wandb.init).bind(**given)
     except TypeError as error:
         raise TypeError(f"wandb.init() {error}; {_INSTEAD}") from None
+    return given
 
 
 def _check_openai() -> None:
@@ -150,14 +232,14 @@ def _check_openai() -> None:
         raise ImportError(f"autolog() supports {conflict.required}, found {found}; {_INSTEAD}")
 
 
-def _make_run(init: Mapping[str, Any] | None) -> tuple["wandb.Run", bool]:
+def _make_run(init: Mapping[str, Any]) -> tuple["wandb.Run", bool]:
     """The run, and whether it was made here: `wandb.init` may return the one that is active."""
     import wandb
 
     if not init and wandb.run is not None:
         return wandb.run, False
     before = wandb.run
-    run = _init(dict(init or {}))
+    run = _init(dict(init))
     return run, run is not before
 
 

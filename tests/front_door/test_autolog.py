@@ -38,7 +38,15 @@ def requests_of(done: Finished) -> list[list[object]]:
 
 
 @pytest.mark.parametrize(
-    "call", ["autolog()", 'autolog({"project": "p"})', 'autolog(init={"project": "p"})', "autolog.enable()"]
+    "call",
+    [
+        "autolog()",
+        'autolog({"project": "p"})',
+        'autolog(init={"project": "p"})',
+        'autolog(project="p")',
+        'autolog({"project": "p"}, keep="llm", notes="n")',
+        "autolog.enable()",
+    ],
 )
 def test_every_call_shape_logs(tmp_path: Path, server: OpenAIServer, call: str) -> None:
     done = program(tmp_path, server, f"{call}\nask('hi')\nautolog.disable()")
@@ -136,6 +144,11 @@ with wandb.init(project="mine"):
     [
         ("'gpt5'", "TypeError: autolog() takes a dict of arguments for wandb.init(), or nothing, not str"),
         ("{'projct': 'gpt5'}", "TypeError: wandb.init() got an unexpected keyword argument 'projct'"),
+        ("projct='gpt5'", "TypeError: wandb.init() got an unexpected keyword argument 'projct'"),
+        ("redact='gpt5'", "TypeError: redact='gpt5' is no function"),
+        ("capture_content='gpt5'", "ValueError: capture_content='gpt5' is none of "),
+        ("keep='gpt5'", "ValueError: keep='gpt5' is none of "),
+        ("prices={'gpt5': 1}", "ValueError: "),
     ],
 )
 def test_a_wrong_argument_is_a_clear_error_and_nothing_is_done(
@@ -145,8 +158,8 @@ def test_a_wrong_argument_is_a_clear_error_and_nothing_is_done(
 before = vars(openai.ChatCompletion)["create"]
 try:
     autolog({init})
-except TypeError as error:
-    print("TypeError:", error)
+except (TypeError, ValueError) as error:
+    print(f"{{type(error).__name__}}: {{error}}")
 assert vars(openai.ChatCompletion)["create"] is before
 assert wandb.run is None
 """
@@ -311,3 +324,136 @@ autolog.disable()
         row["response"] == str(row["request"]).replace("**user**: ", "**assistant**: You said: ") for row in rows
     )
     assert len(traces(done.run)) == 100
+
+
+# Where another would leave nothing to log.
+
+
+@pytest.mark.parametrize("sampler", ["always_off", "traceidratio", "parentbased_always_off"])
+def test_its_own_provider_records_whatever_the_sampler(tmp_path: Path, server: OpenAIServer, sampler: str) -> None:
+    settings = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": "0"}
+    done = program(tmp_path, server, "autolog({'project': 'p'})\nask('hi')\nautolog.disable()", **settings)
+    assert requests_of(done) == [["**user**: hi"]], done.stderr
+
+
+def test_its_own_provider_records_below_a_span_that_is_not_sampled(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+autolog({"project": "p"})
+with trace.use_span(NonRecordingSpan(SpanContext(1, 2, True, TraceFlags(0)))):
+    ask("hi")
+autolog.disable()
+"""
+    assert requests_of(program(tmp_path, server, body)) == [["**user**: hi"]]
+
+
+def test_a_provider_that_samples_nothing_is_left_alone(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+trace.set_tracer_provider(TracerProvider(sampler=ALWAYS_OFF))
+autolog({"project": "p"})
+ask("hi")
+autolog.disable()
+"""
+    assert requests_of(program(tmp_path, server, body)) == [["**user**: hi"]]
+
+
+OTHER = """
+import wrapt
+def traced(wrapped, instance, args, kwargs):
+    return wrapped(*args, **kwargs)
+traced.__module__ = "opentelemetry.instrumentation.openai.v0"
+for name in ("create", "acreate"):
+    wrapt.wrap_function_wrapper(openai, f"ChatCompletion.{name}", traced)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "env", "why"),
+    [
+        ("", {"OTEL_SDK_DISABLED": "true"}, "OTEL_SDK_DISABLED is true"),
+        (OTHER, {}, "openai is instrumented by opentelemetry.instrumentation.openai.v0 already"),
+        (
+            OTHER + "OpenAIInstrumentor().instrument()\n",
+            {},
+            "is instrumented by opentelemetry.instrumentation.openai.v0",
+        ),
+    ],
+    ids=["sdk disabled", "another instrumentation", "another instrumentation, and ours in vain"],
+)
+def test_where_nothing_can_be_logged_it_says_so_and_makes_no_run(
+    tmp_path: Path, server: OpenAIServer, before: str, env: dict[str, str], why: str
+) -> None:
+    body = f"""
+from otel_openai_v0 import OpenAIInstrumentor
+{before}
+stood = vars(openai.ChatCompletion)["create"]
+autolog({{"project": "p"}})
+ask("hi")
+assert wandb.run is None
+assert vars(openai.ChatCompletion)["create"] is stood
+autolog.disable()
+"""
+    done = program(tmp_path, server, body, **env)
+    assert (done.returncode, done.runs) == (0, []), done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if "autolog()" in line)
+    assert why in line
+    assert line.endswith("nothing was patched and no run was started")
+    assert not (tmp_path / "wandb").exists()
+
+
+# Beside the program's own instrumentation, in both orders.
+
+WATCHED = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from otel_openai_v0 import OpenAIInstrumentor
+seen, provider = InMemorySpanExporter(), TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(seen))
+def count():
+    return len(seen.get_finished_spans())
+"""
+
+
+@pytest.mark.parametrize("given", ["", "tracer_provider=provider"], ids=["global", "given"])
+@pytest.mark.parametrize("order", [1, -1], ids=["autolog first", "instrument first"])
+def test_the_programs_instrumentation_is_there_during_and_after(
+    tmp_path: Path, server: OpenAIServer, order: int, given: str
+) -> None:
+    steps = ["autolog({'project': 'p'})", f"OpenAIInstrumentor().instrument({given})"][::order]
+    global_one = "" if given else "trace.set_tracer_provider(provider)"
+    body = f"""{WATCHED}
+{global_one}
+{steps[0]}
+{steps[1]}
+ask("during")
+autolog.disable()
+assert OpenAIInstrumentor().is_instrumented_by_opentelemetry
+ask("after")
+OpenAIInstrumentor().uninstrument()
+ask("at last")
+print(count())
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout.splitlines()[-1:] == ["2"], done.stderr
+    assert requests_of(done) == [["**user**: during"]]
+
+
+def test_a_provider_that_is_set_after_instrument_and_autolog_is_used(tmp_path: Path, server: OpenAIServer) -> None:
+    body = f"""{WATCHED}
+OpenAIInstrumentor().instrument()
+autolog({{"project": "p"}})
+ask("early")
+trace.set_tracer_provider(provider)
+ask("late")
+autolog.disable()
+print(count())
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout.splitlines()[-1:] == ["1"], done.stderr
+    assert requests_of(done) == [["**user**: early", "**user**: late"]]
