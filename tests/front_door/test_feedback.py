@@ -72,6 +72,31 @@ print(all(after == of_span for after, of_span in found), len({after for after, _
     assert program(tmp_path, server, body).stdout == "True 5 None\n"
 
 
+@pytest.mark.parametrize(
+    "between", ["", "autolog({'project': 'q'})\nautolog.disable()\n"], ids=["last", "not the last"]
+)
+def test_feedback_after_disable_is_in_the_project_of_the_last_run(
+    tmp_path: Path, server: OpenAIServer, between: str
+) -> None:
+    body = f"""
+autolog({{"project": "p"}})
+openai.ChatCompletion.create(model="m", messages=MESSAGES)
+trace_id = current_trace_id()
+autolog.disable()
+log_feedback(trace_id, "first", 1)
+{between}
+log_feedback(trace_id, "second", 1)
+"""
+    done = program(tmp_path, server, body)
+    found = sorted(
+        (run.project, row["name"])
+        for run in done.runs
+        if "feedback" in run.tables
+        for row in stats_rows(run, "feedback")
+    )
+    assert found == [("p", "first"), ("q" if between else "p", "second")], done.stderr
+
+
 def test_another_process_can_say_it(tmp_path: Path, server: OpenAIServer) -> None:
     done = program(tmp_path, server, "log_feedback('0' * 31 + '1', 'thumbs', 0)")
     assert [(row["trace_id"], row["value"]) for row in stats_rows(done.run, "feedback")] == [("0" * 31 + "1", 0.0)]
