@@ -43,13 +43,9 @@ def _is_known(sampler: Any) -> bool:
 
 
 def _is_never(sampler: Any) -> bool:
-    """Whether a sampler is the SDK's ALWAYS_OFF, or its ratio of nothing."""
-    if not _is_known(sampler):
-        return False
-    kind = type(sampler).__name__
-    if kind == "TraceIdRatioBased":
-        return bool(sampler.rate == 0)
-    return kind == "StaticSampler" and sampler.get_description() == "AlwaysOffSampler"
+    """Whether a sampler is the SDK's ALWAYS_OFF."""
+    is_static = _is_known(sampler) and type(sampler).__name__ == "StaticSampler"
+    return is_static and sampler.get_description() == "AlwaysOffSampler"
 
 
 def _counts_spans(environ: Mapping[str, str]) -> bool:

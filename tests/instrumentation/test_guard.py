@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
-from otel_openai_v0 import _account, _call, _instrumentor, _invocation, _telemetry
+from otel_openai_v0 import _account, _call, _calls, _instrumentation, _invocation
 from otel_openai_v0._accumulate import StreamAccumulator
 from otel_openai_v0._events import Events
 from otel_openai_v0._guard import Faults
@@ -59,7 +59,7 @@ def in_rows(**readers: Any) -> Break:
 STAGES: list[tuple[str, Reply, Break]] = [
     ("starting a span", REPLY, in_module(_invocation, "read_model")),
     ("starting a span", REPLY, in_module(_invocation, "read_endpoint")),
-    ("starting a span", STREAM, in_module(_telemetry, "bind")),
+    ("starting a span", STREAM, in_module(_calls, "bind")),
     ("reading the request", REPLY, in_module(_account, "read_parameters")),
     ("reading the request", REPLY, in_rows(read_request=broken)),
     ("reading the context", REPLY, in_module(_account, "context_attributes")),
@@ -89,7 +89,7 @@ STAGES: list[tuple[str, Reply, Break]] = [
 def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     """Those of the next `instrument()`."""
     made = Faults()
-    monkeypatch.setattr(_instrumentor, "Faults", lambda: made)
+    monkeypatch.setattr(_instrumentation, "Faults", lambda: made)
     return made
 
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
-from otel_openai_v0 import OpenAIInstrumentor, _account, _call, _invocation, _stream, _telemetry, _transport
+from otel_openai_v0 import OpenAIInstrumentor, _account, _call, _calls, _invocation, _stream, _transport
 from otel_openai_v0 import _request as asked_of
 from otel_openai_v0._accumulate import StreamAccumulator
 from otel_openai_v0._content import ContentWriter
@@ -53,7 +53,7 @@ def reader(name: str) -> tuple[str, Patch]:
 READERS: Final = [field.name for field in fields(Operation) if field.name.startswith("read_")]
 STAGES: Final = dict(
     [
-        *(at(_telemetry, name) for name in ("bind", "of_method", "of_request")),
+        *(at(_calls, name) for name in ("bind", "of_method", "of_request")),
         *(at(_invocation, name) for name in ("read_endpoint", "requestor_endpoint", "read_model")),
         *(at(Invocation, name) for name in ("span_name", "start_attributes")),
         *(at(_account, name) for name in ("read_parameters", "context_attributes", "payload", "read_response")),
