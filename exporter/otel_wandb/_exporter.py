@@ -20,6 +20,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from otel_wandb._destination import NoRunError
 from otel_wandb._exit_status import keep_interrupt
 from otel_wandb._health import Health
 from otel_wandb._log_records import LogStore, WandbLogRecordProcessor
@@ -105,6 +106,7 @@ class WandbSpanExporter(SpanExporter):
         self._shut = threading.Event()  # all that `_closed` announced is done
         self._is_late = False  # W&B had not taken everything when we were closed
         self._is_aside = False
+        self._next_run: Callable[[], wandb.Run | None] | None = None
         self._given = None if run is None else self._attached(given_run(run))
         _LIVE.add(self)
         _call_while_alive(partial(_register_fork, os), self._after_fork)
@@ -178,6 +180,13 @@ class WandbSpanExporter(SpanExporter):
         self._hand_over()
         self._is_aside = False
 
+    def follow(self, next_run: Callable[[], "wandb.Run | None"]) -> None:
+        """When somebody ends the run that was given, go on in the one that `next_run` returns, else in one of our own.
+
+        Without this, what ends after such a run is dropped: the caller chose it.
+        """
+        self._next_run = next_run
+
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything exported so far, unfinished traces too; True if that was done in time."""
         pipeline = self._pipeline
@@ -223,10 +232,20 @@ class WandbSpanExporter(SpanExporter):
             return self._pipeline
 
     def _open_run(self, route: Route, resource: Mapping[str, Any], number: int) -> OpenRun:
-        if self._given is not None:
+        if self._given is not None and number == 1:
             return self._given
+        if self._given is not None:
+            return self._opened_after(self._given, resource, number)
         init = {**self._init, **{key: value for key, value in asdict(route).items() if value is not None}}
         return self._attached(open_run(RunOptions(init, number, self._settings.exit_timeout), resource))
+
+    def _opened_after(self, given: OpenRun, resource: Mapping[str, Any], number: int) -> OpenRun:
+        if self._next_run is None:
+            raise NoRunError("the run that was given is finished")
+        run = self._next_run()
+        if run is not None:
+            return self._attached(given_run(run))
+        return self._attached(open_run(RunOptions(given.beside, number, self._settings.exit_timeout), resource))
 
     def _attached(self, run: OpenRun) -> OpenRun:
         """`run`, with everything written to it before somebody else ends it.

@@ -71,6 +71,16 @@ class OpenRun:
         return os.path.dirname(self._run.dir)
 
     @property
+    def beside(self) -> Mapping[str, Any]:
+        """What `wandb.init` takes for another run in the same project, online or not as this one."""
+        found = {
+            "project": self._run.project,
+            "entity": self._run.entity,
+            "mode": "offline" if self._run.offline else "",
+        }
+        return {name: value for name, value in found.items() if value}
+
+    @property
     def address(self) -> str:
         """The run's page, or the directory of an offline run."""
         return self.directory if self._run.offline else str(self._run.url or self.directory)

@@ -129,6 +129,7 @@ class Autolog:
             run, self._owns_run = _make_run(init)
             try:
                 exporter = WandbSpanExporter(run=run, keep=keep, prices=prices)
+                exporter.follow(_active_run)
                 session = self._session = _Session(run, exporter, self._switch_of)
                 OpenAIInstrumentor().have_guest(Guest(choices, session.route))
             except BaseException:
@@ -176,6 +177,12 @@ class Autolog:
             switch = self._switches[provider] = Switch()
             provider.add_span_processor(switch)
         return switch
+
+
+def _active_run() -> "wandb.Run | None":
+    import wandb
+
+    return wandb.run
 
 
 def _own_provider() -> TracerProvider:

@@ -122,12 +122,43 @@ autolog.disable()
 
 @pytest.mark.parametrize(
     "end",
-    ["", "sys.exit(3)", "raise RuntimeError('boom')", "wandb.finish()", "wandb.run.finish(); ask('too late')"],
+    ["", "sys.exit(3)", "raise RuntimeError('boom')", "wandb.finish()"],
 )
 def test_nothing_is_lost_without_disable(tmp_path: Path, server: OpenAIServer, end: str) -> None:
     done = program(tmp_path, server, f"autolog({{'project': 'p'}})\nask('hi')\n{end}")
     assert done.returncode == {"sys": 3, "raise RuntimeError('boom')"[:3]: 1}.get(end[:3], 0), done.stderr
     assert requests_of(done) == [["**user**: hi"]], done.stderr
+
+
+@pytest.mark.parametrize("finish", ["wandb.finish()", "wandb.run.finish()"])
+@pytest.mark.parametrize("end", ["autolog.disable()", ""])
+def test_after_the_run_is_finished_it_goes_on_in_one_of_its_own(
+    tmp_path: Path, server: OpenAIServer, finish: str, end: str
+) -> None:
+    body = f"autolog({{'project': 'p'}})\nask('one')\n{finish}\nask('two')\nask('three')\n{end}"
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert sorted(requests_of(done)) == [["**user**: one"], ["**user**: two", "**user**: three"]], done.stderr
+    assert {run.project for run in done.runs} == {"p"}
+
+
+def test_after_the_run_is_finished_it_goes_on_in_the_next_active_one(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+wandb.init(project="first")
+autolog()
+ask("one")
+wandb.finish()
+second = wandb.init(project="second")
+ask("two")
+autolog.disable()
+assert wandb.run is second
+second.log({"after": 1})
+second.finish()
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    asked = {run.project: requests for run, requests in zip(done.runs, requests_of(done), strict=True)}
+    assert asked == {"first": ["**user**: one"], "second": ["**user**: two"]}, done.stderr
 
 
 def test_a_with_block_of_wandb_ends_with_everything_written(tmp_path: Path, server: OpenAIServer) -> None:
