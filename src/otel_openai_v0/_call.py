@@ -18,6 +18,7 @@ from otel_openai_v0._current import CURRENT_CALL, LAST_CALL
 from otel_openai_v0._garbage import is_collecting, put_off
 from otel_openai_v0._guard import Stage
 from otel_openai_v0._invocation import Invocation
+from otel_openai_v0._span import CurrentSpan
 from otel_openai_v0._stream import StreamCall, traced_async_stream, traced_stream
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ class Call(StreamCall):
 
     As a context manager it is the current call, with its span as the current one, so that spans of HTTP clients are its
     children. Enter and exit are in one frame, never across a `yield` to the user; what is raised in between ends it.
+    The contexts of others may hold it for long, those of pooled connections for instance: what has ended is empty.
     """
 
-    __slots__ = ("_account", "_before", "_span", "_started", "_stopped", "_telemetry", "_token", "ended")
+    __slots__ = ("_account", "_before", "_current", "_span", "_started", "_stopped", "_telemetry", "_token", "ended")
 
     _started: float
 
@@ -43,6 +45,7 @@ class Call(StreamCall):
         self._telemetry = telemetry
         self._account: Account | None = None
         self._span: Span = INVALID_SPAN
+        self._current: CurrentSpan | None = None
         self._before: Token[Call | bool] | None = None
         self._token: Token[Context] | None = None
         self._stopped: tuple[float, int] | None = None
@@ -55,7 +58,7 @@ class Call(StreamCall):
     def __enter__(self) -> None:
         self._before = CURRENT_CALL.set(self)
         if self._span is not INVALID_SPAN:
-            self._token = attach(trace.set_span_in_context(self._span))
+            self._token = attach(trace.set_span_in_context(self._current or self._span))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -67,6 +70,7 @@ class Call(StreamCall):
             if self._token is not None:
                 detach(self._token)
             CURRENT_CALL.reset(self._before)
+        self._before = self._token = None  # they hold the context that the call was made in
 
     def start(self, invocation: Invocation) -> None:
         """Start the span with what a sampler may ask for; read the rest only if it records, or somebody measures."""
@@ -75,7 +79,10 @@ class Call(StreamCall):
         span = telemetry.tracer.start_span(invocation.span_name(), None, SpanKind.CLIENT, attributes)
         self._span = span
         LAST_CALL.set(span.get_span_context())
-        if span.is_recording() or (telemetry.metrics.enabled and invocation.operation.is_model_call):
+        is_recording = span.is_recording()
+        if is_recording:
+            self._current = CurrentSpan(span)
+        if is_recording or (telemetry.metrics.enabled and invocation.operation.is_model_call):
             self._started = perf_counter()
             self._account = Account(telemetry, span, invocation, attributes)
 
@@ -96,8 +103,9 @@ class Call(StreamCall):
 
     def returned_raw(self, response: Any) -> Any:
         """The same of a response of HTTP, for which nobody has raised anything yet."""
-        if self._account is not None:
-            self._account.read_status(response)
+        account = self._account
+        if account is not None:
+            account.read_status(response)
         return self.returned(response)
 
     def finish(self, response: Any, more: Attributes) -> None:
@@ -118,7 +126,8 @@ class Call(StreamCall):
 
     def chunk_dimensions(self) -> Attributes | None:
         """What the time between chunks is measured with, or None where nobody measures."""
-        return self._account.dimensions() if self._account is not None else None
+        account = self._account
+        return account.dimensions() if account is not None else None
 
     def chunk_came(self, seconds: float, dimensions: Attributes) -> None:
         """Measure the time since the chunk before."""
@@ -134,13 +143,15 @@ class Call(StreamCall):
 
     def attempting(self) -> None:
         """Note a request that is about to be sent."""
-        if self._account is not None and not self.ended:
-            self._account.attempting()
+        account = self._account  # another thread may end the call
+        if account is not None and not self.ended:
+            account.attempting()
 
     def attempted(self, requestor: Any, response: Any) -> None:
         """Note a request that was answered."""
-        if self._account is not None and not self.ended:
-            self._account.attempted(requestor, response)
+        account = self._account  # another thread may end the call
+        if account is not None and not self.ended:
+            account.attempted(requestor, response)
 
     def _end(self, error: BaseException | None, response: Any = None, more: Attributes | None = None) -> None:
         """End the span once; `more` is there if `response` is to be read."""
@@ -165,3 +176,6 @@ class Call(StreamCall):
             self._span.end(self._stopped[1] if self._stopped else None)
         except Exception as fault:  # noqa: BLE001
             self.lost("ending a span", fault)
+        if self._current is not None:
+            self._current.let_go()
+        self._account, self._current, self._span = None, None, INVALID_SPAN

@@ -88,8 +88,10 @@ class StreamRecord:
         self._last = elapsed
 
     def _response(self) -> Any:
+        # The caller may keep the stream after its end, and the stream keeps this.
+        accumulator, self._accumulator = self._accumulator, StreamAccumulator()
         with self._call.quietly("joining a stream"):
-            return self._accumulator.response()
+            return accumulator.response()
         return None
 
     def _attributes(self, how: str) -> Attributes:
