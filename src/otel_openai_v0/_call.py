@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import attach, detach
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, Span, SpanContext, SpanKind
 
 from otel_openai_v0._account import Account
 from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._current import CURRENT_CALL, LAST_CALL
+from otel_openai_v0._current import CURRENT_CALL
 from otel_openai_v0._garbage import is_collecting, put_off
 from otel_openai_v0._guard import Stage
 from otel_openai_v0._invocation import Invocation
@@ -37,7 +37,18 @@ class Call(StreamCall):
     The contexts of others may hold it for long, those of pooled connections for instance: what has ended is empty.
     """
 
-    __slots__ = ("_account", "_before", "_current", "_span", "_started", "_stopped", "_telemetry", "_token", "ended")
+    __slots__ = (
+        "_account",
+        "_before",
+        "_current",
+        "_span",
+        "_started",
+        "_stopped",
+        "_telemetry",
+        "_token",
+        "ended",
+        "span_context",
+    )
 
     _started: float
 
@@ -50,6 +61,7 @@ class Call(StreamCall):
         self._token: Token[Context] | None = None
         self._stopped: tuple[float, int] | None = None
         self.ended = False
+        self.span_context: SpanContext = INVALID_SPAN_CONTEXT
 
     def __bool__(self) -> bool:
         """See `CURRENT_CALL`."""
@@ -78,7 +90,7 @@ class Call(StreamCall):
         attributes = invocation.start_attributes()
         span = telemetry.tracer.start_span(invocation.span_name(), None, SpanKind.CLIENT, attributes)
         self._span = span
-        LAST_CALL.set(span.get_span_context())
+        self.span_context = span.get_span_context()
         is_recording = span.is_recording()
         if is_recording:
             self._current = CurrentSpan(span)

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry.context import get_current
-from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 from otel_openai_v0._call import Call
-from otel_openai_v0._current import LAST_CALL, has_span_above
+from otel_openai_v0._current import has_span_above
 from otel_openai_v0._invocation import of_method, of_request
 from otel_openai_v0._operations import Method
 from otel_openai_v0._request import Arguments, bind
@@ -37,7 +36,6 @@ class Calls:
         try:  # as `quietly` does it, which costs more: all that an unsampled call does is here
             context = get_current()
             if telemetry.sampling.says_no(context) and not telemetry.metrics.enabled:
-                LAST_CALL.set(INVALID_SPAN_CONTEXT)
                 return call
             invocation = of_method(method, target, bind(positional, args, kwargs), self.openai)
             if not has_span_above(invocation.operation.name, context):

@@ -10,6 +10,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._current import LAST_CALL
 from otel_openai_v0._json import text_of
 from otel_openai_v0._secrets import scrub_keys
 
@@ -47,6 +48,7 @@ def call_context(
     if tags:
         said[names.OPENAI_CALL_TAGS] = [_text(tag) for tag in ([tags] if isinstance(tags, str) else tags)]
     more = {name: _text(value) if isinstance(value, str) else value for name, value in (attributes or {}).items()}
+    LAST_CALL.set(None)
     token = attach(set_value(_ATTRIBUTES, {**_said(), **said, **more}))
     try:
         yield

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from otel_openai_v0._call import Call
+    from otel_openai_v0._wrappers import Switch
 
 CURRENT_CALL: Final["ContextVar[Call | bool]"] = ContextVar("otel_openai_v0_call", default=True)
 """The call that is being made in this context; a task that was started inside one may outlive it.
@@ -27,8 +28,8 @@ true once it has ended, so that the truth of what stands here says whether a cal
 begins_a_call: Final = cast("Callable[[], bool]", CURRENT_CALL.get)  # wrapt asks for no more than its truth
 """`enabled` of the wrappers, in C as wrapt is: what a call passes on its way down costs next to nothing."""
 
-LAST_CALL: Final[ContextVar[SpanContext]] = ContextVar("otel_openai_v0_last_call", default=INVALID_SPAN_CONTEXT)
-"""The span of the latest call in this context."""
+LAST_CALL: Final["ContextVar[tuple[Switch, SpanContext] | None]"] = ContextVar("otel_openai_v0_last_call", default=None)
+"""The span of the latest call in this context, and the switch of the instrumentation that it is of."""
 
 _MAKING: Final = create_key("otel-openai-v0-making-awaitable")
 # Plain keys, not made by `create_key`: `opentelemetry-util-genai` 1.3b0, `_inference_invocation.py` and
@@ -50,20 +51,33 @@ def current_call() -> "Call | None":
 def current_trace_id() -> str | None:
     """The trace of the current span, else of the latest call of openai in this context: 32 hex digits.
 
-    Usable during a call, after it, and while its stream is read; None before the first call, and where the current span
-    or the latest call is not sampled. A task or a thread has its own latest call.
+    Usable during a call, after it, and while its stream is read. None before the first call, where the current span or
+    the latest call is not sampled, after a call that was suppressed, and after `uninstrument()`. A task or a thread has
+    its own latest call.
+
+    A thread that serves one request after another, with no span around each, has the call of the request before for its
+    latest, as long as the new one calls nothing: its answer came from a cache, perhaps. A `call_context` around each
+    request says where it begins: in it and after it, only calls made since its beginning count.
     """
-    current, last = trace.get_current_span().get_span_context(), LAST_CALL.get()
+    current, last = trace.get_current_span().get_span_context(), _last_call()
     if current.is_valid and not current.trace_flags.sampled and last.trace_id != current.trace_id:
         return None  # the latest call was of another request
     found = current if current.is_valid and current.trace_flags.sampled else last
     return format_trace_id(found.trace_id) if found.trace_flags.sampled else None
 
 
-def is_left_alone() -> bool:
-    """Whether what is called now is suppressed, or part of a call that has its span."""
+def _last_call() -> SpanContext:
+    last = LAST_CALL.get()
+    if last is None:
+        return INVALID_SPAN_CONTEXT
+    switch, span_context = last
+    return span_context if switch.enabled else INVALID_SPAN_CONTEXT
+
+
+def is_suppressed() -> bool:
+    """Whether somebody asked for no telemetry here."""
     # Nobody has said anything in an empty context, which most programs call openai in.
-    return not CURRENT_CALL.get() or (bool(get_current()) and not is_instrumentation_enabled())
+    return bool(get_current()) and not is_instrumentation_enabled()
 
 
 def has_span_above(operation: str, context: Context) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
 from otel_openai_v0._call import Call
-from otel_openai_v0._current import is_left_alone, is_making_awaitable, making_awaitable
+from otel_openai_v0._current import CURRENT_CALL, LAST_CALL, is_making_awaitable, is_suppressed, making_awaitable
 
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 Start: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Call]
@@ -19,8 +19,16 @@ class Switch(Protocol):
 
 
 def passes_through(switch: Switch) -> bool:
-    """Whether a call is left alone: switched off, suppressed, or part of one that has its span already."""
-    return not switch.enabled or is_left_alone()
+    """Whether a call is left alone: part of one that has its span already, switched off, or suppressed.
+
+    The last two are the latest call all the same: what was before them is not to be taken for it.
+    """
+    if not CURRENT_CALL.get():
+        return True
+    if switch.enabled and not is_suppressed():
+        return False
+    LAST_CALL.set(None)
+    return True
 
 
 def sync_wrapper(start: Start, switch: Switch, returned: Returned = Call.returned) -> Wrapper:
@@ -30,6 +38,7 @@ def sync_wrapper(start: Start, switch: Switch, returned: Returned = Call.returne
         if passes_through(switch):
             return wrapped(*args, **kwargs)
         call = start(target, args, kwargs)
+        LAST_CALL.set((switch, call.span_context))
         with call:
             result = wrapped(*args, **kwargs)
         return returned(call, result)
@@ -44,6 +53,7 @@ def async_wrapper(start: Start, switch: Switch, returned: Returned = Call.return
         if passes_through(switch):
             return await wrapped(*args, **kwargs)
         call = start(target, args, kwargs)
+        LAST_CALL.set((switch, call.span_context))
         with call:
             result = await wrapped(*args, **kwargs)
         return returned(call, result)
@@ -70,7 +80,9 @@ def awaitable_wrapper(start: Start, switch: Switch) -> Wrapper:
             with making_awaitable():
                 awaitable = wrapped(*args, **kwargs)
         except BaseException as error:
-            start(target, args, kwargs).failed(error)
+            call = start(target, args, kwargs)
+            LAST_CALL.set((switch, call.span_context))
+            call.failed(error)
             raise
         return awaited(lambda *_, **__: finished(awaitable), target, args, kwargs)
 

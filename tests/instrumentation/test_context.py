@@ -6,12 +6,14 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
 import pytest
 from opentelemetry import baggage, trace
-from opentelemetry.context import attach, detach
+from opentelemetry.context import attach, detach, set_value
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
@@ -23,7 +25,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, format_trace_id
 
-from otel_openai_v0 import call_context, current_trace_id
+from otel_openai_v0 import OpenAIInstrumentor, call_context, current_trace_id
 from otel_openai_v0._settings import BAGGAGE_KEYS_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording
@@ -277,3 +279,88 @@ async def test_below_a_span_that_another_provider_left_out_the_call_has_its_trac
     with trace.use_span(UNSAMPLED):
         await caller.answer()
         assert current_trace_id() == format_trace_id(recording.only().context.trace_id) == format_trace_id(1)
+
+
+async def test_after_a_call_that_was_suppressed_there_is_no_trace(caller: Caller, recording: Recording) -> None:
+    await caller.answer()
+    with suppress_instrumentation():
+        await caller.answer()
+        assert current_trace_id() is None
+    assert current_trace_id() is None
+    await caller.answer(stream=True)
+    assert current_trace_id() == format_trace_id(recording.spans[-1].context.trace_id)
+
+
+async def test_after_the_undoing_there_is_no_trace(caller: Caller, instrument: Instrument) -> None:
+    """Nothing of ours sees the calls that come then; another `instrument()` knows of its own alone."""
+    instrument()
+    await caller.answer()
+    assert current_trace_id() is not None
+    OpenAIInstrumentor().uninstrument()
+    assert current_trace_id() is None
+    await caller.answer()
+    instrument()
+    assert current_trace_id() is None
+    await caller.answer()
+    assert current_trace_id() is not None
+
+
+async def test_a_method_that_was_kept_is_the_latest_call(caller: Caller, instrument: Instrument) -> None:
+    """Its own `instrument()` was undone; the request below it has a span of the next."""
+    instrument()
+    kept = getattr(openai.ChatCompletion, caller.method)
+    OpenAIInstrumentor().uninstrument()
+    recording = instrument()
+    await caller.answer()
+    await caller.call(kept, **CHAT)
+    assert len(recording.spans) == 2
+    assert current_trace_id() == format_trace_id(recording.spans[-1].context.trace_id)
+
+
+@pytest.mark.warns
+async def test_a_call_that_we_could_not_start_is_the_latest(
+    caller: Caller, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await caller.answer()
+    monkeypatch.setattr("otel_openai_v0._telemetry.of_method", None)
+    await caller.answer()
+    assert current_trace_id() is None
+
+
+async def test_a_call_that_another_instrumentation_has_a_span_for_is_the_latest(
+    caller: Caller, recording: Recording
+) -> None:
+    await caller.answer()
+    token = attach(set_value("opentelemetry.genai.client.inference.context", object()))
+    try:
+        await caller.answer()
+    finally:
+        detach(token)
+    assert current_trace_id() is None
+
+
+async def test_what_a_redactor_asks_is_not_the_latest_call(caller: Caller, instrument: Instrument) -> None:
+    def redact(_: str, items: list[Json]) -> list[Json]:
+        with suppress_instrumentation():
+            openai.Moderation.create("m")
+        return items
+
+    recording = instrument(redact=redact)
+    await caller.answer()
+    assert current_trace_id() == format_trace_id(recording.only().context.trace_id)
+
+
+def test_a_thread_serves_one_request_after_another(recording: Recording) -> None:
+    """The second is answered from a cache."""
+
+    def serve(cached: bool) -> str | None:
+        with call_context(session="s"):
+            if not cached:
+                openai.ChatCompletion.create(**CHAT)
+            inside = current_trace_id()
+        assert current_trace_id() == inside
+        return inside
+
+    with ThreadPoolExecutor(1) as worker:
+        assert worker.submit(serve, False).result() == format_trace_id(recording.only().context.trace_id)
+        assert worker.submit(serve, True).result() is None
