@@ -158,15 +158,13 @@ class Account:
         except Exception as error:  # noqa: BLE001
             telemetry.faults.note("reading the request", error)
         quoting = {} if names.MAY_QUOTE.isdisjoint(found) else _taken_out(found, names.MAY_QUOTE)
-        try:
-            found.update(context_attributes(telemetry.settings.baggage_keys))
-        except Exception as error:  # noqa: BLE001
-            telemetry.faults.note("reading the context", error)
+        self._read_context(found)
         if telemetry.settings.capture.anywhere:
             try:
                 if quoting:
-                    quoting = telemetry.content.attributes(quoting)
-                    self._said.update({name: value for name, value in quoting.items() if name not in found})
+                    self._said.update(telemetry.content.attributes(quoting))
+                    if names.USER_ID in found:  # said for telemetry, which the argument need not be
+                        self._said.pop(names.USER_ID, None)
             except Exception as error:  # noqa: BLE001
                 telemetry.faults.note("reading the request's words", error)
             try:
@@ -174,6 +172,16 @@ class Account:
             except Exception as error:  # noqa: BLE001
                 telemetry.faults.note("reading the prompt", error)
         self._pending = found
+
+    def _read_context(self, found: dict[str, AttributeValue]) -> None:
+        """Add what was said around the call; what is read of the call itself wins."""
+        telemetry = self._telemetry
+        try:
+            for name, value in context_attributes(telemetry.settings.baggage_keys).items():
+                if name not in self._seen:  # with which the span was started
+                    found.setdefault(name, value)
+        except Exception as error:  # noqa: BLE001
+            telemetry.faults.note("reading the context", error)
 
     def _write(self, content: Content) -> None:
         for kind, name, items in (

@@ -1,11 +1,13 @@
 """What a program says about the calls that it is about to make: whose they are, and what they are for."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Final, cast
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar, Token
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutine, iscoroutinefunction, isgeneratorfunction
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from opentelemetry import baggage
-from opentelemetry.context import attach, create_key, detach, get_value, set_value
+from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
 from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0 import _attributes as names
@@ -16,9 +18,61 @@ from otel_openai_v0._secrets import scrub_keys
 
 _ATTRIBUTES: Final = create_key("otel-openai-v0-context-attributes")
 _NONE: Final[Attributes] = {}
+_ENTERED: Final["ContextVar[tuple[tuple[CallContext, Token[Context]], ...]]"] = ContextVar(
+    "otel_openai_v0_call_contexts", default=()
+)
+"""Those that this context is inside of: one object may be entered by many threads and tasks at once."""
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
-@contextmanager
+class CallContext:
+    """What `call_context` returns: for `with`, as often as you like, and for functions."""
+
+    def __init__(self, said: Attributes) -> None:
+        self._said = said
+
+    def __enter__(self) -> None:
+        LAST_CALL.set(None)
+        token = attach(set_value(_ATTRIBUTES, {**_said(), **self._said}))
+        _ENTERED.set((*_ENTERED.get(), (self, token)))
+
+    def __exit__(self, *error: object) -> None:
+        entered = list(_ENTERED.get())
+        for place in reversed(range(len(entered))):  # the last one, but for a generator that is closed late
+            if entered[place][0] is self:
+                detach(entered.pop(place)[1])
+                _ENTERED.set(tuple(entered))
+                return
+
+    def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
+        """`function`, whose calls of openai are made inside; what it returns to be awaited is inside too."""
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            raise TypeError(
+                "call_context cannot hold while a generator waits: put `with call_context(...)` around its calls"
+            )
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def awaited(*args: _P.args, **kwargs: _P.kwargs) -> Any:
+                return await self._inside(function(*args, **kwargs))
+
+            return cast("Callable[_P, _R]", awaited)
+
+        @wraps(function)
+        def called(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            with self:
+                found = function(*args, **kwargs)
+            return cast("_R", self._inside(found)) if iscoroutine(found) else found
+
+        return called
+
+    async def _inside(self, awaitable: Awaitable[Any]) -> Any:
+        with self:
+            return await awaitable
+
+
 def call_context(
     *,
     user: str | None = None,
@@ -28,14 +82,17 @@ def call_context(
     prompt_version: str | None = None,
     tags: Sequence[str] = (),
     attributes: Attributes | None = None,
-) -> Iterator[None]:
-    """Put these on the span of every call made inside.
+) -> CallContext:
+    """Put these on the span of every call made inside: a block, or a function that has this for its decorator.
 
     As `user.id`, `session.id`, `gen_ai.conversation.id`, `gen_ai.prompt.name`, `gen_ai.prompt.version` and
-    `openai.call.tags`; `attributes` are any others, by their names. Kept in OpenTelemetry's context: it reaches across
-    awaits, into tasks, and into threads that are started with the context (`contextvars.copy_context().run`). An inner
-    one adds to an outer one, and wins where both speak; `user` wins over the argument of the call. Nothing of it is
-    sent to the API. It is recorded in every capture mode; only what looks like a key is scrubbed.
+    `openai.call.tags`; `attributes` are any others, by their names, but what is read from the call wins over them. Kept
+    in OpenTelemetry's context: it reaches across awaits, into tasks, and into threads that are started with the context
+    (`contextvars.copy_context().run`). An inner one adds to an outer one, and wins where both speak; `user` wins over
+    the argument of the call. Nothing of it is sent to the API. It is recorded in every capture mode; only what looks
+    like a key is scrubbed.
+
+    The function may be asynchronous. A generator raises TypeError, for nothing can hold while one waits.
     """
     given = {
         names.USER_ID: user,
@@ -48,12 +105,7 @@ def call_context(
     if tags:
         said[names.OPENAI_CALL_TAGS] = [_text(tag) for tag in ([tags] if isinstance(tags, str) else tags)]
     more = {name: _text(value) if isinstance(value, str) else value for name, value in (attributes or {}).items()}
-    LAST_CALL.set(None)
-    token = attach(set_value(_ATTRIBUTES, {**_said(), **said, **more}))
-    try:
-        yield
-    finally:
-        detach(token)
+    return CallContext({**said, **more})
 
 
 def context_attributes(baggage_keys: Sequence[str]) -> Attributes:

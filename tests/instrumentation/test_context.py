@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,6 +27,7 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, format_trace_id
 
 from otel_openai_v0 import OpenAIInstrumentor, call_context, current_trace_id
+from otel_openai_v0._context import context_attributes
 from otel_openai_v0._settings import BAGGAGE_KEYS_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording
@@ -83,6 +85,131 @@ async def test_all_kinds_of_calls_have_it_and_events_too(caller: Caller, instrum
         await caller.call(openai.Model.alist if caller.is_async else openai.Model.list)
     assert [said(span) for span in watched.spans] == [SAID] * 3
     assert [(record.log_record.attributes or {})["session.id"] for record in watched.events()] == ["s", "s"]
+
+
+LIES: Json = {
+    **dict.fromkeys(("gen_ai.operation.name", "gen_ai.provider.name", "server.address", "openai.api.type"), "lie"),
+    **dict.fromkeys(("gen_ai.request.model", "gen_ai.response.model"), "lie"),
+    **dict.fromkeys(("gen_ai.request.temperature", "gen_ai.usage.input_tokens", "http.response.status_code"), 777),
+    **dict.fromkeys(("gen_ai.request.stop_sequences", "gen_ai.input.messages"), "lie"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_what_is_read_of_a_call_wins(stream: bool, caller: Caller, instrument: Instrument) -> None:
+    watched = watch(instrument, capture_content="span_and_event")
+    asked: Json = {"temperature": 0.5, "stop": ["###"], "stream": stream}
+    if stream:
+        asked["stream_options"] = {"include_usage": True}
+    await caller.answer(**asked)
+    bare = dict(watched.spans[0].attributes or {})
+    with call_context(attributes={**LIES, "team": "search"}):
+        await caller.answer(**asked)
+    lied_to = dict(watched.spans[1].attributes or {})
+    kept = LIES.keys() & bare.keys()
+    assert kept == LIES.keys()
+    assert {name: lied_to[name] for name in kept} == {name: bare[name] for name in kept}
+    assert lied_to["team"] == "search"
+    assert "lie" not in [value for name, value in lied_to.items() if name in bare]
+    told = dict(watched.events()[1].log_record.attributes or {})
+    assert not [name for name, value in told.items() if value in ("lie", 777)]
+
+
+async def test_the_resource_of_a_management_call_wins(caller: Caller, recording: Recording) -> None:
+    with call_context(attributes={"openai.operation.name": "lie", "openai.resource": "lie"}):
+        await caller.call(openai.Model.alist if caller.is_async else openai.Model.list)
+    found = recording.attributes()
+    assert (found["openai.operation.name"], found["openai.resource"]) == ("list", "models")
+
+
+async def test_words_of_the_programs_own_are_recorded_in_every_mode(caller: Caller, instrument: Instrument) -> None:
+    recording = instrument(capture_content="no_content")
+    with call_context(attributes={"gen_ai.input.messages": "[]", "gen_ai.request.stop_sequences": ["mine"]}):
+        await caller.answer(stop=["canary"])
+    found = recording.attributes()
+    assert (found["gen_ai.input.messages"], found["gen_ai.request.stop_sequences"]) == ([], ("mine",))
+
+
+# As a decorator, and used again.
+
+
+async def test_a_decorated_function_is_inside(caller: Caller, recording: Recording) -> None:
+    decorate = call_context(**ALL)
+
+    @decorate
+    def ask() -> Any:
+        return openai.ChatCompletion.create(**CHAT)
+
+    @decorate
+    async def aask() -> Any:
+        return await caller.answer()
+
+    for _ in range(2):
+        await aask() if caller.is_async else ask()
+    await caller.answer()
+    assert [said(span) for span in recording.spans] == [SAID, SAID, {}]
+    assert inspect.iscoroutinefunction(aask)
+    assert not inspect.iscoroutinefunction(ask)
+    assert (ask.__name__, aask.__name__) == ("ask", "aask")
+
+
+async def test_what_a_decorated_function_returns_to_be_awaited_is_inside(
+    async_caller: Caller, recording: Recording
+) -> None:
+    @call_context(user="u")
+    def ask() -> Any:
+        return async_caller.answer()
+
+    await ask()
+    assert said(recording.only()) == {"user.id": "u"}
+
+
+async def test_a_decorated_method_takes_arguments_and_raises(recording: Recording) -> None:
+    class Service:
+        @call_context(user="u")
+        async def ask(self, number: int, *, name: str) -> tuple[Any, ...]:
+            """Doc."""
+            if number:
+                raise LookupError(name)
+            return self, number, name
+
+    service = Service()
+    assert await service.ask(0, name="n") == (service, 0, "n")
+    with pytest.raises(LookupError, match="n"):
+        await service.ask(1, name="n")
+    assert Service.ask.__doc__ == "Doc."
+    assert context_attributes(()) == {}
+
+
+def test_a_generator_cannot_be_decorated() -> None:
+    def generator() -> Iterator[int]:
+        yield 1
+
+    async def agenerator() -> AsyncIterator[int]:
+        yield 1
+
+    for function in (generator, agenerator):
+        with pytest.raises(TypeError, match="with call_context"):
+            call_context(user="u")(function)
+
+
+async def test_one_object_is_entered_by_many_tasks_at_once(async_caller: Caller, recording: Recording) -> None:
+    shared, go, inside = call_context(session="s"), asyncio.Event(), []
+
+    async def ask(number: int) -> None:
+        with call_context(user=str(number)), shared:
+            inside.append(number)
+            if len(inside) == 3:
+                go.set()
+            await go.wait()
+            with shared:
+                await async_caller.answer()
+        assert context_attributes(()) == {}
+
+    await asyncio.gather(*(ask(number) for number in range(3)))
+    found = sorted(said(span)["user.id"] for span in recording.spans)
+    assert found == ["0", "1", "2"]
+    assert all(said(span)["session.id"] == "s" for span in recording.spans)
 
 
 async def test_a_stream_has_the_context_it_was_begun_in(caller: Caller, recording: Recording) -> None:
