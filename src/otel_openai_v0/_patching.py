@@ -14,6 +14,7 @@ from functools import partial, reduce
 from typing import Any, Final
 
 import wrapt
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from otel_openai_v0 import _requestor as requestor
 from otel_openai_v0._call import Call
@@ -33,6 +34,16 @@ _REQUESTS: Final[tuple[tuple[str, Callable[[Start, Switch], Wrapper]], ...]] = (
 _RAW_REQUESTS: Final[tuple[tuple[str, Callable[[Start, Switch], Wrapper]], ...]] = (
     ("request_raw", requestor.raw_wrapper),
     ("arequest_raw", requestor.async_raw_wrapper),
+)
+# What wraps for instrumentations, those that are no instrumentors of OpenTelemetry's too. Decorators for programs stand
+# elsewhere in the same packages: `langfuse.observe`, `ddtrace.tracer.wrap`, `newrelic.agent.function_trace`.
+_INSTRUMENTATIONS: Final = (
+    "agentops.llm_tracker",
+    "ddtrace.contrib",
+    "langfuse.openai",
+    "newrelic.hooks",
+    "opentelemetry.instrumentation",
+    "sentry_sdk.integrations",
 )
 
 
@@ -56,8 +67,17 @@ class Place:
 
         What such a function returns need not be openai's, and it may ask more than once (instructor does both).
         """
-        module = getattr(self.function, "__globals__", {}).get("__name__")  # a `partial`, say, has none
-        return str(module).partition(".")[0] == "openai"
+        return _is_in(self.module, "openai")
+
+    @property
+    def module(self) -> str:
+        """The module of the function that runs first: that of a wrapper, not of what it wraps."""
+        found = self.original
+        while type(found) in {classmethod, WrappedMethod}:  # one of ours, which could not be taken away
+            found = found.__wrapped__
+        found = getattr(found, "_self_wrapper", found)  # documented by wrapt
+        # `functools.wraps` copies `__module__`; a `partial`, say, has no globals.
+        return str(getattr(found, "__globals__", {}).get("__name__") or getattr(found, "__module__", ""))
 
     def positional(self) -> tuple[str, ...]:
         """The names of the arguments that can be given by position.
@@ -164,9 +184,9 @@ class Patches:
 
 
 def other_instrumentation(openai: Any, methods: Iterable[Method] = METHODS) -> str | None:
-    """The module of another package that has wrapped one of the methods already."""
-    found = (_instrumented_by(place.original) for place, _ in _places(openai, methods))
-    return next((other for other in found if other is not None), None)
+    """The module of another instrumentation that has wrapped one of the methods already."""
+    found = (place.module for place, _ in _places(openai, methods))
+    return next((module for module in found if _is_instrumentation(module)), None)
 
 
 def _places(openai: Any, methods: Iterable[Method]) -> list[tuple[Place, Method]]:
@@ -182,15 +202,17 @@ def _place(openai: Any, owner: str, name: str) -> Place | None:
         return None
 
 
-def _instrumented_by(original: object) -> str | None:
-    """The module of the wrapt wrapper that stands there.
+def _is_instrumentation(module: str) -> bool:
+    """Whether a module wraps for an instrumentation: a known one, or any that has an instrumentor of OpenTelemetry's.
 
-    A decorator of the program's own is no instrumentation, nor is a wrapper of ours that could not be taken away.
+    What the program puts around one of openai's methods is none: a cache, a retry, a line in the log.
     """
-    if not isinstance(original, wrapt.FunctionWrapper):
-        return None
-    module = str(getattr(original._self_wrapper, "__module__", "another package"))  # noqa: SLF001  # its documented name
-    return None if module.startswith("otel_openai_v0.") else module
+    instrumentors = {kind.__module__ for kind in BaseInstrumentor.__subclasses__()} - {"__main__"}
+    return any(_is_in(module, package) for package in (*_INSTRUMENTATIONS, *instrumentors))
+
+
+def _is_in(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
 
 
 def _wrapper_kind(place: Place, method: Method) -> Callable[[Start, Switch], Wrapper]:

@@ -87,7 +87,8 @@ sys.exit(main(["doctor"]))
 """
 ANOTHER = """
 import openai, wrapt
-wrapt.wrap_function_wrapper(openai.ChatCompletion, "create", lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs))
+wrapper = eval("lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs)", {"__name__": "langfuse.openai"})
+wrapt.wrap_function_wrapper(openai.ChatCompletion, "create", wrapper)
 """
 NEWER = """
 import opentelemetry.instrumentation.dependencies as dependencies
@@ -108,7 +109,7 @@ metadata.version = version
 @pytest.mark.parametrize(
     ("before", "what", "said"),
     [
-        (ANOTHER, "instrumentor", "openai is instrumented by __main__ already: every call would have two spans"),
+        (ANOTHER, "instrumentor", "openai is instrumented by langfuse.openai already: every call would have two spans"),
         (NEWER, "instrumentor", "supports openai >= 0.27.8, < 1, found openai 1.12.0"),
         (MISSING, "packages", 'wandb missing: pip install "otel-openai-wandb[all]"'),
     ],

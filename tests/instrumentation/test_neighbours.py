@@ -20,8 +20,10 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from opentelemetry.util.genai.handler import TelemetryHandler
 
 from otel_openai_v0 import OpenAIInstrumentor
+from otel_openai_v0._patching import other_instrumentation
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, outcome
+from tests.instrumentation.other import OtherInstrumentor
 from tests.instrumentation.test_patching import all_attributes
 from tests.instrumentation.watching import watch
 from tests.support.openai_server import OpenAIServer, error
@@ -57,65 +59,155 @@ async def test_calls_below_an_unsampled_parent_have_no_span(caller: Caller, inst
 # Another instrumentor.
 
 
-def traced(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
-    SEEN.append(wrapped.__name__)
-    return wrapped(*args, **kwargs)
-
-
-SEEN: list[str] = []
-traced.__module__ = "fake_instrumentor"
-
-
 @pytest.fixture
-def fake(caller: Caller) -> Iterator[list[str]]:
+def other() -> Iterator[list[str]]:
     """What the other instrumentor, which was first, saw."""
-    SEEN.clear()
-    bare = vars(openai.ChatCompletion)[caller.method]
-    wrapt.wrap_function_wrapper(openai, f"ChatCompletion.{caller.method}", traced)
-    yield SEEN
-    setattr(openai.ChatCompletion, caller.method, bare)
+    seen: list[str] = []
+    instrumentor = OtherInstrumentor()
+    instrumentor.instrument(seen=seen)
+    yield seen
+    instrumentor.uninstrument()
 
 
 @pytest.mark.warns
 async def test_we_leave_openai_to_another_instrumentor(
-    fake: list[str], caller: Caller, instrument: Instrument, warnings_logged: Callable[[], list[str]]
+    other: list[str], caller: Caller, instrument: Instrument, warnings_logged: Callable[[], list[str]]
 ) -> None:
     before = all_attributes()
     watched = watch(instrument, capture_content="span_and_event")
     assert all_attributes() == before
     assert all(mine is theirs for mine, theirs in zip(flat(all_attributes()), flat(before), strict=True))
     await call_everything(caller)
-    assert fake == [caller.method] * 2
+    assert other == [caller.method] * 2
     assert (watched.spans, watched.events(), watched.metrics()) == ([], (), {})
-    assert warnings_logged() == ["openai is instrumented by fake_instrumentor already; otel_openai_v0 leaves it alone"]
+    name = OtherInstrumentor.__module__
+    assert warnings_logged() == [f"openai is instrumented by {name} already; otel_openai_v0 leaves it alone"]
     OpenAIInstrumentor().uninstrument()
     assert all(mine is theirs for mine, theirs in zip(flat(all_attributes()), flat(before), strict=True))
     await caller.answer()
-    assert len(fake) == 3
+    assert len(other) == 3
 
 
 def flat(namespaces: list[dict[str, Any]]) -> list[Any]:
     return [value for namespace in namespaces for value in namespace.values()]
 
 
-async def test_a_decorator_of_the_programs_is_no_instrumentor(
-    caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bare, seen = vars(openai.ChatCompletion)[caller.method].__func__, []
+@wrapt.decorator
+def with_wrapt(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
+    SEEN.append(kwargs["model"])
+    return wrapped(*args, **kwargs)
 
-    @functools.wraps(bare)
+
+def with_functools(function: Any) -> Any:
+    @functools.wraps(function)
     def decorated(*args: Any, **kwargs: Any) -> Any:
-        seen.append(kwargs["model"])
-        return bare(*args, **kwargs)
+        SEEN.append(kwargs["model"])
+        return function(*args, **kwargs)
 
-    mine = classmethod(decorated)
-    monkeypatch.setattr(openai.ChatCompletion, caller.method, mine)
+    return decorated
+
+
+def below_classmethod(decorator: Any) -> Any:
+    return lambda original: classmethod(decorator(original.__func__))
+
+
+SEEN: list[str] = []
+DECORATORS = {
+    "wrapt": with_wrapt,
+    "wrapt below classmethod": below_classmethod(with_wrapt),
+    "functools": below_classmethod(with_functools),
+}
+
+
+@pytest.fixture(params=DECORATORS)
+def decorate(request: pytest.FixtureRequest, caller: Caller) -> Iterator[Callable[[], Any]]:
+    """Puts a decorator of the program's around one method of chats."""
+    SEEN.clear()
+    bare = vars(openai.ChatCompletion)[caller.method]
+
+    def put() -> Any:
+        made = DECORATORS[request.param](vars(openai.ChatCompletion)[caller.method])
+        setattr(openai.ChatCompletion, caller.method, made)
+        return made
+
+    yield put
+    setattr(openai.ChatCompletion, caller.method, bare)
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+async def test_a_decorator_of_the_programs_is_no_instrumentor(
+    order: str, decorate: Callable[[], Any], caller: Caller, instrument: Instrument
+) -> None:
+    """All calls have one span, in either order; so the decorated one, streamed or not."""
+    if order == "before":
+        decorate()
     recording = instrument()
-    answer = await caller.answer()
-    assert answer.choices[0].message.content == "You said: hello there"
-    assert (len(recording.spans), seen) == (1, ["gpt-3.5-turbo"])
+    if order == "after":
+        decorate()
+    mine = vars(openai.ChatCompletion)[caller.method]
+    await call_everything(caller)
+    names = ["chat gpt-3.5-turbo", "chat gpt-3.5-turbo", "embeddings m", "list models"]
+    assert [span.name for span in recording.spans] == names
+    assert SEEN == ["gpt-3.5-turbo"] * 2
+    assert [bool((span.attributes or {}).get("gen_ai.output.messages")) for span in recording.spans[:2]] == [True] * 2
     OpenAIInstrumentor().uninstrument()
     assert vars(openai.ChatCompletion)[caller.method] is mine
+    assert len(await caller.answer(stream=True)) == 6
+    assert (len(recording.spans), len(SEEN)) == (4, 3)
+
+
+async def test_a_decorator_that_asks_twice_has_two_spans_in_either_order(
+    caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @wrapt.decorator
+    def twice(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
+        wrapped(*args, **kwargs)
+        return wrapped(*args, **kwargs)
+
+    @wrapt.decorator
+    async def atwice(wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
+        await wrapped(*args, **kwargs)
+        return await wrapped(*args, **kwargs)
+
+    decorator: Any = atwice if caller.is_async else twice
+    with monkeypatch.context() as patch:
+        patch.setattr(openai.ChatCompletion, caller.method, decorator(vars(openai.ChatCompletion)[caller.method]))
+        before = instrument()
+        await caller.answer()
+        OpenAIInstrumentor().uninstrument()
+    after = instrument()
+    with monkeypatch.context() as patch:
+        patch.setattr(openai.ChatCompletion, caller.method, decorator(vars(openai.ChatCompletion)[caller.method]))
+        await caller.answer()
+    assert [span.name for span in before.spans] == [span.name for span in after.spans] == ["chat gpt-3.5-turbo"] * 2
+
+
+@pytest.mark.parametrize(
+    ("module", "is_instrumentation"),
+    [
+        ("opentelemetry.instrumentation.openai.utils", True),
+        ("langfuse.openai", True),
+        ("ddtrace.contrib.internal.trace_utils", True),
+        ("newrelic.hooks.mlmodel_openai", True),
+        ("agentops.llm_tracker", True),
+        ("langfuse._client.observe", False),
+        ("opentelemetry.util._decorator", False),  # of `@tracer.start_as_current_span(...)`
+        ("opentelemetry.instrumentation_of_mine", False),
+        ("app.cache", False),
+    ],
+)
+@pytest.mark.parametrize("with_", ["wrapt", "functools"])
+def test_an_instrumentation_is_told_by_its_module(
+    with_: str, module: str, is_instrumentation: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = vars(openai.Completion)["create"]
+    there = {"__name__": module, "wrapt": wrapt, "functools": functools, "bare": bare, "function": bare.__func__}
+    made = {
+        "wrapt": "wrapt.FunctionWrapper(bare, lambda wrapped, _, args, kwargs: wrapped(*args, **kwargs))",
+        "functools": "classmethod(functools.wraps(function)(lambda *args, **kwargs: function(*args, **kwargs)))",
+    }
+    monkeypatch.setattr(openai.Completion, "create", eval(made[with_], there))
+    assert other_instrumentation(openai) == (module if is_instrumentation else None)
 
 
 def test_ours_left_behind_are_no_instrumentor(instrument: Instrument) -> None:
