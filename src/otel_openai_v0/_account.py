@@ -144,9 +144,9 @@ class Account:
                 said = self._said if telemetry.settings.capture.on_event else {}
                 telemetry.events.emit({**self._seen, **said}, trace.set_span_in_context(self._span))
 
-    def dimensions(self) -> Attributes | None:
-        """What the call is measured with, or None where nobody measures."""
-        return self._telemetry.metrics.dimensions(self._seen) if self._measured else None
+    def dimensions(self, response: Any) -> Attributes | None:
+        """What the call is measured with as far as `response` has come, or None where nobody measures."""
+        return self._telemetry.metrics.dimensions({**self._seen, **read_response(response)}) if self._measured else None
 
     def _read_request(self, invocation: Invocation) -> None:
         operation, telemetry, arguments = self._operation, self._telemetry, invocation.arguments

@@ -136,10 +136,10 @@ class Call(StreamCall):
         """Seconds since the call began, until it ended."""
         return (self._stopped[0] if self._stopped else perf_counter()) - self._started
 
-    def chunk_dimensions(self) -> Attributes | None:
+    def chunk_dimensions(self, response: Any) -> Attributes | None:
         """What the time between chunks is measured with, or None where nobody measures."""
         account = self._account
-        return account.dimensions() if account is not None else None
+        return account.dimensions(response) if account is not None else None
 
     def chunk_came(self, seconds: float, dimensions: Attributes) -> None:
         """Measure the time since the chunk before."""

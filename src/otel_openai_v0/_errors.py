@@ -21,6 +21,8 @@ class ErrorDetails:
     """`None` means that the exception does not say; `message` and `frames` hold no key and no response body."""
 
     type: str
+    qualified_type: str
+    """With its module, as the SDK's `record_exception` has it."""
     message: str
     frames: str
     """Where it was raised, with lines of the program's source."""
@@ -51,20 +53,20 @@ class ErrorDetails:
     def event(self) -> Attributes:
         """What its one exception event carries."""
         found = {
-            names.EXCEPTION_TYPE: self.type,
+            names.EXCEPTION_TYPE: self.qualified_type,
             names.EXCEPTION_MESSAGE: self.message,
             names.EXCEPTION_STACKTRACE: self._stacktrace(),
         }
         return {name: value for name, value in found.items() if value}
 
     def _stacktrace(self) -> str:
-        said = f"{self.type}: {self.message}" if self.message else self.type
+        said = f"{self.qualified_type}: {self.message}" if self.message else self.qualified_type
         return f"Traceback (most recent call last):\n{self.frames}{said}\n" if self.frames or self.message else ""
 
 
 def unread_error(error: BaseException) -> ErrorDetails:
     """An exception of which nothing can be read but what it is."""
-    return ErrorDetails(type(error).__qualname__, "", "", None, None, None, None)
+    return ErrorDetails(type(error).__qualname__, _qualified(type(error)), "", "", None, None, None, None)
 
 
 def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetails:
@@ -80,6 +82,7 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
     code = (getattr(error, "code", None) if is_openais else None) or api_error.get("code")
     return ErrorDetails(
         type=type(error).__qualname__,
+        qualified_type=_qualified(type(error)),
         message=scrub(_message(error))[:_LONGEST_MESSAGE],
         frames=scrub("".join(traceback.format_tb(error.__traceback__))),
         http_status=status if isinstance(status, int) else None,
@@ -87,6 +90,10 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
         request_id=_header(headers, "x-request-id", scrub),
         retry_after=_header(headers, "retry-after", scrub),
     )
+
+
+def _qualified(kind: type[BaseException]) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _message(error: BaseException) -> str:

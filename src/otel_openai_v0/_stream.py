@@ -33,7 +33,7 @@ class StreamCall(ABC):
     def elapsed(self) -> float: ...
 
     @abstractmethod
-    def chunk_dimensions(self) -> Attributes | None: ...
+    def chunk_dimensions(self, response: Any) -> Attributes | None: ...
 
     @abstractmethod
     def chunk_came(self, seconds: float, dimensions: Attributes) -> None: ...
@@ -54,7 +54,7 @@ class StreamRecord:
         self._call = call
         self._accumulator = StreamAccumulator()
         self._chunks = 0
-        self._dimensions = call.chunk_dimensions()
+        self._dimensions: Attributes | None = None
         self._first: float | None = None
         self._last = 0.0
         self._done = False
@@ -83,6 +83,7 @@ class StreamRecord:
     def _answered(self, elapsed: float) -> None:
         if self._first is None:
             self._first = elapsed
+            self._dimensions = self._call.chunk_dimensions(self._accumulator.response())
         elif self._dimensions is not None:
             self._call.chunk_came(elapsed - self._last, self._dimensions)
         self._last = elapsed

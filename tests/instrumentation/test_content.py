@@ -201,7 +201,7 @@ async def test_an_error_that_redact_fails_on_says_what_it_is_and_no_more(
     recording = instrument(redact=refuse)
     assert (await outcome(caller.answer())).error
     (event,) = recording.only().events
-    assert dict(event.attributes or {}) == {"exception.type": "InvalidRequestError"}
+    assert dict(event.attributes or {}) == {"exception.type": "openai.error.InvalidRequestError"}
     assert recording.attributes()["error.type"] == "InvalidRequestError"
 
 
