@@ -10,7 +10,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial, reduce, update_wrapper
 from typing import Any, Final
 
 import wrapt
@@ -178,6 +178,8 @@ class Patches:
             self._done.pop().undo()
 
     def _wrap(self, place: Place, wrapper: Wrapper, enabled: Callable[[], bool] | None) -> None:
+        # A coroutine is called after its function: the name of a task, and of one that was never awaited.
+        update_wrapper(wrapper, place.function, ("__name__", "__qualname__"), ())
         replacement = WrappedMethod(place.original, wrapper, enabled)
         setattr(place.owner, place.name, replacement)
         self._done.append(Patch(place, replacement))

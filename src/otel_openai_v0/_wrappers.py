@@ -1,6 +1,7 @@
 """What stands in place of openai's methods: the sync and the async one differ by `await`."""
 
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import Any, Protocol, TypeAlias
 
 from otel_openai_v0._call import Call
@@ -84,6 +85,9 @@ def awaitable_wrapper(start: Start, switch: Switch) -> Wrapper:
             LAST_CALL.set((switch, call.span_context))
             call.failed(error)
             raise
-        return awaited(lambda *_, **__: finished(awaitable), target, args, kwargs)
+        coroutine = awaited(lambda *_, **__: finished(awaitable), target, args, kwargs)
+        if isinstance(awaitable, CoroutineType):  # is called after a function of openai's own
+            coroutine.__name__, coroutine.__qualname__ = awaitable.__name__, awaitable.__qualname__
+        return coroutine
 
     return traced

@@ -14,6 +14,7 @@ import openai
 import pytest
 
 from otel_openai_v0 import OpenAIInstrumentor
+from tests.instrumentation.calls import CALLS, Asked, run
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, HELLO, ROWS, Caller, Recording, chunk, outcome, piece
 from tests.support.openai_server import OpenAIServer, Reply
@@ -101,6 +102,25 @@ def test_a_wrapped_method_looks_the_same(owner: str, method: str, instrument: In
     assert inspect.ismethod(wrapped)
     assert (wrapped.__name__, wrapped.__qualname__, wrapped.__doc__) == (method, bare.__qualname__, bare.__doc__)
     assert wrapped.__self__ is getattr(openai, owner)
+
+
+@pytest.mark.parametrize("asked", [asked for asked in CALLS if asked.asynchronous], ids=str)
+async def test_a_coroutine_has_the_name_that_it_has_without_us(
+    asked: Asked, async_caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    """As tasks and warnings show it."""
+    names: list[tuple[str, str]] = []
+
+    def make(**kwargs: Any) -> Any:
+        coroutine = asked.method(is_async=True)(**kwargs)
+        names.append((coroutine.__name__, coroutine.__qualname__))
+        return coroutine
+
+    await run(async_caller, server, asked, make)
+    instrument()
+    await run(async_caller, server, asked, make)
+    bare, ours = names
+    assert ours == bare
 
 
 class Mine(openai.ChatCompletion):  # type: ignore[misc]  # openai's classes are Any here
