@@ -6,12 +6,13 @@ The user's call is sacred: no method here raises, and each may be called after t
 from functools import partial
 from time import perf_counter, time_ns
 from types import AsyncGeneratorType, GeneratorType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, Span, SpanContext, SpanKind
 
+from otel_openai_v0 import _attributes as names
 from otel_openai_v0._account import Account
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._current import CURRENT_CALL
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from otel_openai_v0._telemetry import Telemetry
+
+_LET_GO: Final = frozenset({"closed", "abandoned"})  # as `StreamRecord.ended` has it
 
 
 class Call(StreamCall):
@@ -170,7 +173,8 @@ class Call(StreamCall):
         if self.ended:
             return
         self.ended = True
-        if is_collecting():
+        collecting = is_collecting()
+        if collecting or (collecting is None and _was_let_go(error, more)):
             self._stopped = perf_counter(), time_ns()
             put_off(partial(self._close, error, response, more))
         else:
@@ -191,3 +195,8 @@ class Call(StreamCall):
         if self._current is not None:
             self._current.let_go()
         self._account, self._current, self._span = None, None, INVALID_SPAN
+
+
+def _was_let_go(error: BaseException | None, more: Attributes | None) -> bool:
+    """Whether a collection may be what ends a call: a stream or a coroutine that was begun before `uninstrument()`."""
+    return isinstance(error, GeneratorExit) or (more is not None and more.get(names.OPENAI_STREAM_END) in _LET_GO)

@@ -20,6 +20,8 @@ class _Garbage:
 
     def __init__(self) -> None:
         self.collector = 0
+        self.watchers: set[object] = set()
+        self.is_ready = False
         self.waiting: deque[tuple[int, Callable[[], None]]] = deque()  # with the process that it is of
         self.working = _thread.allocate_lock()  # held by the one thread that works
 
@@ -70,17 +72,30 @@ _GARBAGE: Final = _Garbage()
 _NOTE: Final = _GARBAGE.note
 
 
-def watch_collections() -> None:
-    """Know when a collection is under way; once for the process."""
+def watch_collections(watcher: object) -> None:
+    """Know when a collection is under way, until no watcher is left."""
+    _GARBAGE.watchers.add(watcher)
     if _NOTE not in gc.callbacks:
         gc.callbacks.append(_NOTE)
+    if not _GARBAGE.is_ready:
+        _GARBAGE.is_ready = True
         atexit.register(_GARBAGE.finish)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_GARBAGE.forget)
 
 
-def is_collecting() -> bool:
-    """Whether a garbage collection has interrupted this very thread."""
+def unwatch_collections(watcher: object) -> None:
+    """Leave nothing behind in `gc.callbacks`."""
+    _GARBAGE.watchers.discard(watcher)
+    if not _GARBAGE.watchers and _NOTE in gc.callbacks:
+        gc.callbacks.remove(_NOTE)
+        _GARBAGE.collector = 0  # of a collection whose end we will not be told of
+
+
+def is_collecting() -> bool | None:
+    """Whether a garbage collection has interrupted this very thread; None where nobody watches."""
+    if not _GARBAGE.watchers:
+        return None
     return _GARBAGE.collector == _thread.get_ident()
 
 

@@ -20,7 +20,7 @@ from otel_openai_v0 import _requestor as requestor
 from otel_openai_v0._call import Call
 from otel_openai_v0._calls import Calls
 from otel_openai_v0._current import begins_a_call
-from otel_openai_v0._garbage import watch_collections
+from otel_openai_v0._garbage import unwatch_collections, watch_collections
 from otel_openai_v0._operations import METHODS, Method
 from otel_openai_v0._wrappers import Start, Switch, Wrapper, async_wrapper, awaitable_wrapper, sync_wrapper
 
@@ -153,13 +153,13 @@ class Patches:
 
         Where another instrumentation stands already, nothing is wrapped: each call would have two spans.
         """
-        watch_collections()
         openai = calls.openai
         found = _places(openai, methods)
         self.other = other_instrumentation(openai, methods)
         if self.other is not None:
             log.warning("openai is instrumented by %s already; otel_openai_v0 leaves it alone", self.other)
             return
+        watch_collections(self)
         for place, method in found:
             if not place.is_openais:
                 continue
@@ -176,6 +176,7 @@ class Patches:
         self.enabled = False
         while self._done:
             self._done.pop().undo()
+        unwatch_collections(self)
 
     def _wrap(self, place: Place, wrapper: Wrapper, enabled: Callable[[], bool] | None) -> None:
         # A coroutine is called after its function: the name of a task, and of one that was never awaited.

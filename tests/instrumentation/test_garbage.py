@@ -13,8 +13,11 @@ import pytest
 from opentelemetry import context as otel
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
+from otel_openai_v0 import OpenAIInstrumentor
+from otel_openai_v0._garbage import unwatch_collections, watch_collections
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, attributes
+from tests.instrumentation.other import OtherInstrumentor
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import run_program
 from tests.support.waiting import until
@@ -205,3 +208,53 @@ gc.collect()
 """,
     )
     assert (done.stdout, done.returncode) == ("chat gpt-3.5-turbo\n" * 20, 0), done.stderr
+
+
+def test_nothing_is_left_in_the_collector(instrument: Instrument) -> None:
+    before = list(gc.callbacks)
+    for _ in range(2):
+        instrument()
+        assert len(gc.callbacks) == len(before) + 1
+        OpenAIInstrumentor().uninstrument()
+        assert gc.callbacks == before
+
+
+def test_each_that_patches_watches_until_it_is_undone(recording: Recording) -> None:
+    before, first, second = list(gc.callbacks), object(), object()
+    for watcher in (first, second, first):
+        watch_collections(watcher)
+    OpenAIInstrumentor().uninstrument()
+    unwatch_collections(first)
+    unwatch_collections(first)
+    assert gc.callbacks == before
+    unwatch_collections(second)
+    assert len(gc.callbacks) == len(before) - 1
+
+
+@pytest.mark.warns
+def test_where_another_instrumentation_stands_nobody_watches(instrument: Instrument) -> None:
+    before = list(gc.callbacks)
+    other = OtherInstrumentor()
+    other.instrument(seen=[])
+    try:
+        instrument()
+        assert gc.callbacks == before
+    finally:
+        other.uninstrument()
+
+
+async def test_a_stream_of_before_the_undoing_waits_for_no_lock(caller: Caller, instrument: Instrument) -> None:
+    """Nobody knows then who lets it go: a collection that has interrupted this thread, perhaps."""
+    recording, locked = Recording(), Locked()
+    recording.provider.add_span_processor(locked)
+    instrument(recording)
+    gc.disable()
+    try:
+        await half_read(caller)
+        OpenAIInstrumentor().uninstrument()
+        with locked.lock:
+            gc.collect()
+    finally:
+        gc.enable()
+    until(lambda: len(locked.ended) == 1, 30)
+    assert attributes(locked.ended[0])["openai.stream.end"] == "abandoned"
