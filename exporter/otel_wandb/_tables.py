@@ -66,7 +66,7 @@ def _error(source: CallSource) -> str | None:
     if not source.span.is_error:
         return None
     said = (source.call.error_type, source.span.status_message)
-    return _cut(": ".join(part for part in said if part) or "error")
+    return _cut(": ".join(part for part in dict.fromkeys(said) if part) or "error")
 
 
 def _joined(texts: Sequence[str]) -> str | None:

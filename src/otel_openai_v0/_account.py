@@ -100,7 +100,7 @@ class Account:
             status = status_of(response)
             if status is not None and status >= FIRST_ERROR:
                 self._pending[names.ERROR_TYPE] = str(status)
-                self._span.set_status(Status(StatusCode.ERROR))
+                self._span.set_status(Status(StatusCode.ERROR, f"HTTP {status}"))
 
     def read_response(self, response: Any, more: Attributes) -> None:
         """Note what `response` says, and `more`."""
@@ -130,7 +130,7 @@ class Account:
                 details = self._details(error)
         self._set(details.attributes())
         with self._telemetry.faults.quietly("recording an error"):
-            self._span.set_status(Status(StatusCode.ERROR, details.message))
+            self._span.set_status(Status(StatusCode.ERROR, details.description()))
             self._span.add_event(names.EXCEPTION_EVENT, details.event())
 
     def tell(self, elapsed: float) -> None:

@@ -67,7 +67,7 @@ SESSION_ID: Final = "session.id"
 
 # Ours.
 OPENAI_OPERATION_NAME: Final = "openai.operation.name"
-OPENAI_RESOURCE: Final = "openai.resource"
+OPENAI_RESOURCE_TYPE: Final = "openai.resource.type"
 OPENAI_RESOURCE_ID: Final = "openai.resource.id"
 OPENAI_REQUEST_ATTEMPTS: Final = "openai.request.attempts"
 OPENAI_REQUEST_FORMAT: Final = "openai.request.response_format"

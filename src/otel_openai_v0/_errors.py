@@ -50,6 +50,10 @@ class ErrorDetails:
         """The same with another message, and without the lines of source, which may say what it does not."""
         return replace(self, message=message, frames=_LINE_OF_SOURCE.sub("", self.frames))
 
+    def description(self) -> str:
+        """What the status says: never nothing, for some receivers take a failure without a word for a success."""
+        return self.message or self.type
+
     def event(self) -> Attributes:
         """What its one exception event carries."""
         found = {

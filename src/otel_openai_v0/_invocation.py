@@ -42,7 +42,7 @@ class Invocation(NamedTuple):
         if not self.operation.is_model_call:
             found[names.OPENAI_OPERATION_NAME] = self.operation.name
             if self.resource is not None:
-                found[names.OPENAI_RESOURCE] = self.resource
+                found[names.OPENAI_RESOURCE_TYPE] = self.resource
             return found
         found[names.OPERATION_NAME] = self.operation.name
         if self.model is not None:

@@ -55,10 +55,14 @@ def test_the_api_type(provider: str, api_type: str) -> None:
     assert stats_of(span(attributes=chat_attributes(**{"gen_ai.provider.name": provider})))["api_type"] == api_type
 
 
-def test_a_failed_call_has_its_error() -> None:
-    record = span(error="slow down", attributes={"gen_ai.operation.name": "chat", "error.type": "RateLimitError"})
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("slow down", "RateLimitError: slow down"), ("RateLimitError", "RateLimitError"), ("", "RateLimitError")],
+)
+def test_a_failed_call_has_its_error(said: str, shown: str) -> None:
+    record = span(error=said, attributes={"gen_ai.operation.name": "chat", "error.type": "RateLimitError"})
     values = stats_of(record)
-    assert (values["status"], values["error"], values["total_tokens"]) == ("ERROR", "RateLimitError: slow down", None)
+    assert (values["status"], values["error"], values["total_tokens"]) == ("ERROR", shown, None)
 
 
 def test_request_parameters_are_typed_columns() -> None:

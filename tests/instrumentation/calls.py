@@ -93,7 +93,7 @@ def model_call(operation: str, api: str, **more: Any) -> Json:
 
 
 def management(verb: str, resource: str, resource_id: str | None = None) -> Json:
-    found = {"openai.operation.name": verb, "openai.resource": resource, "openai.api.type": "management"}
+    found = {"openai.operation.name": verb, "openai.resource.type": resource, "openai.api.type": "management"}
     return found | ({} if resource_id is None else {"openai.resource.id": resource_id})
 
 
