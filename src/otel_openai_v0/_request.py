@@ -76,7 +76,7 @@ def edit_content(arguments: Arguments) -> Content:
 def read_image_request(arguments: Arguments) -> Attributes:
     """Size and form of the images asked for, and the files sent along, by what they are."""
     found: dict[str, AttributeValue] = {names.OUTPUT_TYPE: "image"}
-    for argument, name in (("size", names.OPENAI_REQUEST_IMAGE_SIZE), ("response_format", names.OPENAI_REQUEST_FORMAT)):
+    for argument, name in (("size", names.OPENAI_REQUEST_SIZE), ("response_format", names.OPENAI_REQUEST_FORMAT)):
         if arguments.get(argument) is not None:
             found[name] = _text(arguments[argument])
     return {**found, **_file(arguments.get("image"), "image"), **_file(arguments.get("mask"), "mask")}

@@ -185,7 +185,7 @@ MANAGED: Final = tuple(asked for asked in _MANAGED if is_here(asked.owner, asked
 IMAGE: Final = Upload("/home/me/cat.png", PNG)
 SOUND: Final = Upload("/home/me/talk.wav", WAV)
 DRAWN: Final = {"created": 1, "data": [{"url": "https://images.invalid/1"}, {"b64_json": B64}]}
-_IMAGES: Final = {"gen_ai.output.type": "image", "openai.request.image.size": "256x256"}
+_IMAGES: Final = {"gen_ai.output.type": "image", "openai.request.size": "256x256"}
 _SPOKEN: Final = {"gen_ai.request.model": "whisper-1", **described("file", "talk.wav", WAV, "audio/wav")}
 MEDIA: Final[tuple[Asked, ...]] = (
     Asked(
