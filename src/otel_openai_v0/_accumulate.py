@@ -1,11 +1,13 @@
 """Adds the chunks of a stream up to the response that a plain call would have returned.
 
 Chunks of the choices come interleaved, in any order of their indexes; Azure's first has no choices and an empty id
-and model; function calls come as a name and pieces of their arguments; usage is in any chunk or in none.
+and model; usage is in any chunk or in none. Servers mix the forms of a chat and of a completion: what is there is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from otel_openai_v0._function_calls import FunctionCall, ToolCalls
 
 _IDENTITY: Final = ("id", "model", "object", "system_fingerprint", "service_tier")
 _ALWAYS_SENT: Final = ("id", "model")  # sooner or later
@@ -30,7 +32,7 @@ class StreamAccumulator:
         if usage:
             self._usage = usage
         answered = False
-        for piece in chunk.get("choices") or ():
+        for piece in chunk.get("choices") or _data(chunk):
             index = piece.get("index") or 0
             choice = self._choices.get(index)
             if choice is None:
@@ -60,8 +62,8 @@ class _Choice:
     def __init__(self) -> None:
         self._role: Any = None
         self._text: list[str] = []
-        self._call: _FunctionCall | None = None
-        self._tools: dict[int, _FunctionCall] = {}
+        self._call: FunctionCall | None = None
+        self._tools: ToolCalls | None = None
         self._finish_reason: Any = None
         self._is_chat = False
 
@@ -70,15 +72,17 @@ class _Choice:
         if reason:
             self._finish_reason = reason
         delta = piece.get("delta")
-        if delta is not None:
-            self._is_chat = True
-            return self._add_delta(delta)
+        if delta and self._add_delta(delta):
+            return True
         text = piece.get("text")
         if text:
             self._text.append(text)
-        return bool(text)
+            return True
+        message = piece.get("message") if delta is None else None
+        return bool(message) and self._add_delta(message)
 
     def _add_delta(self, delta: Any) -> bool:
+        self._is_chat = True
         content = delta.get("content")
         if content:
             self._text.append(content)
@@ -89,11 +93,12 @@ class _Choice:
             self._role = role
         call = delta.get("function_call")
         if call:
-            self._call = self._call or _FunctionCall()
+            self._call = self._call or FunctionCall()
             self._call.add(call)
-        tools = delta.get("tool_calls") or ()
-        for tool in tools:
-            self._tools.setdefault(tool.get("index") or 0, _FunctionCall()).add_tool(tool)
+        tools = delta.get("tool_calls")
+        if tools:
+            self._tools = self._tools or ToolCalls()
+            self._tools.add(tools)
         return bool(content or call or tools)
 
     def whole(self, index: int) -> Mapping[str, Any]:
@@ -104,28 +109,12 @@ class _Choice:
         message: dict[str, Any] = {"role": self._role, "content": text or None}
         if self._call is not None:
             message["function_call"] = self._call.whole()
-        if self._tools:
-            message["tool_calls"] = [
-                {"id": tool.id, "type": "function", "function": tool.whole()} for _, tool in sorted(self._tools.items())
-            ]
+        if self._tools is not None:
+            message["tool_calls"] = self._tools.whole()
         return {**choice, "message": message}
 
 
-class _FunctionCall:
-    __slots__ = ("_arguments", "_name", "id")
-
-    def __init__(self) -> None:
-        self.id: Any = None
-        self._name: list[str] = []
-        self._arguments: list[str] = []
-
-    def add(self, call: Any) -> None:
-        self._name.append(call.get("name") or "")
-        self._arguments.append(call.get("arguments") or "")
-
-    def add_tool(self, tool: Any) -> None:
-        self.id = tool.get("id") or self.id
-        self.add(tool.get("function") or {})
-
-    def whole(self) -> Mapping[str, Any]:
-        return {"name": "".join(map(str, self._name)), "arguments": "".join(map(str, self._arguments))}
+def _data(chunk: Any) -> Sequence[Any]:
+    """The choices of `Engine.generate`; the `data` of an event is a mapping."""
+    found = chunk.get("data")
+    return found if isinstance(found, (list, tuple)) else ()

@@ -54,12 +54,28 @@ def tool_definitions(functions: Any, tools: Any) -> list[Part]:
 
 def chat_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
     """One message per choice, in the order of their indexes."""
-    return [_finished(_chat_message(choice.get("message") or {}), choice) for choice in choices]
+    return [_finished(_chat_answer(choice), choice) for choice in choices]
 
 
 def text_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
     """One message per choice of a completion or an edit."""
-    return [_finished({"role": "assistant", "parts": [_text(choice.get("text"))]}, choice) for choice in choices]
+    return [_finished(_text_answer(choice), choice) for choice in choices]
+
+
+def _chat_answer(choice: Mapping[str, Any]) -> Message:
+    """A choice of a chat; some servers answer with the `text` of a completion."""
+    answer = _chat_message(choice.get("message") or {})
+    if not answer["parts"] and (text := choice.get("text")):
+        answer["parts"] = [_text(text)]
+    return answer
+
+
+def _text_answer(choice: Mapping[str, Any]) -> Message:
+    """A choice of a completion or an edit; some servers answer with the `message` of a chat."""
+    text = choice.get("text")
+    if not text and (message := choice.get("message")):
+        return _chat_message(message)
+    return {"role": "assistant", "parts": [_text(text)]}
 
 
 def _chat_message(message: Any) -> Message:

@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +95,107 @@ def test_choices_may_share_a_chunk(choices: list[Json], order: random.Random) ->
         together.add({**HEAD, "choices": parts[:size]})
         parts = parts[size:]
     assert together.response() == accumulator.response()
+
+
+NUMBERED = st.sampled_from(["numbers", "ids", "both", "the same number", "new ids", "nothing"])
+TOOLS = st.lists(st.text(min_size=1, max_size=9), min_size=1, max_size=4)
+
+
+def tool_pieces(number: int, arguments: list[str], told_by: str) -> list[Json]:
+    """The pieces of one call, told from others by what a server gives: OpenAI gives both."""
+    pieces: list[Json] = [{"function": {"name": f"f{number}", "arguments": arguments[0]}, "type": "function"}]
+    pieces += [{"function": {"arguments": piece}} for piece in arguments[1:]]
+    for at, piece in enumerate(pieces):
+        if told_by in {"numbers", "both", "new ids"}:
+            piece["index"] = number
+        if told_by == "the same number":
+            piece["index"] = 0
+        if told_by in {"ids", "the same number"} or (told_by == "both" and at == 0):
+            piece["id"] = f"call-{number}"
+        if told_by == "new ids":
+            piece["id"] = f"call-{number}-{at}"
+    return pieces
+
+
+def in_chunks(calls: list[list[Json]], order: random.Random) -> list[list[Json]]:
+    """One piece of a call in each chunk at most; the end of one may share it with the beginning of the next."""
+    chunks: list[list[Json]] = []
+    for pieces in calls:
+        shared = bool(chunks) and order.random() < 0.5
+        for at, piece in enumerate(pieces):
+            if at == 0 and shared:
+                chunks[-1].append(piece)
+            else:
+                chunks.append([piece])
+    return chunks
+
+
+def tools_of(chunks: list[list[Json]]) -> list[Json]:
+    accumulator = StreamAccumulator()
+    for tools in chunks:
+        accumulator.add({**HEAD, "choices": [{"index": 0, "delta": {"tool_calls": tools}}]})
+    (made,) = chat_messages(accumulator.response())
+    found: list[Json] = made["parts"]
+    return found
+
+
+def tool_call(number: int, text: str, call_id: str | None) -> Json:
+    return {"type": "tool_call", "id": call_id, "name": f"f{number}", "arguments": text}
+
+
+@given(st.lists(TOOLS, min_size=1, max_size=4), NUMBERED, st.randoms(use_true_random=False))
+def test_tool_calls_however_they_are_told_apart(given_: list[list[str]], told_by: str, order: random.Random) -> None:
+    arguments = [[f"<{pieces[0]}", *pieces[1:]] for pieces in given_]  # which is no JSON, and stays a text
+    calls = [tool_pieces(number, pieces, told_by) for number, pieces in enumerate(arguments)]
+    ids = [next((piece["id"] for piece in reversed(pieces) if "id" in piece), None) for pieces in calls]
+    expected = [tool_call(number, "".join(pieces), ids[number]) for number, pieces in enumerate(arguments)]
+    assert tools_of(in_chunks(calls, order)) == expected
+    if told_by in {"numbers", "both", "new ids"}:  # and mixed in any way
+        assert tools_of([[piece] for piece in mixed(calls, order)]) == expected
+
+
+@pytest.mark.parametrize("told_by", ["numbers", "ids", "nothing"])
+def test_tool_calls_side_by_side_in_each_chunk(told_by: str) -> None:
+    first, second = (tool_pieces(number, ["<", "a", "b"], told_by) for number in range(2))
+    expected = [tool_call(number, "<ab", f"call-{number}" if told_by == "ids" else None) for number in range(2)]
+    assert tools_of([[one, other] for one, other in zip(first, second, strict=True)]) == expected
+
+
+def test_a_name_may_come_behind_its_id() -> None:
+    pieces: list[Json] = [{"id": "call-0"}, {"function": {"name": "f0"}}, {"function": {"arguments": "<"}}]
+    assert tools_of([[piece] for piece in pieces]) == [tool_call(0, "<", "call-0")]
+
+
+WORDS = ["It ", "is ", "all."]
+TEXTS: list[Json] = [{"text": word} for word in WORDS]
+DELTAS: list[Json] = [{"delta": {"content": word}} for word in WORDS]
+FORMS: dict[str, list[Json]] = {
+    "text": TEXTS,
+    "text that ends with a delta": [*TEXTS, {"delta": {}, "finish_reason": "stop"}],
+    "text with empty deltas": [{**piece, "delta": {}} for piece in TEXTS],
+    "text with a role": [{"delta": {"role": "assistant"}}, *TEXTS],
+    "deltas": DELTAS,
+    "deltas with texts": [{**delta, **piece} for delta, piece in zip(DELTAS, TEXTS, strict=True)],
+    "a message": [{"message": {"role": "assistant", "content": "".join(WORDS)}}],
+    "deltas and messages": [{**delta, "message": {"content": "so far"}} for delta in DELTAS],
+}
+
+
+@pytest.mark.parametrize("key", ["choices", "data"])
+@pytest.mark.parametrize("read", [chat_messages, text_messages])
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_there_is_read_in_either_form(form: str, read: OutputReader, key: str) -> None:
+    accumulator = StreamAccumulator()
+    answered = [accumulator.add({**HEAD, key: [piece]}) for piece in FORMS[form]]
+    assert any(answered)
+    (made,) = read(accumulator.response())
+    assert (made["role"], made["parts"]) == ("assistant", [{"type": "text", "content": "It is all."}])
+
+
+def test_the_data_of_an_event_is_no_choice() -> None:
+    accumulator = StreamAccumulator()
+    assert not accumulator.add({"object": "fine_tuning.job.event", "data": {"step": 1}})
+    assert accumulator.response()["choices"] == []
 
 
 def test_identity_may_come_after_the_first_choice() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from typing import Any
 
+import openai
 import pytest
 
 from otel_openai_v0 import _messages as messages
@@ -216,3 +217,64 @@ async def test_long_text_and_any_script_arrive_whole(
     recording = instrument()
     await caller.create("ChatCompletion", model="m", messages=[{"role": "user", "content": content}])
     assert contents(recording.attributes()["gen_ai.input.messages"]) == [content]
+
+
+SO: Json = {"role": "assistant", **text("so"), "finish_reason": "stop"}
+SAID: Json = {"role": "assistant", "content": "so"}
+FUNCTION: Json = {"name": "f", "arguments": "{}"}
+CALLED: Json = {"type": "tool_call", "id": None, "name": "f", "arguments": {}}
+
+
+@pytest.mark.parametrize("owner", ["ChatCompletion", "Completion", "Edit"])
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ({"text": "so"}, SO),
+        ({"message": SAID}, SO),
+        ({"message": SAID, "text": ""}, SO),
+        ({"message": {"role": "assistant", "content": ""}, "text": "so"}, SO),
+        ({"message": {"role": "assistant", "function_call": FUNCTION}}, {**SO, "parts": [CALLED]}),
+    ],
+)
+async def test_an_answer_in_either_form_is_read(
+    owner: str, choice: Json, expected: Json, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    server.answer_next(Reply(body={"choices": [{"index": 0, **choice, "finish_reason": "stop"}]}))
+    await caller.create(owner, model="m", prompt="p", messages=[], input="i", instruction="x")
+    assert recording.attributes()["gen_ai.output.messages"] == [expected]
+
+
+@pytest.mark.parametrize("body", [{"data": [{"text": "so"}]}, {"data": [{"message": SAID}]}])
+async def test_an_engine_answers_in_either_form(
+    body: Json, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    engine = openai.Engine(id="e-1")
+    server.answer_next(Reply(body=body))
+    await caller.call(engine.agenerate if caller.is_async else engine.generate, prompt="p")
+    assert contents(recording.attributes()["gen_ai.output.messages"]) == ["so"]
+
+
+@pytest.mark.parametrize("owner", ["ChatCompletion", "Completion"])
+async def test_a_stream_in_both_forms_loses_nothing(
+    owner: str, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    """As a server was seen to send it: texts, and a last chunk with an empty delta."""
+    words = [f"{number} " for number in range(432)]
+    pieces: list[Json] = [{"index": 0, "text": word, "finish_reason": None} for word in words]
+    pieces.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+    server.answer_next(Reply(events=[{"id": "cmpl-1", "model": "m", "choices": [piece]} for piece in pieces]))
+    stream = await caller.create(owner, model="m", prompt="p", messages=[], stream=True)
+    assert len(await caller.consume(stream)) == 433
+    found = recording.attributes()
+    assert found["gen_ai.output.messages"] == [{**SO, **text("".join(words))}]
+    assert found["gen_ai.response.time_to_first_chunk"] > 0
+
+
+async def test_tool_calls_without_a_number_are_several(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    tools = [{"type": "function", "function": {"name": name, "arguments": "{}"}} for name in "ab"]
+    server.answer_next(Reply(events=[{"choices": [{"index": 0, "delta": {"tool_calls": tools}}]}]))
+    await caller.consume(await caller.create("ChatCompletion", model="m", messages=[], stream=True))
+    (message,) = recording.attributes()["gen_ai.output.messages"]
+    assert message["parts"] == [{**CALLED, "name": "a"}, {**CALLED, "name": "b"}]
