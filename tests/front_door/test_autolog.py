@@ -393,12 +393,11 @@ autolog.disable()
 
 
 OTHER = """
-import wrapt
-def traced(wrapped, instance, args, kwargs):
-    return wrapped(*args, **kwargs)
-traced.__module__ = "opentelemetry.instrumentation.openai.v0"
+import types, wrapt
+other = types.ModuleType("opentelemetry.instrumentation.openai.v0")
+exec("def traced(wrapped, instance, args, kwargs): return wrapped(*args, **kwargs)", vars(other))
 for name in ("create", "acreate"):
-    wrapt.wrap_function_wrapper(openai, f"ChatCompletion.{name}", traced)
+    wrapt.wrap_function_wrapper(openai, f"ChatCompletion.{name}", other.traced)
 """
 
 
