@@ -1,19 +1,116 @@
-"""Takes API keys out of texts that were written by others, such as an error's message."""
+"""Takes keys and tokens out of texts: out of what is asked and answered, and of what a server says of an error.
 
+The forms of keys, and how much entropy each has, are those of gitleaks (https://github.com/gitleaks/gitleaks), file
+`config/gitleaks.toml` of commit 009e025a, for the services that a prompt is likely to name; sessions of OpenAI, keys
+that a server has masked, and data addresses are ours. A text is JSON, or is not: what is taken out of JSON leaves JSON.
+"""
+
+import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
 
 SCRUBBED: Final = "[scrubbed]"
+_NEAR: Final = 1_024  # characters; of a longer key, any part that a cut leaves is still known for one
+_SHORTEST_KEY: Final = 20  # characters, with what tells that it is one
 
-# OpenAI's keys. Behind an escape - of JSON, of a repr, of an address - stands a letter of it: `\nsk-...`, `%3Dsk-...`.
-# The fixed text comes first, what must stand before it after that: a text is searched 50 times faster so.
-_OPENAI_KEY: Final = re.compile(
-    r"sk-(?:(?<![\w-]sk-)|(?<=\\[abfnrtv]sk-)|(?<=\\u[0-9a-f]{4}sk-)|(?<=\\x[0-9a-f]{2}sk-)|(?<=%[0-9A-Fa-f]{2}sk-))"
-    r"[A-Za-z0-9_*-]{6,}"
+_ESCAPES: Final = (r"\\[abfnrtv]", r"\\u[0-9A-Fa-f]{4}", r"\\x[0-9A-Fa-f]{2}", r"%[0-9A-Fa-f]{2}")
+
+
+def _first(fixed: str) -> str:
+    """A pattern of `fixed` where a word begins, or behind the letter of an escape of JSON, a repr or an address.
+
+    The fixed text comes first, what must stand before it after that: a text is searched 50 times faster so.
+    """
+    return f"{fixed}(?:(?<![\\w-]{fixed})|{'|'.join(f'(?<={escape}{fixed})' for escape in _ESCAPES)})"
+
+
+class _Rule(NamedTuple):
+    """What a key looks like; the first group of `pattern` is the key, and has `entropy` bits per character or more."""
+
+    pattern: re.Pattern[str]
+    entropy: float
+
+    def keys(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where in `text` the keys begin and end."""
+        for found in self.pattern.finditer(text):
+            if self.entropy == 0 or _entropy(found[1]) >= self.entropy:
+                yield found.span(1)
+
+
+class _Family(NamedTuple):
+    """Rules for keys that all have `mark`. Many texts have that; few have what `gate` finds, in one quick look."""
+
+    mark: str
+    gate: re.Pattern[str]
+    rules: tuple[_Rule, ...]
+
+
+def _rule(pattern: str, entropy: float) -> _Rule:
+    return _Rule(re.compile(pattern), entropy)
+
+
+# Words with hyphens have no such run of letters and digits in them.
+_RANDOM: Final = r"(?:[A-Za-z0-9]*[-_]){0,10}(?:(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}|[A-Za-z]{40,})[\w-]*"
+_ASSIGNED: Final = r"(?:\\*[\"'`])?\s*(?:=>|:=|[:=])\s*"
+# A name that ends in `api-key` or the like, and its value: `api-key: ...`, `"api_key": "..."`, `API_KEY='...'`.
+_NAMED: Final = _rule(
+    r"[-_][Kk][Ee][Yy](?i:(?<=api.{4})|(?<=access.{4})|(?<=account.{4})|(?<=openai.{4})|(?<=subscription.{4}))"
+    rf"{_ASSIGNED}(?:\\*[\"'`])?(?=[\w+/=-]{{0,64}}\d)([\w+/=-]{{32,}})",
+    3,
 )
-# In a prompt, where "the bearer of this letter" is a text.
-_BEARER_IN_TEXT: Final = re.compile(r"([Bb]earer )(?=\S*\d)[\w.~+/=*-]{16,}")
+# Up to its end; as far as it goes where that was cut off. No quote that ends a text of JSON is in it.
+_PRIVATE_KEY: Final = _rule(
+    r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r'(?:[^"\\-]*(?:(?:\\.|-(?!----))[^"\\-]*)*-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----'
+    r"|(?:\s|\\[nrt\\])*[A-Za-z0-9+/=]{32,}(?:[A-Za-z0-9+/=\s]|\\[nrtu/\\])*))",
+    3,
+)
+_FAMILIES: Final = (
+    _Family(
+        "-",
+        re.compile(
+            r"-(?:(?<=[abekoprs]-)(?:(?<=sk-)|(?<=sess-)|(?<=xox.-))[\w*-]{8}|BEGIN (?<=-----BEGIN )"
+            rf"|[Kk][Ee][Yy]{_ASSIGNED})"
+        ),
+        (
+            _rule(f"({_first('sk-')}{_RANDOM})", 3),
+            _rule(f"({_first('sess-')}{_RANDOM})", 3),
+            _rule(rf"({_first('sk-')}[\w-]*\*{{3,}}[\w*-]*)", 0),
+            _rule(r"(xox[abeoprs]-(?=[A-Za-z-]{0,64}\d)[0-9A-Za-z-]{16,})", 2),
+            _NAMED,
+            _PRIVATE_KEY,
+        ),
+    ),
+    _Family(
+        "_",
+        re.compile(
+            r"_(?:(?<=[fopurs]_)(?:(?<=gh[pousr]_)|(?<=hf_))[0-9A-Za-z]{30}|pat_(?<=github_pat_)"
+            rf"|[Kk][Ee][Yy]{_ASSIGNED})"
+        ),
+        (
+            _rule(r"(gh[pousr]_[0-9A-Za-z]{36,})", 3),
+            _rule(r"(github_pat_\w{60,})", 3),
+            _rule(r"(hf_[0-9A-Za-z]{34,})", 3),
+            _NAMED,
+        ),
+    ),
+    _Family(
+        "A",
+        re.compile(r"A(?:KIA|SIA|BIA|CCA|3T[A-Z0-9]|Iza)[\w-]{16}"),
+        (_rule(r"(A(?:KIA|SIA|BIA|CCA|3T[A-Z0-9])[A-Z2-7]{16})", 3), _rule(r"(AIza[\w-]{35,})", 3)),
+    ),
+    _Family(
+        "J",
+        re.compile(r"J(?<=\.eyJ)"),
+        (_rule(rf"({_first('eyJ')}[\w-]{{17,}}\.eyJ[\w-]{{7,}}(?:\.[\w-]*)?)", 3),),
+    ),
+    _Family(
+        ";", re.compile(r";base64,"), (_rule(r";base64,((?=(?:[\w+/=%-]|\\+/){16})[\w+/=%-]*(?:\\+/[\w+/=%-]*)*)", 0),)
+    ),
+    # In a prompt, where "the bearer of this letter" is a text.
+    _Family("earer ", re.compile(r"earer "), (_rule(r"[Bb]earer ((?=[\w.~+/=*-]*\d)[\w.~+/=*-]{16,})", 0),)),
+)
 # In an error, where no one means to record the value of a header that carries a key, or that of an address.
 _KEY_IN_ERROR: Final = re.compile(
     r"(?i:(?<=bearer )[\w.~+/=*-]{6,}|(?<=api-key: )\S+|(?<='api-key': ')[^']+)"
@@ -48,11 +145,38 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 
 def scrub_keys(text: str) -> str:
     """`text` without what looks like a key, as UTF-8 can write it; JSON stays JSON. Quick where there is nothing."""
-    if "earer " in text:
-        text = _BEARER_IN_TEXT.sub(rf"\1{SCRUBBED}", text)
-    if "sk-" in text:
-        text = _OPENAI_KEY.sub(SCRUBBED, text)
+    if len(text) >= _SHORTEST_KEY:
+        for rule in _rules_for(text):
+            text = _without(text, rule.keys(text))
     return text if text.isascii() else _encodable(text)
+
+
+def cut_before_key(text: str, longest: int) -> int:
+    """Where to cut `text`: at `longest`, or before the key that a cut there would leave a part of."""
+    start = max(0, longest - _NEAR)
+    near = text[start : longest + _NEAR]
+    spans = (span for rule in _rules_for(near) for span in rule.keys(near))
+    return min((start + begin for begin, end in spans if start + begin < longest < start + end), default=longest)
+
+
+def _rules_for(text: str) -> list[_Rule]:
+    """The rules for what `text` may have."""
+    return [rule for mark, gate, rules in _FAMILIES if mark in text and gate.search(text) for rule in rules]
+
+
+def _without(text: str, keys: Iterable[tuple[int, int]]) -> str:
+    pieces: list[str] = []
+    kept_to = 0
+    for begin, end in keys:
+        pieces += text[kept_to:begin], SCRUBBED
+        kept_to = end
+    return "".join((*pieces, text[kept_to:])) if pieces else text
+
+
+def _entropy(text: str) -> float:
+    """Shannon's, in bits per character."""
+    shares = [text.count(character) / len(text) for character in set(text)]
+    return -sum(share * math.log2(share) for share in shares)
 
 
 def _encodable(text: str) -> str:
