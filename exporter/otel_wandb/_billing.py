@@ -10,7 +10,7 @@ from otel_wandb._prices import Cost, Price, cost_of
 
 _CHAT: Final = "chat"
 _TEXT_COMPLETION: Final = "text_completion"
-_CUT: Final = ("characters cut]", "characters]")  # how `otel_openai_v0` ends a text that it cut, or left out
+_CUT: Final = ("characters cut]", "left out]")  # how `otel_openai_v0` ends a text that it cut, or left out
 
 
 @dataclass(frozen=True, slots=True)

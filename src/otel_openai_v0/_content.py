@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._current import left_alone
-from otel_openai_v0._json import dumps, loads_strict
+from otel_openai_v0._json import DEEPEST, dumps, loads_strict, quoted, text_of
 from otel_openai_v0._messages import Message, Part
-from otel_openai_v0._secrets import scrub_keys
+from otel_openai_v0._secrets import cut_before_key, without_keys
 
 Redactor: TypeAlias = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]] | None]
 """`redact(kind, items)` returns what may be recorded of `items`, or None for nothing.
@@ -47,14 +46,13 @@ class ContentWriter:
     limits: ContentLimits = field(default_factory=ContentLimits)
 
     def write(self, kind: str, items: Sequence[Any]) -> str | None:
-        """The JSON of `items`, or None where there is nothing to record; keys are scrubbed before they can be cut."""
+        """The JSON of `items`, or None where there is nothing to record."""
         if self.limits.total == 0:
             return None
         items = self._redacted(kind, items)
         if not items:
             return None
-        text = scrub_keys(_plain_json(items) or dumps(items))
-        return text if len(text) <= min(self.limits.message, self.limits.total) else _limited(text, self.limits)
+        return without_keys(written(items, self.limits))
 
     def attributes(self, found: Attributes) -> Attributes:
         """What may be recorded of attributes whose values are the caller's own words."""
@@ -72,33 +70,7 @@ class ContentWriter:
         if self.redact is None or not items:
             return items
         with left_alone():  # a call of openai that it makes would be shown to it again
-            return _checked(self.redact(kind, loads_strict(dumps(items))))
-
-
-_PLAIN: Final = 2  # keys of a message, role and parts, and of a part, type and content
-
-
-def _plain_json(items: Sequence[Any]) -> str | None:
-    """What `dumps` gives for messages of one text each, in half the time; None for anything else."""
-    written = []
-    for item in items:
-        if type(item) is not dict:
-            return None
-        role, parts, reason = item.get("role"), item.get("parts"), item.get("finish_reason")
-        if len(item) != (_PLAIN if reason is None else _PLAIN + 1) or type(parts) is not list or len(parts) != 1:
-            return None
-        part = parts[0]
-        if type(part) is not dict or len(part) != _PLAIN or part.get("type") != "text":
-            return None
-        text = part.get("content")
-        if type(text) is not str or type(role) is not str or not (reason is None or type(reason) is str):
-            return None
-        end = "" if reason is None else f',"finish_reason":{encode_basestring(reason)}'
-        written.append(
-            f'{{"role":{encode_basestring(role)},"parts":[{{"type":"text","content":{encode_basestring(text)}}}]{end}}}'
-        )
-    whole = f"[{','.join(written)}]"
-    return whole if whole.isascii() else None
+            return _checked(self.redact(kind, loads_strict(dumps(list(items)))))
 
 
 def _checked(redacted: Any) -> Sequence[Any]:
@@ -115,75 +87,148 @@ def _word(value: Any) -> AttributeValue:
     return [str(item) for item in value] if isinstance(value, (list, tuple)) else str(value)
 
 
-_TEXT_KEYS: Final = frozenset({"content", "response", "arguments"})
 SHORTEST: Final = 200  # characters of JSON, enough to say how much was left out
-_MOST_ESCAPED: Final = 12  # characters of JSON for one that is escaped as a surrogate pair
+_TEXT_KEYS: Final = frozenset({"content", "response", "arguments"})
+_PLAIN: Final = 2  # keys of a message, role and parts, and of a part, type and content
+_TEXT: Final = frozenset({str})
+_KEYS: Final = {key: quoted(key) for key in ("role", "parts", "type", "content", "name", "id", "arguments", "response")}
+_MOST_TRIES: Final = 12
+_ENOUGH: Final = 0.97  # of the room that there is
 
 
-def _limited(text: str, limits: ContentLimits) -> str:
-    items = loads_strict(text)
-    shorter = dumps(cut(items, limits))
-    if len(shorter) <= max(limits.total, SHORTEST):
-        return shorter
-    # A lone surrogate in one item makes `dumps` escape all of them.
-    return dumps(cut(items, ContentLimits(limits.message, limits.total // _MOST_ESCAPED)))
+def written(items: Sequence[Any], limits: ContentLimits) -> str:
+    """The JSON of `items`, with long texts shortened and the oldest left out: an answer is about what was said last.
 
-
-def cut(items: Sequence[Any], limits: ContentLimits) -> list[Any]:
-    """`items` with long texts shortened and the oldest left out: what a chat said last is what its answer is about.
-
-    As JSON they have `limits.total` characters at most (or 200, if that is less). Each cut says how much is gone.
+    It has `limits.total` characters at most (or 200, if that is less), and says how much is gone. Items are asked for
+    newest first, and none that there is no room for: the caller waits.
     """
-    room = limits.total - SHORTEST
-    kept: list[Any] = []
+    room = max(limits.total, SHORTEST) - 1
+    kept: list[str] = []
     for item in reversed(items):
-        fitted = _fitted(item, limits.message, room)
-        if fitted is None:
+        text = _json(item, limits.message)
+        if len(text) >= room:
+            _fill(kept, items, limits.message, room)
             break
-        kept.append(fitted)
-        room -= len(dumps(fitted)) + 1
+        kept.append(text)
+        room -= len(text) + 1
     kept.reverse()
-    left_out = items[: len(items) - len(kept)]
-    return [_left_out(left_out), *kept] if left_out else kept
+    return f"[{','.join(kept)}]"
 
 
-def _fitted(item: Any, longest: int, room: int) -> Any:
-    """`item` with its texts as long as there is room for; None where there is none even without them."""
-    longest = min(longest, max(0, room))
-    while True:
-        shortened = _shorten(item, longest)
-        if len(dumps(shortened)) < room:
-            return shortened
-        if longest == 0:
-            return None
-        longest //= 2
+def _fill(kept: list[str], items: Sequence[Any], longest: int, room: int) -> None:
+    """Use the `room` that is left for a part of the next item, and for a note of those that are left out."""
+    note = len(_left_out(items[0], len(items))) + 1
+    while room < note and kept:
+        room += len(kept.pop()) + 1
+    next_item = len(items) - len(kept) - 1
+    fitted = _fitted(items[next_item], longest, room if next_item == 0 else room - note)
+    if fitted is not None:
+        kept.append(fitted)
+    if len(kept) < len(items):
+        kept.append(_left_out(items[0], len(items) - len(kept)))
 
 
-def _left_out(items: Sequence[Any]) -> Any:
-    note = {"type": "text", "content": f"… [{len(items)} left out, {len(dumps(items))} characters]"}
-    is_message = isinstance(items[0], dict) and "parts" in items[0]
-    return {"role": str(items[0].get("role"))[:10], "parts": [note]} if is_message else note
+def _left_out(oldest: Any, count: int) -> str:
+    note = {"type": "text", "content": f"... [{count} left out]"}
+    is_message = isinstance(oldest, dict) and "parts" in oldest
+    return dumps({"role": str(oldest.get("role"))[:10], "parts": [note]} if is_message else note)
 
 
-def _shorten(value: Any, longest: int) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _shorten_text(item, longest) if key in _TEXT_KEYS else _shorten(item, longest)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_shorten(item, longest) for item in value]
-    return cut_text(value, max(longest, SHORTEST)) if isinstance(value, str) else value
+def _fitted(item: Any, longest: int, room: int) -> str | None:
+    """The JSON of `item` with its texts as long as there is room for; None where there is none even without them."""
+    best, least, most, largest = _json(item, 0), 0, min(longest, room), 0
+    if len(best) >= room:
+        return None
+    for attempt in range(_MOST_TRIES):
+        if least >= most - bool(largest) or len(best) >= _ENOUGH * room:
+            break
+        more = room - 1 - len(best)  # characters, where none of them is escaped
+        if largest:
+            more = (most - least) // 2 if attempt % 3 == 0 else more * (most - least) // (largest - len(best))
+        length = min(most - bool(largest), least + max(1, more))
+        text = _json(item, length)
+        if len(text) < room:
+            best, least = text, length
+        else:
+            most, largest = length, len(text)
+    return best
+
+
+def _json(item: Any, longest: int) -> str:
+    """The JSON of `item`, with no text longer than `longest`."""
+    return _plain_json(item, longest) or _dict_json(item, longest) or dumps(_shorten(item, longest))
+
+
+def _plain_json(item: Any, longest: int) -> str | None:
+    """What `dumps` gives for a message of one text, in half the time; None for anything else."""
+    if type(item) is not dict:
+        return None
+    role, parts, reason = item.get("role"), item.get("parts"), item.get("finish_reason")
+    if len(item) != (_PLAIN if reason is None else _PLAIN + 1) or type(parts) is not list or len(parts) != 1:
+        return None
+    part = parts[0]
+    if type(part) is not dict or len(part) != _PLAIN or part.get("type") != "text":
+        return None
+    said = part.get("content")
+    if type(said) is not str or type(role) is not str or not (reason is None or type(reason) is str):
+        return None
+    if len(said) > longest:
+        said = cut_text(said, longest)
+    end = "" if reason is None else f',"finish_reason":{quoted(reason)}'
+    return f'{{"role":{quoted(role)},"parts":[{{"type":"text","content":{quoted(said)}}}]{end}}}'
+
+
+def _dict_json(item: Any, longest: int) -> str | None:
+    """The same for other messages and parts, which are little but texts; None for what is no dict of texts.
+
+    An encoder takes longer to make than to use.
+    """
+    if type(item) is not dict or not _TEXT.issuperset(map(type, item)):
+        return None
+    pieces = []
+    for key, value in item.items():
+        if key == "parts" and type(value) is list:
+            text = f"[{','.join([_dict_json(part, longest) or dumps(_shorten(part, longest)) for part in value])}]"
+        else:
+            text = _value_json(key, value, longest)
+        pieces.append(f"{_KEYS.get(key) or quoted(key)}:{text}")
+    return f"{{{','.join(pieces)}}}"
+
+
+def _value_json(key: str, value: Any, longest: int) -> str:
+    if type(value) is str:
+        return quoted(value if len(value) <= longest else _shorten_value(key, value, longest))
+    if value is None:
+        return "null"
+    text = dumps(value)
+    return text if len(text) <= longest else dumps(_shorten_value(key, value, longest))
+
+
+def _shorten(value: Any, longest: int, depth: int = DEEPEST) -> Any:
+    if depth == 0:
+        return value
+    if isinstance(value, Mapping):
+        return {key: _shorten_value(key, item, longest, depth - 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shorten(item, longest, depth - 1) for item in value]
+    return cut_text(text_of(value), max(longest, SHORTEST)) if isinstance(value, str) else value
+
+
+def _shorten_value(key: str, value: Any, longest: int, depth: int = DEEPEST) -> Any:
+    return _shorten_text(value, longest) if key in _TEXT_KEYS else _shorten(value, longest, depth)
 
 
 def _shorten_text(value: Any, longest: int) -> Any:
     """A text, or the structure that stands in place of one: a function's arguments, its response, tokens."""
     if isinstance(value, str):
-        return cut_text(value, longest)
+        return cut_text(text_of(value), longest)
     text = dumps(value)
     return value if len(text) <= longest else cut_text(text, longest)
 
 
 def cut_text(text: str, longest: int) -> str:
-    """`text`, cut at `longest` characters with a note."""
-    return text if len(text) <= longest else f"{text[:longest]}… [{len(text) - longest} characters cut]"
+    """`text`, cut at `longest` characters with a note, or before the key that would be cut in two there."""
+    if len(text) <= longest:
+        return text
+    kept = cut_before_key(text, longest)
+    return f"{text[:kept]}... [{len(text) - kept} characters cut]"

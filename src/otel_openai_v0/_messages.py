@@ -4,7 +4,7 @@ A message is `{"role": str, "parts": [part, ...], "name"?: str, "finish_reason"?
 Functions of openai 0.28 have no call id: their parts carry `"id": null`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from otel_openai_v0._descriptors import describe_base64
@@ -16,26 +16,46 @@ Message: TypeAlias = dict[str, Any]
 # The type before the abstract class, whose check takes ten times as long.
 MAPPING: Final = (dict, Mapping)
 _LONGEST_HEAD: Final = 200  # of a data address, before its data
+_LONGEST_PARSED: Final = 1_000  # characters: to parse a text and to write it again takes longer than the call may wait
+_FIRST_TOKENS: Final = 20  # of a list: people read texts, and the count says how long it is
 _PLAIN: Final = ("role", "content")  # most messages have no more
 _ANSWERING: Final = frozenset({"function", "tool"})
 # The enumeration of the conventions says "tool_call" for what the API spells in two ways.
 _FINISH_REASONS: Final = {"function_call": "tool_call", "tool_calls": "tool_call"}
 
 
-def chat_input(messages: Any) -> list[Message]:
+class Converted(Sequence[Message]):
+    """What was given, converted item by item when somebody asks for it: most of a long request is never recorded."""
+
+    __slots__ = ("_convert", "_given")
+
+    def __init__(self, convert: Callable[[Any], Message], given: Sequence[Any]) -> None:
+        self._convert = convert
+        self._given = given
+
+    def __len__(self) -> int:
+        """The number of items given."""
+        return len(self._given)
+
+    def __getitem__(self, index: Any) -> Any:
+        """One item, converted."""
+        return self._convert(self._given[index])
+
+
+def chat_input(messages: Any) -> Sequence[Message]:
     """Messages of a chat request; anything that is no list is kept as text for the reader to see."""
     if not isinstance(messages, (list, tuple)):  # an iterator is not asked: it is the caller's, and may be endless
         return [{"role": "user", "parts": [_text(messages)]}]
-    return [_chat_message(message) for message in messages]
+    return Converted(_chat_message, messages)
 
 
-def prompt_input(prompt: Any) -> list[Message]:
+def prompt_input(prompt: Any) -> Sequence[Message]:
     """One user message per prompt of a completion or embedding: text, texts, a token list, or token lists."""
     if prompt is None:
         return []
     if not isinstance(prompt, (list, tuple)) or _is_tokens(prompt):
         prompt = [prompt]
-    return [{"role": "user", "parts": [_prompt_part(item)]} for item in prompt]
+    return Converted(_prompt_message, prompt)
 
 
 def instruction(text: Any) -> list[Part]:
@@ -172,9 +192,9 @@ def _tool_call(call_id: Any, call: Mapping[str, Any]) -> Part:
 
 
 def _arguments(call: Mapping[str, Any]) -> Any:
-    """The arguments as an object; as the text they came in when they are no JSON, as after a cut by length."""
+    """The arguments as an object; as the text they came in when they are long, or no JSON, as after a cut by length."""
     arguments = call.get("arguments")
-    if not isinstance(arguments, str):
+    if not isinstance(arguments, str) or len(arguments) > _LONGEST_PARSED:
         return arguments
     try:
         return loads_strict(arguments)
@@ -196,10 +216,11 @@ def _finished(message: Message, choice: Mapping[str, Any]) -> Message:
     return message
 
 
-def _prompt_part(prompt: Any) -> Part:
+def _prompt_message(prompt: Any) -> Message:
     if isinstance(prompt, (list, tuple)):
-        return {"type": "tokens", "count": len(prompt), "content": list(prompt)}
-    return _text(prompt)
+        first = list(prompt[:_FIRST_TOKENS])
+        return {"role": "user", "parts": [{"type": "tokens", "count": len(prompt), "content": first}]}
+    return {"role": "user", "parts": [_text(prompt)]}
 
 
 def _is_tokens(prompt: Sequence[Any]) -> bool:

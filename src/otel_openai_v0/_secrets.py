@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from otel_openai_v0._json import is_encodable
+
 SCRUBBED: Final = "[scrubbed]"
 _NEAR: Final = 1_024  # characters; of a longer key, any part that a cut leaves is still known for one
 _SHORTEST_KEY: Final = 20  # characters, with what tells that it is one
@@ -144,11 +146,17 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 
 
 def scrub_keys(text: str) -> str:
-    """`text` without what looks like a key, as UTF-8 can write it; JSON stays JSON. Quick where there is nothing."""
+    """`text` without what looks like a key, as UTF-8 can write it."""
+    text = without_keys(text)
+    return text if text.isascii() or is_encodable(text) else text.encode(errors="replace").decode()
+
+
+def without_keys(text: str) -> str:
+    """`text` without what looks like a key; JSON stays JSON. Quick where there is nothing."""
     if len(text) >= _SHORTEST_KEY:
         for rule in _rules_for(text):
             text = _without(text, rule.keys(text))
-    return text if text.isascii() else _encodable(text)
+    return text
 
 
 def cut_before_key(text: str, longest: int) -> int:
@@ -177,15 +185,6 @@ def _entropy(text: str) -> float:
     """Shannon's, in bits per character."""
     shares = [text.count(character) / len(text) for character in set(text)]
     return -sum(share * math.log2(share) for share in shares)
-
-
-def _encodable(text: str) -> str:
-    """`text` without lone surrogates, for which exporters give up a whole batch of spans."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode(errors="replace").decode()
-    return text
 
 
 def _credential(header: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from otel_openai_v0 import CaptureContent
-from otel_openai_v0._content import _plain_json
+from otel_openai_v0._content import ContentLimits, _plain_json, written
 from otel_openai_v0._json import dumps
 from otel_openai_v0._secrets import SCRUBBED, scrub_keys
 from otel_openai_v0._settings import CAPTURE_CONTENT_VARIABLE
@@ -304,9 +304,8 @@ def test_the_short_way_for_plain_messages_writes_the_same(said: list[tuple[str, 
         {"role": role, "parts": [{"type": "text", "content": text}], **({"finish_reason": end} if end else {})}
         for role, text, end in said
     ]
-    short = _plain_json(items)
-    assert short in (None, dumps(items))
-    assert (short is not None) == dumps(items).isascii()
+    assert [json.loads(_plain_json(item, 10**9) or "") for item in items] == items
+    assert json.loads(written(items, ContentLimits())) == items
 
 
 @pytest.mark.parametrize(
@@ -321,4 +320,5 @@ def test_the_short_way_for_plain_messages_writes_the_same(said: list[tuple[str, 
     ],
 )
 def test_what_is_not_plain_is_written_in_full(item: dict[str, Any]) -> None:
-    assert _plain_json([item]) is None
+    assert _plain_json(item, 10**9) is None
+    assert written([item], ContentLimits()) == dumps([item])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import SpanLimits
 
-from otel_openai_v0._content import ContentLimits, ContentWriter, cut
+from otel_openai_v0._content import ContentLimits, ContentWriter, written
 from otel_openai_v0._json import dumps
 from otel_openai_v0._messages import chat_input
 from otel_openai_v0._settings import (
@@ -41,11 +41,11 @@ async def test_a_long_text_is_cut_and_says_so(
     monkeypatch.setenv(MESSAGE_LIMIT_VARIABLE, "100")
     watched = watch(instrument, capture_content="span_and_event")
     await caller.answer(messages=[user("short"), user("é" * 150)])
-    cut_to = "é" * 100 + "… [50 characters cut]"
+    cut_to = "é" * 100 + "... [50 characters cut]"
     assert contents(watched.attributes()["gen_ai.input.messages"]) == ["short", cut_to]
     assert contents(watched.event_attributes()["gen_ai.input.messages"]) == ["short", cut_to]
     (answer,) = contents(watched.attributes()["gen_ai.output.messages"])
-    assert answer == ("You said: " + "é" * 90 + "… [60 characters cut]")
+    assert answer == ("You said: " + "é" * 90 + "... [60 characters cut]")
 
 
 async def test_the_newest_messages_are_kept(
@@ -61,7 +61,7 @@ async def test_the_newest_messages_are_kept(
     assert kept == whole[-len(kept) :]
     assert len(kept) >= 4
     left_out = 50 - (len(found) - 1)
-    assert found[0].startswith(f"… [{left_out} left out, ")
+    assert found[0].startswith(f"... [{left_out} left out]")
 
 
 async def test_a_long_chat_keeps_all_under_the_sdks_limits(caller: Caller, recording: Recording) -> None:
@@ -166,8 +166,8 @@ def test_text_that_must_be_escaped_is_within_the_limit(odd: str) -> None:
 
 def test_structures_in_place_of_texts_are_cut_as_texts() -> None:
     parts = [{"type": "tool_call", "name": "f", "arguments": {"numbers": list(range(100))}}]
-    (message,) = cut([{"role": "assistant", "parts": parts}], ContentLimits(20, 1_000))
-    assert message["parts"][0]["arguments"] == '{"numbers":[0,1,2,3,… [283 characters cut]'
+    (message,) = json.loads(written([{"role": "assistant", "parts": parts}], ContentLimits(20, 1_000)))
+    assert message["parts"][0]["arguments"] == '{"numbers":[0,1,2,3,... [283 characters cut]'
 
 
 TEXT = st.text(st.characters(codec=None), max_size=90)  # lone surrogates too
@@ -200,11 +200,33 @@ def test_what_is_within_the_limits_is_whole(items: list[Any]) -> None:
 @given(ITEMS, LIMITS)
 def test_the_newest_for_which_there_is_room_are_whole(items: list[Any], limits: ContentLimits) -> None:
     items = json.loads(dumps(items))
-    kept, unpressed = cut(items, limits), cut(items, ContentLimits(limits.message, 10**9))
+    kept, unpressed = (json.loads(written(items, each)) for each in (limits, ContentLimits(limits.message, 10**9)))
     assert len(unpressed) == len(items)
     roomy = [count for count in range(1, len(items) + 1) if len(dumps(unpressed[-count:])) < limits.total - NOTE]
     count = max(roomy, default=0)
     assert kept[len(kept) - count :] == unpressed[len(items) - count :]
+
+
+WORDS = st.text(st.sampled_from('ab \n"é🙂\x01'), min_size=1, max_size=40)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=5), st.integers(1, 9), st.integers(2_000, 9_000), st.booleans())
+def test_room_is_not_wasted(words: list[str], count: int, total: int, named: bool) -> None:
+    """Where there is more to say than room for it; what is escaped takes more."""
+    more = {"name": "n"} if named else {}
+    said = [{"role": "user", "content": words[number % len(words)] * total, **more} for number in range(count)]
+    for limits in (ContentLimits(10**9, total), ContentLimits(total // 3, total)):
+        text = written(chat_input(said), limits)
+        assert len(text) <= total
+        assert len(text) >= 0.9 * min(total, count * limits.message)
+
+
+@given(st.integers(1, 6), st.integers(2_000, 9_000))
+def test_room_is_shared_by_the_texts_of_a_message(count: int, total: int) -> None:
+    parts = [{"type": "text", "text": "x" * 10 ** (number % 4 + 2)} for number in range(count)]
+    parts.append({"type": "text", "text": "y\n" * total})
+    text = written(chat_input([user(parts)]), ContentLimits(total=total))
+    assert 0.9 * total <= len(text) <= total
 
 
 @given(ANYTHING)

@@ -205,7 +205,7 @@ def test_tools_are_defined_as_functions_are() -> None:
 
 @pytest.mark.parametrize("odd", ["text", 5, {"role": "user"}, b"bytes"])
 def test_what_is_no_list_of_messages_is_shown_as_text(odd: object) -> None:
-    assert messages.chat_input(odd) == [user(str(odd))]
+    assert list(messages.chat_input(odd)) == [user(str(odd))]
 
 
 async def test_long_text_and_any_script_arrive_whole(
