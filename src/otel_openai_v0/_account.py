@@ -146,7 +146,12 @@ class Account:
 
     def dimensions(self, response: Any) -> Attributes | None:
         """What the call is measured with as far as `response` has come, or None where nobody measures."""
-        return self._telemetry.metrics.dimensions({**self._seen, **read_response(response)}) if self._measured else None
+        if not self._measured:
+            return None
+        seen = dict(self._seen)
+        with self._telemetry.faults.quietly("reading the response"):
+            seen.update(read_response(response))
+        return self._telemetry.metrics.dimensions(seen)
 
     def _read_request(self, invocation: Invocation) -> None:
         operation, telemetry, arguments = self._operation, self._telemetry, invocation.arguments

@@ -83,7 +83,8 @@ class StreamRecord:
     def _answered(self, elapsed: float) -> None:
         if self._first is None:
             self._first = elapsed
-            self._dimensions = self._call.chunk_dimensions(self._accumulator.response())
+            with self._call.quietly("joining a stream"):
+                self._dimensions = self._call.chunk_dimensions(self._accumulator.response())
         elif self._dimensions is not None:
             self._call.chunk_came(elapsed - self._last, self._dimensions)
         self._last = elapsed

@@ -119,10 +119,10 @@ async def test_what_is_read_of_a_call_wins(stream: bool, caller: Caller, instrum
 
 
 async def test_the_resource_of_a_management_call_wins(caller: Caller, recording: Recording) -> None:
-    with call_context(attributes={"openai.operation.name": "lie", "openai.resource": "lie"}):
+    with call_context(attributes={"openai.operation.name": "lie", "openai.resource.type": "lie"}):
         await caller.call(openai.Model.alist if caller.is_async else openai.Model.list)
     found = recording.attributes()
-    assert (found["openai.operation.name"], found["openai.resource"]) == ("list", "models")
+    assert (found["openai.operation.name"], found["openai.resource.type"]) == ("list", "models")
 
 
 async def test_words_of_the_programs_own_are_recorded_in_every_mode(caller: Caller, instrument: Instrument) -> None:
@@ -452,7 +452,7 @@ async def test_a_call_that_we_could_not_start_is_the_latest(
     caller: Caller, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await caller.answer()
-    monkeypatch.setattr("otel_openai_v0._telemetry.of_method", None)
+    monkeypatch.setattr("otel_openai_v0._calls.of_method", None)
     await caller.answer()
     assert current_trace_id() is None
 

@@ -79,7 +79,7 @@ STAGES: list[tuple[str, Reply, Break]] = [
     ("recording metrics", REPLY, in_module(Metrics, "record")),
     ("recording metrics", STREAM, in_module(Metrics, "record")),
     ("recording metrics", FAILURE, in_module(Metrics, "record")),
-    ("wrapping a stream", STREAM, in_module(_call.Call, "chunk_dimensions")),
+    ("joining a stream", STREAM, in_module(_call.Call, "chunk_dimensions")),
     ("emitting an event", REPLY, in_module(Events, "emit")),
     ("emitting an event", FAILURE, in_module(Events, "emit")),
 ]
