@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from otel_wandb._conversation import conversation
 from otel_wandb._parsing import MAPPING, at, document, first_of, inline, listed, parsed
+from otel_wandb._parts import DESCRIPTOR, size_of_base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,16 @@ def _part(part: Any) -> str:
         return inline(part.get("response", part.get("result")))
     if kind == "uri":
         return _text(part.get("uri"))
-    if kind == "blob":
-        return f"<{_text(part.get('mime_type'))}, {_text(part.get('size', 'unknown'))} bytes>"
+    if kind in ("blob", DESCRIPTOR):
+        return _blob(part)
     return inline(part)
+
+
+def _blob(part: Mapping[str, Any]) -> str:
+    """What the bytes are; they themselves are no text."""
+    content = part.get("content")
+    size = size_of_base64(content) if isinstance(content, str) else part.get("size", "unknown")
+    return f"<{_text(first_of(part, 'mime_type', 'modality'))}, {_text(size)} bytes>"
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,8 @@ from typing import Any, Final, TypeAlias
 
 from otel_wandb._parsing import MAPPING, document, first_of, inline, listed
 
+DESCRIPTOR: Final = "blob_descriptor"
+"""The type of a part that says what bytes there were, as `otel_openai_v0` writes it; a `blob` has them."""
 Part: TypeAlias = Mapping[str, Any]
 
 
@@ -72,7 +74,12 @@ def _image(part: Part) -> Part:
         return {"type": "uri", "modality": "image", "uri": found}
     head, _, data = found.partition(",")
     kind = head.removeprefix("data:").partition(";")[0]
-    return {"type": "blob", "modality": "image", "mime_type": kind, "size": len(data) * 3 // 4}
+    return {"type": DESCRIPTOR, "modality": "image", "mime_type": kind, "size": size_of_base64(data)}
+
+
+def size_of_base64(text: str) -> int:
+    """The number of bytes."""
+    return len(text) * 3 // 4 - text.count("=", -2)
 
 
 def _tool_result(part: Part) -> Part:

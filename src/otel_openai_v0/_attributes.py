@@ -103,8 +103,12 @@ MAY_QUOTE: Final = frozenset(
         REQUEST_STOP_SEQUENCES,
         USER_ID,
         OPENAI_REQUEST_FUNCTION_CALL,
-        *(f"openai.request.{argument}.name" for argument in ("file", "image", "mask")),
+        *(
+            f"openai.request.{argument}.{what}"
+            for argument in ("file", "image", "mask")
+            for what in ("name", "size", "sha256", "dimensions")
+        ),
     }
 )
-"""Arguments of the caller's own words, which go where content goes: a user or a file may be named after a person, and
-stop sequences are pieces of the prompt's form."""
+"""Arguments that go where content goes: a user or a file may be named after a person, stop sequences are pieces of the
+prompt's form, and by its hash, its size or its dimensions somebody who has a file knows that it was this one."""

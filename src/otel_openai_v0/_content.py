@@ -8,7 +8,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._current import left_alone
-from otel_openai_v0._json import DEEPEST, dumps, loads_strict, quoted, text_of
+from otel_openai_v0._json import DEEPEST, INT_BITS, dumps, loads_strict, quoted, text_of
 from otel_openai_v0._messages import Message, Part
 from otel_openai_v0._secrets import cut_before_key, without_keys
 
@@ -17,8 +17,8 @@ Redactor: TypeAlias = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]]
 
 `kind` is "input" or "output" (messages `{"role": str, "parts": [{"type": str, ...}], ...}`), "instructions" (parts) or
 "tools" (definitions), as in the GenAI conventions; "attributes" (one dict of those that may quote a prompt or a
-person, by their names: `user.id`, `gen_ai.request.stop_sequences`, ...) or "error" (one `{"message": str}`). The items
-are its own to change.
+person, or tell which file was sent, by their names: `user.id`, `openai.request.file.sha256`, ...) or "error" (one
+`{"message": str}`). The items are its own to change.
 """
 
 
@@ -55,9 +55,11 @@ class ContentWriter:
         return without_keys(written(items, self.limits))
 
     def attributes(self, found: Attributes) -> Attributes:
-        """What may be recorded of attributes whose values are the caller's own words."""
+        """What may be recorded of attributes that say what the caller says or sends."""
         redacted = self._redacted("attributes", [found] if found else [])
-        return {name: _word(item[name]) for item in redacted for name in found if item.get(name) is not None}
+        return {
+            name: _word(item[name], found[name]) for item in redacted for name in found if item.get(name) is not None
+        }
 
     def error(self, message: str) -> str | None:
         """What may be recorded in place of an error's message; None: it may."""
@@ -82,8 +84,10 @@ def _checked(redacted: Any) -> Sequence[Any]:
     return redacted
 
 
-def _word(value: Any) -> AttributeValue:
-    """A redacted value, as an attribute takes it."""
+def _word(value: Any, found: AttributeValue) -> AttributeValue:
+    """A redacted value, as an attribute takes it: of a size, a number."""
+    if isinstance(value, int) and isinstance(found, int) and value.bit_length() <= INT_BITS:
+        return value
     return [str(item) for item in value] if isinstance(value, (list, tuple)) else str(value)
 
 

@@ -4,10 +4,12 @@ A message is `{"role": str, "parts": [part, ...], "name"?: str, "finish_reason"?
 Functions of openai 0.28 have no call id: their parts carry `"id": null`.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
+from urllib.parse import unquote_to_bytes
 
-from otel_openai_v0._descriptors import describe_base64
+from otel_openai_v0._descriptors import Descriptor, describe_base64, describe_bytes
 from otel_openai_v0._json import DEEPEST, loads_strict, text_of
 
 Part: TypeAlias = dict[str, Any]
@@ -15,7 +17,12 @@ Message: TypeAlias = dict[str, Any]
 
 # The type before the abstract class, whose check takes ten times as long.
 MAPPING: Final = (dict, Mapping)
-_LONGEST_HEAD: Final = 200  # of a data address, before its data
+_DATA: Final = "data:"
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
+# Of base64 in parts in the spelling of any API.
+_DATA_KEYS: Final = frozenset({"data", "b64_json", "file_data", "image", "image_url", "url"})
+_MODALITIES: Final = frozenset({"image", "video", "audio"})  # of the conventions, beside "document"
+_FILE: Final = re.compile(r"data:(?:[\w.+-]+/[\w.+-]+[^,]{0,200}|[^,]{0,200};base64),", re.IGNORECASE)
 _LONGEST_PARSED: Final = 1_000  # characters: to parse a text and to write it again takes longer than the call may wait
 _FIRST_TOKENS: Final = 20  # of a list: people read texts, and the count says how long it is
 _PLAIN: Final = ("role", "content")  # most messages have no more
@@ -141,50 +148,95 @@ def _content_part(item: Any) -> Part:
     if item.get("type") == "text":
         return _text(item.get("text"))
     if item.get("type") == "image_url":
-        image = item.get("image_url")
-        return _image(image.get("url") if isinstance(image, Mapping) else image)
+        address = item.get("image_url")
+        return image_part(address.get("url") if isinstance(address, Mapping) else address)
     if item.get("type") == "input_audio":
-        audio = item.get("input_audio") or {}
-        return _blob("audio", str(audio.get("data") or ""), f"audio/{audio.get('format') or 'wav'}")
-    found: Part = _described(item)
-    return found
+        return _sound(item.get("input_audio") or {})
+    if item.get("type") == "file" and isinstance(item.get("file"), Mapping):
+        return _file(item["file"])
+    other: Part = _described(item)
+    return other
+
+
+def _sound(audio: Mapping[str, Any]) -> Part:
+    kind = audio.get("format")
+    return blob_descriptor("audio", describe_base64(str(audio.get("data") or "")), f"audio/{kind}" if kind else None)
+
+
+def _file(file: Mapping[str, Any]) -> Part:
+    """A file that the API knows already by its id; one that is sent by what it is."""
+    name = {"name": text_of(file["filename"])} if file.get("filename") else {}
+    if file.get("file_id"):
+        return {"type": "file", "modality": "document", "file_id": text_of(file["file_id"]), **name}
+    data = str(file.get("file_data") or "")
+    part = _data(data, "document") if _is_data_address(data) else _base64(data)
+    return {**part, **name}
 
 
 def _described(value: Any, depth: int = DEEPEST) -> Any:
     """`value`, of whatever form, with what is in it as base64 by what it is."""
     if isinstance(value, str):
-        return _data(value) if value.startswith("data:") and ";base64," in value[:_LONGEST_HEAD] else value
+        return _data(value, "document") if _FILE.match(value) else value
     if depth == 0 or not isinstance(value, (Mapping, list, tuple)):
         return value
     if isinstance(value, Mapping):
-        return {key: _described(item, depth - 1) for key, item in value.items()}
+        return {key: _described_item(key, item, depth - 1) for key, item in value.items()}
     return [_described(item, depth - 1) for item in value]
 
 
-def _image(url: Any) -> Part:
-    """An image by its address; one that is in the request itself by its type and size, never by its bytes."""
-    address = str(url)
-    if not address.startswith("data:"):
-        return {"type": "uri", "modality": "image", "uri": address}
-    return _data(address)
+def _described_item(key: Any, item: Any, depth: int) -> Any:
+    if key in _DATA_KEYS and isinstance(item, str) and _BASE64.fullmatch(item):
+        return _base64(item)
+    return _described(item, depth)
 
 
-def _data(address: str) -> Part:
-    head, _, data = address.partition(",")
-    mime_type = head.removeprefix("data:").partition(";")[0]
-    return _blob(mime_type.partition("/")[0] or "image", data, mime_type)
+def image_part(said: Any) -> Part:
+    """An image by its address; one that is given itself, as a data address or as base64, by what it is."""
+    address = str(said).strip()
+    if _is_data_address(address):
+        return _data(address, "image")
+    if _BASE64.fullmatch(address):
+        return blob_descriptor("image", describe_base64(address), None)
+    return {"type": "uri", "modality": "image", "uri": address}
 
 
-def image_blob(data: str, mime_type: str | None) -> Part:
-    """An image that came as base64, by what it is."""
-    return _blob("image", data, mime_type)
+def base64_image(text: str) -> Part:
+    """An image that was given as base64, by what it is."""
+    return image_part(text) if _is_data_address(text) else blob_descriptor("image", describe_base64(text), None)
 
 
-def _blob(modality: str, data: str, mime_type: str | None) -> Part:
+def blob_descriptor(modality: str, found: Descriptor, mime_type: str | None) -> Part:
+    """A part for bytes that are not recorded. A `blob` of the conventions would have to have them."""
+    about = {
+        "mime_type": mime_type or found.mime_type,
+        "size": found.size,
+        "sha256": found.sha256,
+        "dimensions": found.dimensions,
+    }
+    kept = {key: value for key, value in about.items() if value is not None}
+    return {"type": "blob_descriptor", "modality": modality, **kept}
+
+
+def _is_data_address(text: str) -> bool:
+    return text[: len(_DATA)].lower() == _DATA
+
+
+def _data(address: str, modality: str) -> Part:
+    head, _, data = address[len(_DATA) :].partition(",")
+    mime_type, *parameters = head.split(";")
+    is_base64 = parameters[-1:] == ["base64"]
+    found = describe_base64(data) if is_base64 else describe_bytes(unquote_to_bytes(data))
+    return blob_descriptor(_modality(mime_type, modality), found, mime_type or None)
+
+
+def _base64(data: str) -> Part:
     found = describe_base64(data)
-    described = {"size": found.size, "sha256": found.sha256, "dimensions": found.dimensions}
-    kept = {key: value for key, value in described.items() if value is not None}
-    return {"type": "blob", "modality": modality, "mime_type": mime_type or found.mime_type or "image/png", **kept}
+    return blob_descriptor(_modality(found.mime_type or "", "document"), found, None)
+
+
+def _modality(mime_type: str, otherwise: str) -> str:
+    kind = mime_type.partition("/")[0]
+    return kind if kind in _MODALITIES else "document" if kind else otherwise
 
 
 def _tool_call(call_id: Any, call: Mapping[str, Any]) -> Part:

@@ -8,7 +8,7 @@ from opentelemetry.util.types import AttributeValue
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._json import INT_BITS, text_of
-from otel_openai_v0._messages import MAPPING, Message, chat_output, image_blob, text_output
+from otel_openai_v0._messages import MAPPING, Message, Part, base64_image, chat_output, image_part, text_output
 from otel_openai_v0._secrets import scrub_keys
 
 Choices: TypeAlias = Sequence[Mapping[str, Any]]
@@ -75,7 +75,7 @@ def text_messages(response: Any) -> list[Message]:
 
 
 def image_messages(response: Any) -> list[Message]:
-    """Images by their address; those that are in the response by their size."""
+    """Images by their address; those that are in the response by what they are."""
     return [{"role": "assistant", "parts": [_image(image)]} for image in _data(response)]
 
 
@@ -114,10 +114,9 @@ def _data(response: Any) -> Sequence[Mapping[str, Any]]:
     return found if isinstance(found, (list, tuple)) else ()
 
 
-def _image(image: Mapping[str, Any]) -> dict[str, Any]:
-    if image.get("url"):
-        return {"type": "uri", "modality": "image", "uri": image["url"]}
-    return image_blob(image.get("b64_json") or "", None)
+def _image(given: Mapping[str, Any]) -> Part:
+    address = given.get("url")
+    return image_part(address) if address else base64_image(str(given.get("b64_json") or ""))
 
 
 def choices(response: Any) -> Choices:

@@ -89,7 +89,7 @@ def test_a_message(message: dict[str, Any], expected: dict[str, Any] | None) -> 
         ({"type": "input_image", "image_url": "https://x"}, {"type": "uri", "modality": "image", "uri": "https://x"}),
         (
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAAAAAA"}},
-            {"type": "blob", "modality": "image", "mime_type": "image/png", "size": 6},
+            {"type": "blob_descriptor", "modality": "image", "mime_type": "image/png", "size": 6},
         ),
         ({"type": "image", "source": {"data": "AAAA"}}, {"type": "image", "source": {"data": "AAAA"}}),
         ({"type": "new"}, {"type": "new"}),

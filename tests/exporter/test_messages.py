@@ -76,7 +76,13 @@ def test_what_is_cut_structured_or_odd_is_still_shown(messages: object, expected
     ("part", "expected"),
     [
         ({"type": "uri", "modality": "image", "uri": "https://x/y.png"}, "https://x/y.png"),
-        ({"type": "blob", "mime_type": "image/png", "size": 12}, "<image/png, 12 bytes>"),
+        ({"type": "blob_descriptor", "mime_type": "image/png", "size": 12}, "<image/png, 12 bytes>"),
+        ({"type": "blob_descriptor", "modality": "image", "size": 12, "sha256": "a"}, "<image, 12 bytes>"),
+        (
+            {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "AAAAAAA="},
+            "<image/png, 5 bytes>",
+        ),
+        ({"type": "blob", "modality": "audio", "mime_type": None, "content": ""}, "<audio, 0 bytes>"),
         ({"type": "tokens", "count": 2, "content": [1, 2]}, '{"type": "tokens", "count": 2, "content": [1, 2]}'),
         ({"type": "tool_call_response", "result": {"a": 1}}, '{"a": 1}'),
         ("bare", "bare"),

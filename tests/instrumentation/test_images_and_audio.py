@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +13,10 @@ import openai
 import pytest
 
 from tests.instrumentation.calls import DRAWN, IMAGE, PNG, SOUND, WAV
+from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Recording, contents
 from tests.instrumentation.installed import AUDIO_KNOWS_DEPLOYMENTS
+from tests.instrumentation.watching import watch
 from tests.support.openai_server import OpenAIServer, Reply, error
 
 SHA = hashlib.sha256(PNG).hexdigest()
@@ -33,7 +37,7 @@ async def test_images_are_recorded_by_address_or_by_what_they_are(
     url, blob = (message["parts"][0] for message in found["gen_ai.output.messages"])
     assert url == {"type": "uri", "modality": "image", "uri": "https://images.invalid/1"}
     assert blob == {
-        "type": "blob",
+        "type": "blob_descriptor",
         "modality": "image",
         "mime_type": "image/png",
         "size": len(PNG),
@@ -42,6 +46,128 @@ async def test_images_are_recorded_by_address_or_by_what_they_are(
     }
     assert found["openai.request.response_format"] == "b64_json"
     assert (found["gen_ai.request.choice.count"], found["user.id"]) == (2, "u-1")
+
+
+WEBP = b"RIFF1234WEBPVP8 " + bytes(99)
+TIFF = b"II*\0" + bytes(99)  # of no type that is known here
+
+
+@pytest.mark.parametrize("key", ["url", "b64_json"])
+@pytest.mark.parametrize("scheme", ["data:image/webp;base64,", "DATA:;base64,", "data:image/webp;x=y;base64,"])
+async def test_an_image_that_is_its_own_address_is_described(
+    scheme: str, key: str, caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    data = base64.b64encode(WEBP).decode()
+    server.answer_next(Reply(body={"created": 1, "data": [{key: scheme + data}]}))
+    await caller.create("Image", prompt="a cat")
+    (message,) = recording.attributes()["gen_ai.output.messages"]
+    about = {"mime_type": "image/webp", "size": len(WEBP), "sha256": hashlib.sha256(WEBP).hexdigest()}
+    assert message["parts"] == [{"type": "blob_descriptor", "modality": "image", **about}]
+    assert data[:20] not in recording.only().to_json()
+
+
+async def test_an_image_of_an_unknown_format_has_no_type(
+    caller: Caller, server: OpenAIServer, recording: Recording
+) -> None:
+    server.answer_next(Reply(body={"created": 1, "data": [{"b64_json": base64.b64encode(TIFF).decode()}]}))
+    await caller.create("Image", prompt="a cat")
+    ((part,),) = [message["parts"] for message in recording.attributes()["gen_ai.output.messages"]]
+    assert part.keys() == {"type", "modality", "size", "sha256"}
+
+
+SENT = base64.b64encode(PNG + bytes(99)).decode()
+PLACES: dict[str, Any] = {
+    "image": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{SENT}"}}],
+    "image without a form": [{"type": "image_url", "image_url": f" data:image/png;base64,{SENT}"}],
+    "bare base64": [{"type": "image_url", "image_url": {"url": SENT}}],
+    "vector image": [{"type": "image_url", "image_url": {"url": f"data:image/svg+xml,%3Csvg%3E{SENT}"}}],
+    "another API's": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": SENT}}],
+    "sound": [{"type": "input_audio", "input_audio": {"data": SENT, "format": "wav"}}],
+    "file": [{"type": "file", "file": {"file_data": f"data:application/pdf;base64,{SENT}"}}],
+    "deep": [{"type": "x", "x": [{"y": {"z": f"see data:image/png;base64,{SENT}"}}]}],
+    "text": f"![cat](data:image/png;base64,{SENT}) what is it?",
+    "text of a part": [{"type": "text", "text": f"data:image/png;base64,{SENT}"}],
+    "nothing but data": f"data:image/png;base64,{SENT}",
+}
+
+
+@pytest.mark.parametrize("role", ["user", "function"])
+@pytest.mark.parametrize("place", PLACES)
+async def test_the_bytes_of_a_file_are_recorded_nowhere(
+    place: str, role: str, caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    server.answer_next(Reply(body={"choices": []}))  # the default is an echo
+    watched = watch(instrument, capture_content="span_and_event")
+    await caller.answer(messages=[{"role": role, "name": "f", "content": PLACES[place]}])
+    assert SENT[:24] not in watched.everything()
+
+
+@pytest.mark.parametrize("argument", ["functions", "user", "stop"])
+async def test_nor_in_other_arguments(argument: str, caller: Caller, instrument: Instrument) -> None:
+    watched = watch(instrument, capture_content="span_and_event")
+    said = f"data:image/png;base64,{SENT}"
+    await caller.answer(**{argument: [{"name": "f", "description": said}] if argument == "functions" else said})
+    assert SENT[:24] not in watched.everything()
+
+
+REQUIRED = {
+    "text": {"content"},
+    "blob": {"modality", "content"},
+    "file": {"modality", "file_id"},
+    "uri": {"modality", "uri"},
+    "tool_call": {"name"},
+    "tool_call_response": {"response"},
+}
+"""What the conventions demand of the parts that they know; others may have what they like."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_every_part_has_what_its_type_demands(place: str, caller: Caller, recording: Recording) -> None:
+    await caller.answer(messages=[{"role": "user", "content": PLACES[place]}])
+    for part in recording.attributes()["gen_ai.input.messages"][0]["parts"]:
+        assert isinstance(part["type"], str)
+        assert REQUIRED.get(part["type"], set()) <= part.keys()
+
+
+IDENTIFYING = {"name": "cat.png", "size": len(PNG), "sha256": SHA, "dimensions": "640x480"}
+
+
+def said_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = "openai.request.image."
+    return {key.removeprefix(prefix): value for key, value in attributes.items() if key.startswith(prefix)}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, IDENTIFYING | {"mime_type": "image/png"}),
+        ({"capture_content": "no_content"}, {"mime_type": "image/png"}),
+        ({"capture_content": "event_only"}, {"mime_type": "image/png"}),
+        ({"redact": lambda kind, items: None if kind == "attributes" else items}, {"mime_type": "image/png"}),
+        (
+            {"redact": lambda _, items: [{**item, "openai.request.image.sha256": "x"} for item in items]},
+            IDENTIFYING | {"mime_type": "image/png", "sha256": "x"},
+        ),
+    ],
+    ids=["all", "no_content", "event_only", "redacted", "masked"],
+)
+async def test_what_tells_which_file_was_sent_goes_where_content_goes(
+    options: dict[str, Any], expected: dict[str, Any], caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    server.answer_next(Reply(body=DRAWN))
+    recording = instrument(**options)
+    await caller.call(of(caller, openai.Image, "create_variation"), IMAGE.open())
+    assert said_of(recording.only().attributes or {}) == expected
+
+
+async def test_a_file_for_fine_tuning_is_not_told_without_content(
+    caller: Caller, server: OpenAIServer, instrument: Instrument
+) -> None:
+    server.answer_next(Reply(body={"id": "file-1", "object": "file"}))
+    recording = instrument(capture_content="no_content")
+    await caller.create("File", file=SOUND.open(), purpose="fine-tune")
+    found = recording.only().attributes or {}
+    assert {key for key in found if key.startswith("openai.request.file.")} == {"openai.request.file.mime_type"}
 
 
 @pytest.mark.parametrize("name", ["create_edit", "create_variation"])

@@ -141,7 +141,7 @@ async def test_an_image_by_data_url_is_a_descriptor(
     data = base64.b64encode(png).decode()
     await caller.answer(messages=[user([{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}])])
     described = {"size": len(png), "sha256": hashlib.sha256(png).hexdigest(), "dimensions": "640x480"}
-    blob = {"type": "blob", "modality": "image", "mime_type": "image/png", **described}
+    blob = {"type": "blob_descriptor", "modality": "image", "mime_type": "image/png", **described}
     assert watched.attributes()["gen_ai.input.messages"] == [{"role": "user", "parts": [blob]}]
     assert data[:20] not in watched.everything()
 

@@ -85,7 +85,7 @@ DESCRIBED = {"size": 300, "sha256": hashlib.sha256(bytes(300)).hexdigest()}
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": URL}}]},
             {
                 "role": "user",
-                "parts": [{"type": "blob", "modality": "image", "mime_type": "image/png", **DESCRIBED}],
+                "parts": [{"type": "blob_descriptor", "modality": "image", "mime_type": "image/png", **DESCRIBED}],
             },
         ),
         (
@@ -97,7 +97,7 @@ DESCRIBED = {"size": 300, "sha256": hashlib.sha256(bytes(300)).hexdigest()}
                 "role": "user",
                 "parts": [
                     {
-                        "type": "blob",
+                        "type": "blob_descriptor",
                         "modality": "audio",
                         "mime_type": "audio/mp3",
                         "size": 3,
@@ -114,8 +114,8 @@ async def test_messages_of_every_form(message: Json, expected: Json, caller: Cal
 
 
 PDF = "data:application/pdf;base64," + "A" * 400
-A_PDF = {"type": "blob", "modality": "application", "mime_type": "application/pdf", **DESCRIBED}
-AN_IMAGE = {"type": "blob", "modality": "image", "mime_type": "image/png", **DESCRIBED}
+A_PDF = {"type": "blob_descriptor", "modality": "document", "mime_type": "application/pdf", **DESCRIBED}
+AN_IMAGE = {"type": "blob_descriptor", "modality": "image", "mime_type": "image/png", **DESCRIBED}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,15 @@ AN_IMAGE = {"type": "blob", "modality": "image", "mime_type": "image/png", **DES
     [
         (
             {"role": "user", "content": [{"type": "file", "file": {"filename": "a.pdf", "file_data": PDF}}]},
-            {"type": "file", "file": {"filename": "a.pdf", "file_data": A_PDF}},
+            {**A_PDF, "name": "a.pdf"},
+        ),
+        (
+            {"role": "user", "content": [{"type": "file", "file": {"filename": "a.pdf", "file_data": "A" * 400}}]},
+            {"type": "blob_descriptor", "modality": "document", "name": "a.pdf", **DESCRIBED},
+        ),
+        (
+            {"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]},
+            {"type": "file", "modality": "document", "file_id": "file-1"},
         ),
         (
             {"role": "user", "content": [{"type": "input_image", "image_url": URL}]},
