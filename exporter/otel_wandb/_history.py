@@ -1,10 +1,20 @@
 """The scalars that stand in the same history row as a trace: W&B's trace table shows them as its columns."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from otel_wandb._assembly import Trace
 from otel_wandb._billing import Bill, total_cost
 from otel_wandb._timeline import Timeline
+
+USAGE: Final = (
+    "usage/elapsed_time",
+    "usage/prompt_tokens",
+    "usage/completion_tokens",
+    "usage/total_tokens",
+    "usage/cost",
+)
+"""The curves."""
 
 
 def history_row(trace: Trace, tree: Timeline, bills: Sequence[Bill]) -> Mapping[str, str | float]:

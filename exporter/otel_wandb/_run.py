@@ -1,4 +1,4 @@
-"""The one module that touches wandb: opens a run, writes to it, finishes it. wandb is imported at the first span."""
+"""Opens a run, writes to it, finishes it. Only this and `_shared_history` touch wandb, from the first span on."""
 
 import logging
 import os
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_wandb import _attributes as names
 from otel_wandb._clean import clean, clean_text
+from otel_wandb._history import USAGE
+from otel_wandb._shared_history import SharedHistory
 from otel_wandb._table import Row, Table
 from otel_wandb._tree_json import TreeJson
 
@@ -57,7 +59,10 @@ class OpenRun:
         self.owned = owned
         self._is_closing = False
         self._tables: dict[str, _GrowingTable] = {}
-        run.define_metric("usage/*", step_metric="_timestamp")
+        self._log: Callable[[dict[str, Any]], None] = run.log if owned else SharedHistory(run).log
+        # A pattern is matched with what `run.log` is given.
+        for metric in ("usage/*",) if owned else USAGE:
+            run.define_metric(metric, step_metric="_timestamp")
         _OPEN.add(self)
 
     @property
@@ -98,14 +103,14 @@ class OpenRun:
         """
         if self._run.offline and shutil.disk_usage(self.directory).free < _LEAST_SPACE:
             raise DiskFullError(f"{self.directory} has less than {_LEAST_SPACE >> 20} MB left")
-        self._run.log({"trace": _trace_tree_class()(tree), **row})
+        self._log({"trace": _trace_tree_class()(tree), **row})
 
     def log_rows(self, table: Table[Any], rows: Sequence[Row]) -> None:
         """Add rows to a table. Blocks for a request when the run is online. Raises what wandb raises."""
         growing = self._tables.get(table.key)
         if growing is None:
             growing = self._tables[table.key] = _GrowingTable(table)
-        growing.add(rows, self._run.log)
+        growing.add(rows, self._log)
 
     def was_ended(self, error: Exception) -> bool:
         """Whether `error` means that somebody finished the run, or that wandb's service process is gone."""
