@@ -6,7 +6,6 @@ The names of other dialects stand in their tables, in `_dialects`.
 from typing import Final
 
 OPERATION_NAME: Final = "gen_ai.operation.name"
-OPENAI_OPERATION_NAME: Final = "openai.operation.name"
 PROVIDER_NAME: Final = "gen_ai.provider.name"
 REQUEST_MODEL: Final = "gen_ai.request.model"
 RESPONSE_MODEL: Final = "gen_ai.response.model"

@@ -207,6 +207,8 @@ class WandbSpanExporter(SpanExporter):
             self._is_late = not (pipeline is None or pipeline.close(timeout))
         finally:
             self._shut.set()
+        if (unused := self._unused()) is not None:
+            unused.close(self._health.summary())
         if not self._is_late:
             atexit.unregister(self._at_exit)
         lost = self._health.last_words()
@@ -264,6 +266,12 @@ class WandbSpanExporter(SpanExporter):
         deadline = deadline or monotonic() + self._settings.exit_timeout
         self._hand_over()
         self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
+        if (unused := self._unused()) is not None:
+            unused.summarise(self._health.summary())
+
+    def _unused(self) -> OpenRun | None:
+        """The run that was given, if no trace was written to it: what was left out is told there all the same."""
+        return None if self._pipeline is None or self._pipeline.runs else self._given
 
     def _hand_over(self) -> None:
         """Take what the processors hold back."""

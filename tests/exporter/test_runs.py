@@ -33,6 +33,24 @@ with tracer.start_as_current_span("GET /ask"):
     assert_all_accounted_for(done.runs)
 
 
+def test_calls_that_ask_no_model_write_nothing(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, exporter = set_up(SimpleSpanProcessor)
+openai.Model.list()
+exporter.force_flush()
+print("wandb" in sys.modules)
+with provider.get_tracer("web").start_as_current_span("GET /ask"):
+    openai.Model.list()
+    ask("one")
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout == "False\n"
+    (trace,) = traces(done.run)
+    assert [child["name"] for child in trace.root["child_spans"]] == ["chat gpt-3.5-turbo"]
+    assert count_of(done.run) == {"otel/received": 4, "otel/logged": 2, "otel/trimmed": 2}
+    assert_all_accounted_for(done.runs)
+
+
 @pytest.mark.parametrize(
     ("keep", "env", "names"),
     [

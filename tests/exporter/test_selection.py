@@ -34,6 +34,14 @@ def test_a_wanted_span_brings_what_is_above_it_and_nothing_else(attributes: dict
     assert kept(*spans, keep=lambda one: one.span_id == "db") == ["db", "root"]
 
 
+def test_what_asks_no_model_is_kept_above_a_call_only() -> None:
+    management = {"openai.operation.name": "list", "openai.resource.type": "models", "gen_ai.provider.name": "openai"}
+    assert kept(span("list", attributes=management)) == []
+    assert kept(span("list", attributes=management), keep="all") == ["list"]
+    assert kept(span("list", attributes=management), span("call", "list", attributes=LLM)) == ["call", "list"]
+    assert kept(span("call", attributes=LLM), span("list", "call", attributes=management)) == ["call"]
+
+
 def test_a_trace_without_one_is_not_kept() -> None:
     assert kept(span("root", name="GET /health"), span("db", "root", attributes={"db.system": "redis"})) == []
     assert kept(span("root", name="GET /health"), keep="all") == ["root"]

@@ -33,7 +33,6 @@ QUESTION: Final = '[{"role": "user", "content": "hi"}]'
         (Kind.TOOL, "gen_ai.operation.name", ["execute_tool", "retrieval", "search_memory", "create_memory_store"]),
         (Kind.TOOL, "gen_ai.operation.name", ["vectordb"]),
         (Kind.CHAIN, "gen_ai.operation.name", ["invoke_workflow"]),
-        (Kind.CHAIN, "openai.operation.name", ["files.create"]),
         (Kind.LLM, "openinference.span.kind", ["LLM", "EMBEDDING", "RERANKER", "PROMPT", "llm"]),
         (Kind.AGENT, "openinference.span.kind", ["AGENT"]),
         (Kind.TOOL, "openinference.span.kind", ["TOOL", "RETRIEVER", "GUARDRAIL", "EVALUATOR", "DECISION"]),

@@ -107,6 +107,17 @@ mine.finish()
     assert [run.history[-1]["after"] for run in done.runs if run.project == "mine"] == [1]
 
 
+@pytest.mark.parametrize("end", ["autolog.disable()", "wandb.finish()", ""])
+def test_a_call_that_asks_no_model_is_counted_and_not_written(tmp_path: Path, server: OpenAIServer, end: str) -> None:
+    done = program(tmp_path, server, f"autolog({{'project': 'p'}})\nopenai.Model.list()\n{end}")
+    assert (done.returncode, traces(done.run), done.run.tables) == (0, [], {}), done.stderr
+    assert {name: n for name, n in done.run.summary.items() if name.startswith("otel/")} == {
+        "otel/received": 1,
+        "otel/logged": 0,
+        "otel/trimmed": 1,
+    }
+
+
 def test_enabling_twice_is_disable_and_enable(tmp_path: Path, server: OpenAIServer) -> None:
     body = """
 autolog({"project": "first"})

@@ -34,10 +34,7 @@ MESSAGE_EVENTS: Final = "(messages)"
 FIRST_CHUNK_EVENT: Final = "(first chunk)"
 EXCEPTION_EVENT: Final = "(exception)"
 
-KINDS: Final[tuple[Row[Kind], ...]] = (
-    Row(f.KIND, names.OPERATION_NAME, read=_kind),
-    Row(f.KIND, names.OPENAI_OPERATION_NAME, read=always(Kind.CHAIN)),
-)
+KINDS: Final[tuple[Row[Kind], ...]] = (Row(f.KIND, names.OPERATION_NAME, read=_kind),)
 
 ROWS: Final[tuple[Row[Any], ...]] = (
     Row(f.OPERATION, names.OPERATION_NAME),
