@@ -260,10 +260,11 @@ def test_a_new_run_goes_on_when_wandbs_service_is_killed(tmp_path: Path, server:
     body = (
         KILL
         + """
-import signal, subprocess
-(core,) = subprocess.check_output(["pgrep", "-P", str(os.getpid()), "-f", "wandb-core"]).split()
-os.kill(int(core), signal.SIGKILL)
-os.waitpid(int(core), 0)
+import signal
+from tests.support.processes import wandb_children
+(core,) = wandb_children()
+os.kill(core, signal.SIGKILL)
+os.waitpid(core, 0)
 ask("two")
 ask("three")
 """

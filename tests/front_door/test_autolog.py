@@ -9,10 +9,11 @@ from tests.support.program import Finished, run_program
 from tests.support.run_file import stats_rows, traces
 
 HELPERS = """
-import asyncio, os, subprocess, sys
+import asyncio, os, sys
 import openai
 import wandb
 from otel_openai_wandb import autolog
+from tests.support.processes import wandb_children
 
 def ask(text, **more):
     return openai.ChatCompletion.create(model="gpt-3.5-turbo", messages=[{"role": "user", "content": text}], **more)
@@ -21,10 +22,6 @@ async def aask(text, **more):
     return await openai.ChatCompletion.acreate(
         model="gpt-3.5-turbo", messages=[{"role": "user", "content": text}], **more
     )
-
-def wandb_processes():
-    listed = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
-    return [line for line in listed.stdout.splitlines() if "wandb-core" in line]
 """
 
 
@@ -61,11 +58,11 @@ before = vars(openai.ChatCompletion)["create"]
 autolog({"project": "p"})
 assert wandb.run is not None
 ask("seen")
-assert wandb_processes()
+assert wandb_children()
 autolog.disable()
 assert wandb.run is None
 assert vars(openai.ChatCompletion)["create"] is before
-assert wandb_processes() == []
+assert wandb_children() == []
 ask("unseen")
 autolog.disable()
 """
@@ -82,7 +79,7 @@ autolog()
 ask("hi")
 autolog.disable()
 assert wandb.run is run
-assert wandb_processes()
+assert wandb_children()
 run.log({"after": 1})
 run.finish()
 """

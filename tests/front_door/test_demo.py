@@ -18,6 +18,7 @@ from otel_openai_wandb._demo_tree import trace_tree
 from otel_wandb._model_call import Kind
 from otel_wandb._timeline import Node
 from tests.support.openai_server import OpenAIServer, error
+from tests.support.processes import wandb_services
 from tests.support.program import Finished, environment, run_command, run_program
 from tests.support.run_file import RunFile, stats_rows, traces
 
@@ -146,12 +147,6 @@ def interrupt_after(line: str, process: subprocess.Popen[str], output: IO[str]) 
             process.send_signal(signal.SIGINT)
             return seen
     raise AssertionError(seen)
-
-
-def wandb_services(pid: int) -> list[str]:
-    """wandb's service processes for a process; each names it in its arguments."""
-    listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if "wandb-core" in line and re.search(rf"--pid[ =]{pid}\b", line)]
 
 
 def test_on_a_terminal_it_shows_its_progress_and_leaves_the_cursor_as_it_was(tmp_path: Path) -> None:

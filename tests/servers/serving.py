@@ -18,6 +18,7 @@ from urllib.request import urlopen
 
 from tests.exporter.programs import assert_all_accounted_for, settings
 from tests.support.openai_server import OpenAIServer
+from tests.support.processes import session_of
 from tests.support.program import Finished, environment
 from tests.support.run_file import RunFile, stats_rows
 from tests.support.waiting import until
@@ -120,7 +121,7 @@ def stopped(process: "subprocess.Popen[bytes]", directory: Path) -> Finished:
     """Send a SIGTERM, and wait until the process and all of its session are gone."""
     process.terminate()
     process.wait(STOP_SECONDS)
-    until(lambda: not session_of(process), STOP_SECONDS)
+    until(lambda: not session_of(process.pid), STOP_SECONDS)
     return Finished(process.returncode, "", log_of(directory), directory)
 
 
@@ -151,15 +152,8 @@ def _listens(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def session_of(leader: "subprocess.Popen[Any]") -> list[int]:
-    """The processes of a session that are alive: its leader, and what that started."""
-    lines = subprocess.run(["ps", "-e", "-o", "pid=,sess=,stat="], capture_output=True, text=True, check=True).stdout
-    found = [line.split() for line in lines.splitlines()]
-    return [int(pid) for pid, session, state in found if int(session) == leader.pid and not state.startswith("Z")]
-
-
 def kill_session(leader: "subprocess.Popen[Any]") -> None:
     """Leave nothing over."""
-    for pid in session_of(leader):
+    for pid in session_of(leader.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

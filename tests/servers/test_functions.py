@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from tests.exporter.programs import SETUP, settings
-from tests.servers.serving import ASK, STOP_SECONDS, assert_told_once, kill_session, log_of, session_of, told
+from tests.servers.serving import ASK, STOP_SECONDS, assert_told_once, kill_session, log_of, told
 from tests.support.openai_server import OpenAIServer
+from tests.support.processes import session_of
 from tests.support.program import Finished, environment
 from tests.support.run_file import find_runs, read_run
 from tests.support.waiting import until
@@ -89,7 +90,7 @@ def call(process: "subprocess.Popen[str]", event: str) -> None:
 def ended(process: "subprocess.Popen[str]", directory: Path) -> Finished:
     """What is there when the function and what it started are gone."""
     process.communicate(timeout=STOP_SECONDS)
-    until(lambda: not session_of(process), STOP_SECONDS)
+    until(lambda: not session_of(process.pid), STOP_SECONDS)
     return Finished(process.returncode, "", log_of(directory), directory)
 
 
