@@ -1,5 +1,6 @@
 """Fixtures that programs of the tests share."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -20,3 +21,11 @@ def wandb_server() -> Iterator[WandbServer]:
     """A server that stands for W&B."""
     with WandbServer() as running:
         yield running
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An address where nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/v1"

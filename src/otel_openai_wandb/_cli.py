@@ -46,23 +46,25 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    what = "say what is installed and active, and try whether a trace reaches W&B"
+    what = "say what is installed and active, whether W&B takes the key, and whether a trace reaches a run"
     parser = commands.add_parser(
         "doctor",
         help=what,
         description=f"{what[0].upper()}{what[1:]}. `opentelemetry-instrument openai-wandb doctor` examines a program "
-        "that is started so. No key is printed, and OpenAI is not called. The exit code is 1 if something failed.",
+        "that is started so. No key is printed, OpenAI is not called, and no run is left behind. The exit code is 1 if "
+        "something failed.",
     )
     parser.add_argument(
         "--project", metavar="NAME", default="openai-wandb-doctor", help="the W&B project (default: %(default)s)"
     )
+    parser.add_argument("--json", action="store_true", help="one JSON document: ok, and what was found")
     parser.set_defaults(run=_doctor)
 
 
 def _doctor(given: argparse.Namespace) -> int:
     from otel_openai_wandb import _doctor
 
-    return _doctor.run(given.project)
+    return _doctor.run(given.project, for_machines=given.json)
 
 
 def _demo(given: argparse.Namespace) -> int:

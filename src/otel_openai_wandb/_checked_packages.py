@@ -1,0 +1,50 @@
+"""Whether the packages are there that a trace needs, in versions that were tested."""
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Final
+
+from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
+
+from otel_openai_wandb._finding import Finding, failed, ok
+from otel_openai_wandb._install import DISTRIBUTION, how_to_install
+
+_LISTED: Final = (
+    DISTRIBUTION,
+    "openai",
+    "wandb",
+    "opentelemetry-api",
+    "opentelemetry-sdk",
+    "opentelemetry-instrumentation",
+    "wrapt",
+)
+_EXTRAS: Final = ("instruments", "wandb")
+
+
+def check_packages() -> Finding:
+    """All of them in one line: what is missing and what is of another version, at once."""
+    wrong = list(_wrong())
+    if wrong:
+        return failed("packages", "; ".join(wrong), how_to_install("all"))
+    found = ", ".join(f"{name} {number}" for name in _LISTED if (number := _version(name)) is not None)
+    return ok("packages", f"{found}, Python {platform.python_version()}")
+
+
+def _wrong() -> Iterator[str]:
+    """As the metadata of this package has it, which is what was tested."""
+    for requirement in requires(DISTRIBUTION) or ():
+        needed, _, marker = requirement.partition(";")
+        if marker and not any(f'extra == "{extra}"' in marker.replace("'", '"') for extra in _EXTRAS):
+            continue
+        conflict = get_dependency_conflicts([needed.strip()])
+        if conflict is not None:
+            found = "is missing" if conflict.found is None else f"is needed, {conflict.found} is here"
+            yield f"{needed.strip()} {found}"
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

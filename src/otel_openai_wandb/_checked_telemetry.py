@@ -1,0 +1,115 @@
+"""Whether calls become spans, and whether the exporters that are named can be had."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import Decision
+
+from otel_openai_v0 import CaptureContent, OpenAIInstrumentor
+from otel_openai_v0._settings import CAPTURE_CONTENT_VARIABLE, Choices, read_variables, settings_of
+from otel_openai_wandb._finding import Finding, failed, note, ok
+from otel_openai_wandb._install import how_to_install
+
+_NAME: Final = "openai_v0"
+_DISABLED_VARIABLE: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+_LAUNCHER: Final = "auto_instrumentation"
+_SIGNALS: Final = ("traces", "metrics", "logs")
+
+
+def check_instrumentor(environ: Mapping[str, str]) -> Finding:
+    """Whether openai is instrumented, or can be."""
+    what = "instrumentor"
+    disabled = [name.strip() for name in environ.get(_DISABLED_VARIABLE, "").split(",")]
+    if _NAME in disabled or "*" in disabled:
+        return failed(what, f"disabled by {_DISABLED_VARIABLE}", f"unset {_DISABLED_VARIABLE}")
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return failed(what, "OTEL_SDK_DISABLED is true: no span is recorded", "unset OTEL_SDK_DISABLED")
+    import openai  # noqa: F401  # else nobody has wrapped it yet
+
+    other = OpenAIInstrumentor().other_instrumentation
+    if other is not None:
+        said = f"openai is instrumented by {other} already: every call would have two spans"
+        return failed(what, said, f"leave out {other.rpartition('.')[0] or other}")
+    if not _was_launched():
+        return ok(what, "ready; a program starts it with opentelemetry-instrument, or in its code")
+    if not OpenAIInstrumentor().is_instrumented_by_opentelemetry:
+        said = "opentelemetry-instrument started this program and did not instrument openai; its log says why"
+        return failed(what, said, "OTEL_LOG_LEVEL=debug opentelemetry-instrument openai-wandb doctor")
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        said = "opentelemetry-instrument set no SDK up, so that nothing is recorded"
+        return failed(what, said, f"{how_to_install('all')}, and OTEL_TRACES_EXPORTER=wandb")
+    return ok(what, "active, started by opentelemetry-instrument")
+
+
+def _was_launched() -> bool:
+    """Whether `opentelemetry-instrument` started this process: it puts a module in the place of `sitecustomize`."""
+    return _LAUNCHER in str(getattr(sys.modules.get("sitecustomize"), "__file__", ""))
+
+
+def check_sampler(environ: Mapping[str, str]) -> Finding:
+    """Whether a call that nothing stands above may be recorded: no sampler of the SDK's leaves out the lowest id."""
+    global_provider = trace.get_tracer_provider()
+    provider = (
+        global_provider if isinstance(global_provider, TracerProvider) else TracerProvider(shutdown_on_exit=False)
+    )
+    chosen = environ.get("OTEL_TRACES_SAMPLER", "").strip()
+    said = f"OTEL_TRACES_SAMPLER={chosen}" if chosen else "the default"
+    if provider.sampler.should_sample(None, 0, "chat").decision is Decision.DROP:
+        return failed("sampler", f"{said} records no call", "unset OTEL_TRACES_SAMPLER")
+    return ok("sampler", f"{said} records calls")
+
+
+def check_capture(environ: Mapping[str, str]) -> Finding:
+    """Whether prompts and completions are recorded."""
+    variables = read_variables(environ)
+    if variables.complaint is not None:
+        modes = " or ".join(mode.value for mode in CaptureContent)
+        return failed("capture", variables.complaint, f"set {CAPTURE_CONTENT_VARIABLE} to {modes}")
+    mode = settings_of(variables, Choices()).capture
+    origin = CAPTURE_CONTENT_VARIABLE if variables.capture is not None else "the default"
+    places = [name for name, is_there in (("spans", mode.on_span), ("events", mode.on_event)) if is_there]
+    where = f"on {' and '.join(places)}" if places else "not recorded"
+    return ok("capture", f"prompts and completions are {where} ({mode.value}, {origin})")
+
+
+def check_exporters(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether the exporters that the environment names can be loaded."""
+    for signal in _SIGNALS:
+        variable = f"OTEL_{signal.upper()}_EXPORTER"
+        names = [name.strip() for name in environ.get(variable, "").split(",") if name.strip()]
+        problems = [why for name in names if name != "none" and (why := _why_not_loaded(name, signal, environ))]
+        if problems:
+            remedy = f"{variable}={'wandb' if signal == 'traces' else 'none'}, or install what is named"
+            yield failed(f"{signal} exporter", f"{variable}={','.join(names)}: {'; '.join(problems)}", remedy)
+        elif signal == "traces":
+            yield _traces_exporter(variable, names)
+
+
+def _traces_exporter(variable: str, names: list[str]) -> Finding:
+    if "wandb" in names:
+        return ok("exporter", f"{variable}={','.join(names)}")
+    said = f"{variable} is {','.join(names) or 'not set'}"
+    return note("exporter", f"{said}: opentelemetry-instrument writes to W&B only if it names wandb")
+
+
+def _why_not_loaded(name: str, signal: str, environ: Mapping[str, str]) -> str | None:
+    full = _otlp_by_protocol(signal, environ) if name == "otlp" else name
+    found: Any = list(entry_points(group=f"opentelemetry_{signal}_exporter", name=full))
+    if not found:
+        return f"no installed package has an exporter {full}"
+    try:
+        found[0].load()
+    except Exception as error:  # noqa: BLE001  # it may fail in any way
+        return f"{full} does not load ({type(error).__name__}: {error})"
+    return None
+
+
+def _otlp_by_protocol(signal: str, environ: Mapping[str, str]) -> str:
+    """The name behind `otlp`, as the SDK finds it."""
+    names = (f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = next((text for name in names if (text := environ.get(name, "").strip())), "grpc")
+    return "otlp_proto_http" if protocol == "http/protobuf" else "otlp_proto_grpc"

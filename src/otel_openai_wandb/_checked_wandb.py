@@ -1,0 +1,112 @@
+"""Whether W&B takes the key, and whether a trace reaches a run."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+from otel_openai_v0 import OpenAIInstrumentor
+from otel_openai_v0._instrumentation import Guest
+from otel_openai_v0._settings import Choices
+from otel_openai_wandb._finding import Finding, failed, note, ok
+from otel_wandb import WandbSpanExporter
+from otel_wandb._run import configured_server, has_credentials
+
+_SECONDS: Final = 15  # for W&B to answer
+_MODES: Final = ("online", "offline", "disabled", "shared")
+
+
+def check_account(environ: Mapping[str, str]) -> Finding:
+    """Whether runs are online, and W&B takes them: it is asked whose key it is."""
+    what = "W&B"
+    mode = environ.get("WANDB_MODE", "")
+    if mode and mode not in _MODES:
+        return failed(what, f"WANDB_MODE={mode} is none of {', '.join(_MODES)}", "unset WANDB_MODE")
+    try:
+        server = configured_server()
+    except ValueError as error:
+        fields = _unreadable(error)
+        said = f"{' and '.join(fields)} cannot be read" if fields else _first_line(error)
+        return failed(what, said, f"unset {' '.join(fields) or 'what it names'}")
+    effective = _effective_mode()  # of the settings files too; online where nobody says anything
+    if effective == "disabled":
+        return failed(what, "its mode is disabled: nothing is written", "unset WANDB_MODE, or wandb enabled")
+    if effective == "offline":
+        return note(what, "its mode is offline: runs are kept on this machine")
+    if not has_credentials(server):
+        if mode:
+            return failed(what, f"its mode is {mode}, and there is no key for {server}", f"wandb login --host={server}")
+        return note(what, f"no key for {server}: runs are kept offline")
+    why = _why_refused()
+    if why is not None:
+        return failed(what, f"{server} does not take the key: {why}", f"wandb login --relogin --host={server}")
+    return ok(what, f"{server} takes the key")
+
+
+def _unreadable(error: ValueError) -> list[str]:
+    """The variables that wandb's settings refuse, of an error of pydantic's."""
+    errors: list[Any] = getattr(error, "errors", list)()
+    return [f"WANDB_{str(found['loc'][0]).upper()}" for found in errors if found.get("loc")]
+
+
+def _effective_mode() -> str:
+    """That of the environment, else of wandb's settings files, as `wandb offline` and `wandb disabled` write it."""
+    import wandb
+
+    mode: object = wandb.setup().settings.mode
+    return str(mode or "")
+
+
+def _why_refused() -> str | None:
+    import wandb
+
+    try:
+        wandb.Api(timeout=_SECONDS).viewer.username  # noqa: B018  # asks the server
+    except Exception as error:  # noqa: BLE001  # of the key, of the server, of the network
+        return _first_line(error)
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+
+
+def check_trace(project: str) -> Finding:
+    """Make one call to a stand-in for the API, and see whether its trace is in a run; the run is gone afterwards."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ARTIFACT_DIR"):  # the run's `dir` does not cover them
+            os.environ[name] = directory
+        exporter = WandbSpanExporter(
+            project=project, mode="offline", dir=directory, keep=lambda span: span.scope == "otel_openai_v0"
+        )
+        provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        OpenAIInstrumentor().have_guest(Guest(Choices(), lambda _: provider))
+        _call()
+        OpenAIInstrumentor().part_from_guest()
+        exporter.shutdown()
+        written = any(path.stat().st_size for path in Path(directory).rglob("*.wandb"))
+    counters = exporter.counters
+    lost = {name.removeprefix("otel/"): count for name, count in counters.items() if "dropped" in name}
+    if lost or not counters["otel/logged"] or not written:
+        said = ", ".join(f"{name}: {count}" for name, count in lost.items()) or "no span came"
+        return failed(
+            "test trace", f"did not reach a run ({said})", "openai-wandb doctor, and read the lines before it"
+        )
+    return ok("test trace", "reached a run, which was deleted")
+
+
+def _call() -> None:
+    import openai
+
+    from otel_openai_wandb.demo_server import stand_in
+
+    with stand_in():
+        openai.ChatCompletion.create(
+            model="gpt-3.5-turbo", messages=[{"role": "user", "content": "Does this trace reach a run?"}]
+        )

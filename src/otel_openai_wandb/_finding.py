@@ -1,0 +1,58 @@
+"""What the doctor finds, and how a report of it reads for people and for machines."""
+
+import enum
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class State(enum.Enum):
+    """What a check found."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `remedy` is what to type."""
+
+    what: str
+    state: State
+    text: str
+    remedy: str | None = None
+
+    def line(self) -> str:
+        """For people."""
+        remedy = "" if self.remedy is None else f": {self.remedy}"
+        return f"{self.state.value:>6}  {self.what:<16}  {self.text}{remedy}\n"
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """For machines: `{"ok": bool, "findings": [{"what", "state", "text", "remedy"}, ...]}`."""
+    rows = [
+        {"what": found.what, "state": found.state.value, "text": found.text, "remedy": found.remedy}
+        for found in findings
+    ]
+    return json.dumps({"ok": is_well(findings), "findings": rows}, indent=2) + "\n"
+
+
+def is_well(findings: Sequence[Finding]) -> bool:
+    """Whether nothing failed."""
+    return all(found.state is not State.FAILED for found in findings)
+
+
+def ok(what: str, text: str) -> Finding:
+    """What is as it should be."""
+    return Finding(what, State.OK, text)
+
+
+def note(what: str, text: str) -> Finding:
+    """What may be meant so."""
+    return Finding(what, State.NOTE, text)
+
+
+def failed(what: str, text: str, remedy: str) -> Finding:
+    """What keeps traces away, and what to type."""
+    return Finding(what, State.FAILED, text, remedy)
