@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.sampling import Decision
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor
 from otel_openai_v0._settings import CAPTURE_CONTENT_VARIABLE, Choices, read_variables, settings_of
+from otel_openai_wandb._distro import is_alone
 from otel_openai_wandb._finding import Finding, failed, note, ok
 from otel_openai_wandb._install import how_to_install
 
@@ -40,7 +41,9 @@ def check_instrumentor(environ: Mapping[str, str]) -> Finding:
         said = "opentelemetry-instrument started this program and did not instrument openai; its log says why"
         return failed(what, said, "OTEL_LOG_LEVEL=debug opentelemetry-instrument openai-wandb doctor")
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        said = "opentelemetry-instrument set no SDK up, so that nothing is recorded"
+        if not any(environ.get(_variable(signal)) for signal in _SIGNALS):
+            return note(what, "active; no exporter is named, so that the program has to set OpenTelemetry up itself")
+        said = "opentelemetry-instrument set up no SDK, so that nothing is recorded; its log says why"
         return failed(what, said, f"{how_to_install('all')}, and OTEL_TRACES_EXPORTER=wandb")
     return ok(what, "active, started by opentelemetry-instrument")
 
@@ -79,14 +82,19 @@ def check_capture(environ: Mapping[str, str]) -> Finding:
 def check_exporters(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether the exporters that the environment names can be loaded."""
     for signal in _SIGNALS:
-        variable = f"OTEL_{signal.upper()}_EXPORTER"
-        names = [name.strip() for name in environ.get(variable, "").split(",") if name.strip()]
+        variable = _variable(signal)
+        named = environ.get(variable, "" if is_alone() else "otlp")  # as `opentelemetry-distro` has it
+        names = [name.strip() for name in named.split(",") if name.strip()]
         problems = [why for name in names if name != "none" and (why := _why_not_loaded(name, signal, environ))]
         if problems:
             remedy = f"{variable}={'wandb' if signal == 'traces' else 'none'}, or install what is named"
             yield failed(f"{signal} exporter", f"{variable}={','.join(names)}: {'; '.join(problems)}", remedy)
         elif signal == "traces":
             yield _traces_exporter(variable, names)
+
+
+def _variable(signal: str) -> str:
+    return f"OTEL_{signal.upper()}_EXPORTER"
 
 
 def _traces_exporter(variable: str, names: list[str]) -> Finding:
@@ -109,7 +117,8 @@ def _why_not_loaded(name: str, signal: str, environ: Mapping[str, str]) -> str |
 
 
 def _otlp_by_protocol(signal: str, environ: Mapping[str, str]) -> str:
-    """The name behind `otlp`, as the SDK finds it."""
+    """The name behind `otlp`, as the SDK finds it after the distribution has set its default."""
     names = (f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-    protocol = next((text for name in names if (text := environ.get(name, "").strip())), "grpc")
+    default = "http/protobuf" if is_alone() else "grpc"
+    protocol = next((text for name in names if (text := environ.get(name, "").strip())), default)
     return "otlp_proto_http" if protocol == "http/protobuf" else "otlp_proto_grpc"

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 from opentelemetry.environment_variables import OTEL_LOGS_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_TRACES_EXPORTER
-from opentelemetry.instrumentation.distro import BaseDistro
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined] # its file opts out
 from opentelemetry.instrumentation.environment_variables import OTEL_PYTHON_DISTRO
 from opentelemetry.instrumentation.version import __version__
 
@@ -29,10 +29,10 @@ def distro() -> "WandbDistro | None":
     if find_spec("opentelemetry.sdk") is None:
         return None
     is_chosen = os.environ.get(OTEL_PYTHON_DISTRO) == _NAME
-    return WandbDistro() if is_chosen or (_is_alone() and any(map(os.environ.get, _EXPORTERS))) else None
+    return WandbDistro() if is_chosen or (is_alone() and any(map(os.environ.get, _EXPORTERS))) else None
 
 
-class WandbDistro(BaseDistro):
+class WandbDistro(BaseDistro):  # type: ignore[misc] # see the import
     """The SDK as the environment describes it, with OTLP by HTTP, which is the specification's default."""
 
     def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002 - the launcher's signature
@@ -44,6 +44,7 @@ class WandbDistro(BaseDistro):
             configurator().configure(auto_instrumentation_version=__version__)
 
 
-def _is_alone() -> bool:
+def is_alone() -> bool:
+    """Whether no other distribution is installed that sets up the SDK."""
     others = [found for found in entry_points(group="opentelemetry_distro") if found.name != _NAME]
     return not others and not entry_points(group="opentelemetry_configurator")

@@ -159,7 +159,11 @@ def test_a_server_that_is_not_there(tmp_path: Path, refusing: str) -> None:
     ("env", "said"),
     [
         ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}, "disabled by OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"),
-        ({"OTEL_TRACES_EXPORTER": "", "OTEL_METRICS_EXPORTER": "statsd"}, "opentelemetry-instrument"),
+        ({"OTEL_METRICS_EXPORTER": "statsd"}, "opentelemetry-instrument started this program and did not instrument"),
+        (
+            {"OTEL_TRACES_EXPORTER": "wandb", "OTEL_PYTHON_DISTRO": "nobody's"},
+            "opentelemetry-instrument set up no SDK, so that nothing is recorded",
+        ),
     ],
 )
 def test_a_launch_that_did_not_activate(tmp_path: Path, env: dict[str, str], said: str) -> None:
@@ -167,6 +171,18 @@ def test_a_launch_that_did_not_activate(tmp_path: Path, env: dict[str, str], sai
     state, text = findings(done)["instrumentor"]
     assert (done.returncode, state) == (1, "failed"), done.stdout + done.stderr
     assert text.startswith(said)
+
+
+def test_a_launch_without_an_exporter_leaves_the_sdk_to_the_program(tmp_path: Path) -> None:
+    done = doctor(tmp_path, "opentelemetry-instrument")
+    state, text = findings(done)["instrumentor"]
+    assert (done.returncode, state) == (0, "note"), done.stdout
+    assert text.endswith("the program has to set OpenTelemetry up itself")
+
+
+def test_wandb_and_otlp_are_there(tmp_path: Path) -> None:
+    found = findings(doctor(tmp_path, OTEL_TRACES_EXPORTER="wandb,otlp"))
+    assert found["exporter"] == ("ok", "OTEL_TRACES_EXPORTER=wandb,otlp")
 
 
 SOURCE = """

@@ -35,8 +35,9 @@ def node_id(kind: str, name: object) -> str:
 
 def viewer(store: Store, asked: Mapping[str, Any]) -> Json:
     entity = store.entity
-    found = {"id": node_id("User", 1), "entity": entity, "username": entity, "email": f"{entity}@example.com"}
-    return {"viewer": {**found, "flags": "{}", "teams": {"edges": []}}}
+    found = {"id": node_id("User", 1), "name": entity, "entity": entity, "username": entity, "flags": "{}"}
+    lists: Json = {"teams": {"edges": []}, "apiKeys": {"edges": []}}
+    return {"viewer": {**found, **lists, "email": f"{entity}@example.com", "admin": False, "deletedAt": None}}
 
 
 def server_features(store: Store, asked: Mapping[str, Any]) -> Json:
@@ -183,6 +184,7 @@ def artifact_of(store: Store, identity: str) -> StoredArtifact:
 
 OPERATIONS: Final[Mapping[str, Answer]] = {
     "Viewer": viewer,
+    "GetViewer": viewer,
     "ServerFeaturesQuery": server_features,
     "OrganizationCoreWeaveOrganizationID": organization,
     "UpsertBucket": upsert_bucket,
