@@ -16,7 +16,7 @@ LONGEST_TEXT: Final = 50_000  # characters; 100 kB of UTF-8 would need more than
 _DEEPEST: Final = 12
 _MOST_ITEMS: Final = 1_000
 _LARGEST_INT: Final = 2**63 - 1
-_KEY_LIKE: Final = re.compile(r"(?<![\w-])sk-[A-Za-z0-9_*-]{6,}|(?<=[Bb]earer )[\w.~+/=*-]{6,}")
+_KEY_LIKE: Final = re.compile(r"(?<![\w-])sk-(?=[\w*-]*[\d*])[\w*-]{16,}|(?<=[Bb]earer )[\w.~+/=*-]{6,}")
 
 
 def clean(value: Any, longest: int = LONGEST_TEXT, depth: int = _DEEPEST) -> Json:

@@ -86,3 +86,18 @@ def _deep() -> Any:
 def test_cycles_and_depth_end(make: Callable[[], Any]) -> None:
     text = json.dumps(clean(make()))
     assert text.count("<list>") + text.count("<dict>") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("key sk-canary-0123456789.", "key [scrubbed]."),
+        ("key sk-proj-a***********wxyz.", "key [scrubbed]."),
+        (
+            "sk-learn-style, sk-Latn-SK, sk-a-word-with-many-hyphens",
+            "sk-learn-style, sk-Latn-SK, sk-a-word-with-many-hyphens",
+        ),
+    ],
+)
+def test_keys_are_scrubbed_and_words_are_not(text: str, expected: str) -> None:
+    assert clean_text(text) == expected

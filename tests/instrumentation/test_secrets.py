@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import timeit
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from time import thread_time
 from typing import Any
 
 import openai
@@ -343,7 +343,7 @@ def test_a_cut_leaves_no_part_of_a_key(key: str) -> None:
 
 
 def least(text: str) -> float:
-    return min(timeit.repeat(lambda: scrub_keys(text), timer=thread_time, number=1, repeat=5))
+    return min(timeit.repeat(lambda: scrub_keys(text), timer=time.process_time, number=1, repeat=7))
 
 
 def test_a_hyphen_costs_little() -> None:
@@ -359,7 +359,7 @@ REPEATED = [
 ]
 
 
-@pytest.mark.parametrize("piece", [*REPEATED, *KEYS], ids=lambda piece: piece[:14])
+@pytest.mark.parametrize("piece", [*REPEATED, KEYS[0], JWT, PEM], ids=lambda piece: piece[:14])
 def test_no_text_takes_more_than_its_length(piece: str) -> None:
     """16 times the text, not 256 times the time."""
     short, long = (piece * (length // len(piece)) for length in (10_000, 160_000))
