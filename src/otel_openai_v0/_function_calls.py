@@ -67,11 +67,11 @@ class ToolCalls:
 
     def _known(self, tool: Any, index: int | None, place: int) -> FunctionCall | None:
         """The call that a piece goes on with, unless it begins another; where nothing tells, the one in its place."""
-        if index is not None:
-            return next((call for call in reversed(self._calls) if call.index == index), None)
         given = tool.get("id")
         if given and (same := next((call for call in self._calls if call.id == given), None)):
             return same
+        if index is not None:
+            return next((call for call in reversed(self._calls) if call.index == index), None)
         return self._calls[place] if self._calls and place < len(self._calls) else None
 
 
