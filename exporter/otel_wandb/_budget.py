@@ -12,6 +12,7 @@ class Budget:
         self._lock = threading.RLock()
         self._items = 0
         self._bytes = 0
+        self._given_up = False
 
     @property
     def items(self) -> int:
@@ -27,8 +28,19 @@ class Budget:
             self._bytes += size
             return True
 
-    def give_back(self, items: int, size: int) -> None:
-        """Count them as waiting no longer."""
+    def give_back(self, items: int, size: int) -> bool:
+        """Count them as waiting no longer; False if they were given up."""
         with self._lock:
+            if self._given_up:
+                return False
             self._items -= items
             self._bytes -= size
+            return True
+
+    def give_up(self) -> int:
+        """How many wait, which nobody will any longer: nothing is taken after this."""
+        with self._lock:
+            self._given_up = True
+            self._most_items = self._most_bytes = -1
+            items, self._items, self._bytes = self._items, 0, 0
+            return items

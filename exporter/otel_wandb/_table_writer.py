@@ -83,7 +83,9 @@ class TableWriter:
         """Flush, and end the thread; what is not written by then counts as lost."""
         stopped = self._worker.stop(timeout)
         if not stopped:
-            self._health.drop_rows("exit_timeout", self._budget.items, f"W&B took longer than {timeout:.3g} seconds")
+            self._health.drop_rows(
+                "exit_timeout", self._budget.give_up(), f"W&B took longer than {timeout:.3g} seconds"
+            )
         return stopped
 
     def _take(self, item: _Rows | _Close | _StopService) -> None:
@@ -117,12 +119,12 @@ class TableWriter:
         for table, rows in waiting.tables.items():
             for batch in _batches(rows, _MOST_ROWS):
                 run = self._log(waiting.destination, run, table, batch)
-                self._budget.give_back(len(batch), 0)
         self._budget.give_back(0, waiting.size)
         run.summarise(self._health.summary())
 
     def _log(self, destination: Destination, run: OpenRun, table: Table[Any], rows: Sequence[Row]) -> OpenRun:
         """Write a batch, and say to which run: its own may have been ended by somebody else."""
+        lost: tuple[str, object] | None = None
         try:
             try:
                 run.log_rows(table, rows)
@@ -130,9 +132,12 @@ class TableWriter:
                 run = destination.after(run, error)
                 run.log_rows(table, rows)
         except NoRunError as error:
-            self._health.drop_rows("no_run", len(rows), error)
+            lost = "no_run", error
         except Exception as error:  # noqa: BLE001
-            self._health.drop_rows("table_failed", len(rows), described(error))
+            lost = "table_failed", described(error)
+        # What an exit did not wait for is counted already.
+        if self._budget.give_back(len(rows), 0) and lost is not None:
+            self._health.drop_rows(lost[0], len(rows), lost[1])
         return run
 
 

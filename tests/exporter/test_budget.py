@@ -30,3 +30,13 @@ def test_threads_lose_no_count() -> None:
         thread.join()
     assert budget.items == 0
     assert budget.take(10**9, 10**9)
+
+
+def test_what_was_given_up_is_counted_once_and_nothing_follows_it() -> None:
+    budget = Budget(10, 100)
+    budget.take(5, 50)
+    assert budget.give_back(1, 10)
+    assert (budget.give_up(), budget.give_up()) == (4, 0)
+    assert not budget.give_back(4, 40)
+    assert not budget.take(1, 0)
+    assert not budget.take(0, 0)
