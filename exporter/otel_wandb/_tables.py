@@ -177,11 +177,6 @@ def _first(name: str, read: Callable[[ModelCall], str | None]) -> TraceColumn:
     )
 
 
-def _error_of_trace(source: TraceSource) -> str | None:
-    failed = (span for span in source.trace.spans if span.is_error)
-    return _cut(next((span.status_message or span.name for span in failed), None))
-
-
 def _models(source: TraceSource) -> str | None:
     return _cut(_joined(list(dict.fromkeys(call.model for _, call in source.tree.calls if call.model))))
 
@@ -198,7 +193,7 @@ TRACES_COLUMNS: Final[tuple[TraceColumn, ...]] = (
     Column("trace_id", str, lambda source: source.trace.trace_id),
     Column("name", str, lambda source: _cut(source.tree.root.name)),
     Column("status", str, lambda source: "ERROR" if source.tree.root.is_error else "SUCCESS"),
-    Column("error", str, _error_of_trace),
+    Column("error", str, lambda source: _cut(source.tree.error)),
     Column("start_time", datetime, lambda source: _timestamp(int(source.tree.root.start_ms * 1e6))),
     Column("end_time", datetime, lambda source: _timestamp(int(source.tree.root.end_ms * 1e6))),
     Column("elapsed_time", float, _seconds),

@@ -5,7 +5,7 @@ groups traces by a hash of the model's architecture (facts of the panel: `PanelT
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from otel_wandb._assembly import Trace
@@ -52,71 +52,122 @@ class Timeline:
     root: Node
     model: Mapping[str, Json]
     calls: tuple[tuple[SpanRecord, ModelCall], ...]
+    error: str | None = None
+    """What the first span says that failed."""
     left_out: int = 0
     """How many spans there was no room for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which spans the tree shows and where, however long its texts are."""
+
+    trace: Trace
+    spans: Sequence[SpanRecord]
+    views: Mapping[str, SpanView]
+    placed: Mapping[str, SpanRecord]
+    """The spans that there is room for, from the top of the tree down."""
+    roots: Sequence[SpanRecord]
+    children: Mapping[str, Sequence[SpanRecord]]
+
+
 def timeline(trace: Trace, longest: int) -> Timeline:
     """The timeline of `trace`, its texts cut at `longest` characters."""
-    spans = merged(trace.spans)
-    views = {span.span_id: read_view(span) for span in spans}
-    calls = tuple((span, call) for span in spans if (call := views[span.span_id].call) is not None)
-    forest = _forest(spans, views, longest)
-    root = forest.root(trace)
+    return drawn(lay_out(trace), longest)
+
+
+def lay_out(trace: Trace) -> Layout:
+    """The layout of `trace`: the first spans from the top down, none deeper than wandb can nest."""
+    records = merged(trace.spans)
+    views = {span.span_id: read_view(span) for span in records}
+    spans = [_with_status(span, views[span.span_id]) for span in records]
+    above, below = _families(spans)
+    placement = _Placement(below)
+    for span in (*above, *spans):  # spans that are each other's parents hang below no root
+        placement.add(span)
+    return Layout(trace, spans, views, placement.placed, placement.roots, placement.children)
+
+
+def drawn(layout: Layout, longest: int) -> Timeline:
+    """The timeline of a layout, its texts cut at `longest` characters."""
+    calls = tuple((span, call) for span in layout.spans if (call := layout.views[span.span_id].call) is not None)
+    root = _root(layout, longest)
     return Timeline(
         root=_covering(_readable(root, [call for _, call in calls], longest)),
         model=_architecture(root, {span.span_id: call for span, call in calls}),
         calls=calls,
-        left_out=len(spans) - len(forest.placed),
+        error=next((span.status_message or span.name for span in layout.spans if span.is_error), None),
+        left_out=len(layout.spans) - len(layout.placed),
     )
 
 
-@dataclass(slots=True)
-class _Forest:
-    spans: Sequence[SpanRecord]
-    children: dict[str, list[SpanRecord]]
-    roots: list[SpanRecord]
-    views: Mapping[str, SpanView]
-    order: Mapping[str, int]
-    longest: int
-    placed: set[str] = field(default_factory=set)
-
-    def root(self, trace: Trace) -> Node:
-        nodes = [self.node(span, 0) for span in self.roots]
-        # Spans that are each other's parents hang below no root.
-        nodes += [self.node(span, 0) for span in self.spans if span.span_id not in self.placed and self._has_room()]
-        root = nodes[0] if len(nodes) == 1 else _joining(trace, nodes)
-        left_out = len(self.spans) - len(self.placed)
-        notes: dict[str, Json] = {}
-        if not trace.is_complete:
-            notes["trace.incomplete"] = f"supplement {trace.sequence}" if trace.sequence else trace.reason.value
-        if left_out:
-            notes["trace.spans_left_out"] = left_out
-        return replace(root, attributes={**root.attributes, **notes}) if notes else root
-
-    def node(self, span: SpanRecord, depth: int) -> Node:
-        self.placed.add(span.span_id)
-        below = self.children.get(span.span_id, ()) if depth < _DEEPEST else ()
-        children = tuple(
-            self.node(child, depth + 1) for child in below if child.span_id not in self.placed and self._has_room()
-        )
-        return _node(span, self.views[span.span_id], self.order[span.span_id], self.longest, children)
-
-    def _has_room(self) -> bool:
-        return len(self.placed) < _MOST_NODES
+def _with_status(span: SpanRecord, view: SpanView) -> SpanRecord:
+    """The span with a failure that only an attribute says."""
+    if span.is_error or not view.is_error:
+        return span
+    return replace(span, is_error=True, status_message=span.status_message or view.message)
 
 
-def _forest(spans: Sequence[SpanRecord], views: Mapping[str, SpanView], longest: int) -> _Forest:
+def _families(spans: Sequence[SpanRecord]) -> tuple[Sequence[SpanRecord], Mapping[str, Sequence[SpanRecord]]]:
+    """The spans without a parent here, and the others by their parent."""
     known = {span.span_id for span in spans}
-    children: dict[str, list[SpanRecord]] = {}
-    roots = []
+    below: dict[str, list[SpanRecord]] = {}
+    above = []
     for span in spans:
-        if span.parent_id in known and span.parent_id is not None:
-            children.setdefault(span.parent_id, []).append(span)
+        if span.parent_id is not None and span.parent_id in known:
+            below.setdefault(span.parent_id, []).append(span)
         else:
-            roots.append(span)
-    order = {span.span_id: number for number, span in enumerate(spans, 1)}
-    return _Forest(spans, children, roots, views, order, longest)
+            above.append(span)
+    return above, below
+
+
+class _Placement:
+    """Finds a place for each span while there is room. What is too deep hangs beside the span that it belongs below."""
+
+    def __init__(self, below: Mapping[str, Sequence[SpanRecord]]) -> None:
+        self.placed: dict[str, SpanRecord] = {}
+        self.roots: list[SpanRecord] = []
+        self.children: dict[str, list[SpanRecord]] = {}
+        self._below = below
+
+    def add(self, root: SpanRecord) -> None:
+        """Place `root`, if it has no place yet, and all that is below it."""
+        waiting: list[tuple[SpanRecord, str | None, int]] = [(root, None, 0)]
+        while waiting and len(self.placed) < _MOST_NODES:
+            span, parent, depth = waiting.pop()
+            if span.span_id in self.placed:
+                continue
+            self.placed[span.span_id] = span
+            (self.roots if parent is None else self.children.setdefault(parent, [])).append(span)
+            place = (span.span_id, depth + 1) if depth < _DEEPEST else (parent, depth)
+            waiting += [(child, *place) for child in reversed(self._below.get(span.span_id, ()))]
+
+
+def _root(layout: Layout, longest: int) -> Node:
+    order = {span.span_id: number for number, span in enumerate(layout.spans, 1)}
+
+    def node(span: SpanRecord, parent: str | None) -> Node:
+        children = tuple([node(child, span.span_id) for child in layout.children.get(span.span_id, ())])
+        found = _node(span, layout.views[span.span_id], order[span.span_id], longest, children)
+        if parent is None or parent == span.parent_id:
+            return found
+        return replace(found, attributes={**found.attributes, "parent_id": span.parent_id})
+
+    nodes = [node(span, None) for span in layout.roots]
+    root = nodes[0] if len(nodes) == 1 else _joining(layout.trace, nodes)
+    notes = _notes(layout)
+    return replace(root, attributes={**root.attributes, **notes}) if notes else root
+
+
+def _notes(layout: Layout) -> Mapping[str, Json]:
+    """What the root says of the whole trace."""
+    trace, left_out = layout.trace, len(layout.spans) - len(layout.placed)
+    notes: dict[str, Json] = {}
+    if not trace.is_complete:
+        notes["trace.incomplete"] = f"supplement {trace.sequence}" if trace.sequence else trace.reason.value
+    if left_out:
+        notes["trace.spans_left_out"] = left_out
+    return notes
 
 
 def _node(span: SpanRecord, view: SpanView, order: int, longest: int, children: tuple[Node, ...]) -> Node:

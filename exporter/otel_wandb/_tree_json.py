@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from otel_wandb._assembly import Trace
 from otel_wandb._clean import LONGEST_TEXT, Json
-from otel_wandb._timeline import Node, Result, Timeline, timeline
+from otel_wandb._timeline import Layout, Node, Result, Timeline, drawn, lay_out
 
 # A history line of more than 10,383,360 bytes is skipped with no more than a warning, and this JSON is escaped again.
 _LARGEST: Final = 4_000_000
@@ -31,14 +31,15 @@ class TreeJson:
 
 def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
     """The timeline of `trace` with texts as long as W&B takes them; the root alone where nothing else helps."""
+    layout = lay_out(trace)
     for longest in _SHORTER_TEXTS:
-        if _characters(trace, longest) > _LARGEST:  # seen without writing what is too large
+        if _characters(layout, longest) > _LARGEST:  # seen without writing what is too large
             continue
-        tree = timeline(trace, longest)
+        tree = drawn(layout, longest)
         found = tree_json(tree)
         if len(found.root) + len(found.model) <= _LARGEST:
             return tree, found
-    tree = timeline(trace, _SHORTER_TEXTS[-1])
+    tree = drawn(layout, _SHORTER_TEXTS[-1])
     is_joining = tree.root.span_id == trace.trace_id
     left_out = len(trace.spans) - (0 if is_joining else 1)
     notes: Mapping[str, Json] = {"trace.cut": "too large for W&B's panel", "trace.spans_left_out": left_out}
@@ -54,8 +55,8 @@ def tree_json(tree: Timeline) -> TreeJson:
     return TreeJson(json.dumps(_span(tree.root), allow_nan=False), model, digest)
 
 
-def _characters(trace: Trace, longest: int) -> int:
-    texts = (value for span in trace.spans for value in span.attributes.values() if isinstance(value, str))
+def _characters(layout: Layout, longest: int) -> int:
+    texts = (value for span in layout.placed.values() for value in span.attributes.values() if isinstance(value, str))
     return sum(min(len(text), longest) for text in texts)
 
 

@@ -1,7 +1,7 @@
 """The one view of a span that everything else is made from, whatever dialect the span speaks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from otel_wandb._conversation import Messages, finish_reasons, with_calls
@@ -31,6 +31,10 @@ class SpanView:
     inputs: str | None = None
     """What a tool, an agent or a step was given, to be read."""
     outputs: str | None = None
+    is_error: bool = False
+    """Whether an attribute says that it failed, whatever the span's own status is."""
+    message: str | None = None
+    """What the attribute beside that says."""
 
 
 def read_view(span: SpanRecord) -> SpanView:
@@ -40,9 +44,12 @@ def read_view(span: SpanRecord) -> SpanView:
     name = _name(span, fields)
     if kind is None:
         return SpanView(Kind.CHAIN, is_genai=False, name=name)
+    view = SpanView(
+        kind, is_genai=True, name=name, is_error=fields.get(f.FAILED) is True, message=fields.get(f.STATUS_MESSAGE)
+    )
     if kind is Kind.LLM:
-        return SpanView(kind, is_genai=True, name=name, call=_call(span, fields.all_but(_OF_STEPS), name))
-    return SpanView(kind, is_genai=True, name=name, inputs=_inputs(fields), outputs=_outputs(fields))
+        return replace(view, call=_call(span, fields.all_but(_OF_STEPS), name))
+    return replace(view, inputs=_inputs(fields), outputs=_outputs(fields))
 
 
 def is_genai(span: SpanRecord) -> bool:

@@ -15,6 +15,7 @@ from otel_wandb._span import SpanRecord
 from otel_wandb._timeline import timeline
 from otel_wandb._view import read_view
 from tests.exporter.recordings import recording
+from tests.exporter.spans import span as one_span
 from tests.exporter.spans import stats_of, trace
 
 CHAT: Final[Mapping[str, Any]] = {
@@ -291,3 +292,21 @@ def test_messages_with_an_attribute_for_each_field(version: str, number: int) ->
     assert not [
         key for key in shown if key.startswith(("gen_ai.prompt.", "gen_ai.completion.", "llm.request.f", "llm.h"))
     ]
+
+
+@pytest.mark.parametrize("kind", ["generation", "tool"])
+def test_a_level_of_langfuse_is_a_failure(kind: str) -> None:
+    level = {"langfuse.observation.level": "ERROR", "langfuse.observation.status_message": "no such thing"}
+    failed = one_span("a", "root", attributes={"langfuse.observation.type": kind, **level})
+    tree = timeline(trace(one_span("root", end=20), failed), 1_000)
+    (node,) = tree.root.children
+    assert (node.is_error, node.message, tree.error) == (True, "no such thing", "no such thing")
+    assert not tree.root.is_error
+    rows = [stats_of(record) for record, _ in tree.calls]
+    assert [(row["status"], row["error"]) for row in rows] == [("ERROR", "no such thing")] * len(rows)
+
+
+@pytest.mark.parametrize("level", ["WARNING", "DEFAULT", "DEBUG", 5])
+def test_other_levels_of_langfuse_are_none(level: Any) -> None:
+    attributes = {"langfuse.observation.type": "span", "langfuse.observation.level": level}
+    assert not timeline(trace(one_span(attributes=attributes)), 1_000).root.is_error

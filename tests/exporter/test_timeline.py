@@ -113,17 +113,34 @@ def test_spans_that_are_each_others_parents_are_still_shown() -> None:
     assert {node.span_id for node in walk(root)} >= {"a", "b"}
 
 
-def test_a_deep_trace_keeps_all_spans_within_what_wandb_can_nest() -> None:
-    spans = [span("0"), *(span(str(n), str(n - 1), start=n / 1000) for n in range(1, 400))]
+def test_a_deep_trace_keeps_its_root_and_all_spans_within_what_wandb_can_nest() -> None:
+    spans = [span("0", name="root"), *(span(str(n), str(n - 1), start=n / 1000) for n in range(1, 400))]
     tree = timeline(trace(*spans), LONGEST)
-    assert len({node.span_id for node in walk(tree.root)} - {"t"}) == 400
+    assert (tree.root.name, tree.left_out) == ("root", 0)
+    assert [node.span_id for node in walk(tree.root)] == [str(n) for n in range(400)]
+    assert depth(tree.root) == 101
+    flat = {node.span_id: node.attributes.get("parent_id") for node in walk(tree.root)}
+    assert (flat["100"], flat["101"], flat["399"]) == (None, "100", "398")
     assert json.loads(tree_json(tree).root)
 
 
-def test_a_wide_trace_says_what_it_left_out() -> None:
-    spans = [span("root"), *(span(str(n), "root") for n in range(1_500))]
-    root = timeline(trace(*spans), LONGEST).root
-    assert (len(list(walk(root))), root.attributes["trace.spans_left_out"]) == (1_000, 501)
+def depth(node: Node) -> int:
+    return 1 + max(map(depth, node.children), default=0)
+
+
+@pytest.mark.parametrize("parent", ["root", "gone"])
+def test_a_wide_trace_says_what_it_left_out(parent: str) -> None:
+    spans = [span("root"), *(span(str(n), parent) for n in range(1_500))]
+    tree = timeline(trace(*spans), LONGEST)
+    shown = [node for node in walk(tree.root) if node.span_id != "t"]
+    assert (len(shown), tree.root.attributes["trace.spans_left_out"], tree.left_out) == (1_000, 501, 501)
+
+
+@pytest.mark.parametrize("count", [2_500, 4_000])
+def test_what_there_is_no_room_for_does_not_count_as_too_long(count: int) -> None:
+    calls = (span(str(n), "root", attributes=chat_attributes("q" * 1_000)) for n in range(count))
+    tree, _ = fitting_tree(trace(span("root"), *calls))
+    assert (len(list(walk(tree.root))), len(tree.calls)) == (1_000, count)
 
 
 def test_the_architecture_has_settings_and_no_data_of_one_call() -> None:

@@ -120,6 +120,8 @@ DIMENSION_COUNT: Final = Field("number of dimensions", count)
 FLAGGED: Final = Field("flagged", flag)
 CATEGORIES: Final = Field("flagged categories", texts)
 
+FAILED: Final = Field("failed", flag)
+STATUS_MESSAGE: Final = Field("what is said of a failure", text)
 ERROR_TYPE: Final = Field("error type", text)
 HTTP_STATUS: Final = Field("HTTP status", count)
 HTTP_REQUEST_ID: Final = Field("HTTP request id", text)

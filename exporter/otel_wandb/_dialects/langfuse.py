@@ -75,6 +75,9 @@ ROWS: Final[tuple[Row[Any], ...]] = (
     Row(f.SEED, _PARAMETERS, ("seed",)),
     Row(f.FIRST_CHUNK_AT, _FIRST_CHUNK),
     Row(f.STREAM, _FIRST_CHUNK, read=always(True)),
+    # The SDK leaves the span's own status alone where the program sets a level.
+    Row(f.FAILED, "langfuse.observation.level", read=one_of({"error": True})),
+    Row(f.STATUS_MESSAGE, "langfuse.observation.status_message"),
     Row(f.EMBEDDING_COUNT, _OUTPUT, ("count",)),
     Row(f.DIMENSION_COUNT, _OUTPUT, ("dimensions",)),
     Row(f.USER, "langfuse.user.id"),
