@@ -10,11 +10,13 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.trace import get_current_span
 
+from otel_wandb._size import size_of_values
 from otel_wandb._span import EventRecord
 
 log: Final = logging.getLogger(__name__)
@@ -22,17 +24,27 @@ log: Final = logging.getLogger(__name__)
 _PREFIX: Final = "gen_ai."
 _MOST_SPANS: Final = 2_000
 _MOST_EVENTS: Final = 20_000
+_MOST_BYTES: Final = 64 << 20
+
+
+@dataclass(slots=True)
+class _Kept:
+    events: list[EventRecord] = field(default_factory=list)
+    size: int = 0
 
 
 class LogStore:
-    """Events by the span that they were emitted in, up to a number of spans and of events: the oldest span goes first.
+    """Events by the span that they were emitted in, as many spans, events and bytes as fit: the oldest span goes first.
 
     Thread safe, and reentrant: a garbage collection may end a span at any point. A forked child begins with nothing.
     """
 
-    def __init__(self, most_spans: int = _MOST_SPANS, most_events: int = _MOST_EVENTS) -> None:
+    def __init__(
+        self, most_spans: int = _MOST_SPANS, most_events: int = _MOST_EVENTS, most_bytes: int = _MOST_BYTES
+    ) -> None:
         self._most_spans = most_spans
         self._most_events = most_events
+        self._most_bytes = most_bytes
         self._clear()
         clear = weakref.WeakMethod(self._clear)
         if hasattr(os, "register_at_fork"):  # not on Windows
@@ -40,26 +52,39 @@ class LogStore:
 
     def add(self, trace_id: int, span_id: int, event: EventRecord) -> None:
         """Keep an event of a span."""
+        size = size_of_values(event.attributes, event.body)
         with self._lock:
-            self._spans.setdefault((trace_id, span_id), []).append(event)
+            kept = self._spans.setdefault((trace_id, span_id), _Kept())
+            kept.events.append(event)
+            kept.size += size
             self._events += 1
-            while len(self._spans) > self._most_spans or self._events > self._most_events:
-                _, oldest = self._spans.popitem(last=False)
-                self._events -= len(oldest)
+            self._bytes += size
+            while self._is_too_much():
+                self._forget(self._spans.popitem(last=False)[1])
 
     def take(self, trace_id: int, span_id: int) -> tuple[EventRecord, ...]:
         """The events of a span in their order; they are not kept any longer."""
         if not self._spans:  # as for everybody whose instrumentation writes none
             return ()
         with self._lock:
-            events = self._spans.pop((trace_id, span_id), [])
-            self._events -= len(events)
-        return tuple(events)
+            kept = self._spans.pop((trace_id, span_id), None)
+            if kept is None:
+                return ()
+            self._forget(kept)
+        return tuple(kept.events)
+
+    def _is_too_much(self) -> bool:
+        return len(self._spans) > self._most_spans or self._events > self._most_events or self._bytes > self._most_bytes
+
+    def _forget(self, kept: _Kept) -> None:
+        self._events -= len(kept.events)
+        self._bytes -= kept.size
 
     def _clear(self) -> None:
         self._lock = threading.RLock()
-        self._spans: OrderedDict[tuple[int, int], list[EventRecord]] = OrderedDict()
+        self._spans: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
         self._events = 0
+        self._bytes = 0
 
 
 class WandbLogRecordProcessor(LogRecordProcessor):

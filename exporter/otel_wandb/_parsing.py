@@ -21,6 +21,7 @@ _BRACKETS: Final = frozenset("{[")
 _QUOTED: Final = _BRACKETS | {'"'}
 _LARGEST: Final = 2**63 - 1
 _MOST_DIGITS: Final = 18  # of a count; Python refuses to parse thousands
+_MOST_DOLLARS: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -97,6 +98,12 @@ def amount(value: Any) -> float | None:
     """Seconds or money."""
     found = number(value)
     return float(found) if found is not None and found >= 0 else None
+
+
+def dollars(value: Any) -> float | None:
+    """What a call cost; nobody pays a million for one."""
+    found = amount(value)
+    return None if found is None or found > _MOST_DOLLARS else found
 
 
 def milliseconds(value: Any) -> float | None:

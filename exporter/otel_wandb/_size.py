@@ -25,6 +25,14 @@ def size_of(span: ReadableSpan) -> int:
         return size
 
 
+def size_of_values(*values: Any) -> int:
+    """The same of values of any kind."""
+    try:
+        return _SPAN + _size_of_all([values])
+    except Exception:  # noqa: BLE001  # as above
+        return _SPAN
+
+
 def _size_of_all(waiting: list[Iterable[Any]]) -> int:
     size = 0
     seen = 0

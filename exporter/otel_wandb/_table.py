@@ -1,5 +1,6 @@
 """A table of W&B: its key, and its typed columns."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,5 +29,9 @@ class Table(Generic[Source]):
     columns: tuple[Column[Source], ...]
 
     def row(self, source: Source) -> Row:
-        """The row of `source`."""
-        return tuple(column.read(source) for column in self.columns)
+        """The row of `source`; a number that JSON does not have is an empty cell."""
+        return tuple([_written(column.read(source)) for column in self.columns])
+
+
+def _written(cell: Cell) -> Cell:
+    return None if type(cell) is float and not math.isfinite(cell) else cell

@@ -4,6 +4,7 @@ The columns of `stats` begin with those of W&B's own autolog, in their order.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from otel_wandb import _attributes as names
 from otel_wandb._assembly import Trace
 from otel_wandb._billing import Bill, total_cost
-from otel_wandb._clean import clean_text
+from otel_wandb._clean import clean, clean_text
 from otel_wandb._model_call import ModelCall
 from otel_wandb._span import SpanRecord
 from otel_wandb._table import Cell, Column, Row, Table
@@ -242,11 +243,26 @@ def feedback_row(trace_id: str, name: str, value: float | str, seconds: float) -
     return FEEDBACK.row(FeedbackSource(trace_id, name, value, seconds))
 
 
+def _number_said(source: FeedbackSource) -> float | None:
+    """None for a text, and for a number that JSON does not have."""
+    if isinstance(source.value, str):
+        return None
+    try:
+        found = float(source.value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _text_said(source: FeedbackSource) -> str | None:
+    return None if _number_said(source) is not None else _cut(str(clean(source.value)))
+
+
 FEEDBACK_COLUMNS: Final[tuple[Column[FeedbackSource], ...]] = (
     Column("trace_id", str, lambda source: source.trace_id),
     Column("name", str, lambda source: _cut(source.name)),
-    Column("value", float, lambda source: None if isinstance(source.value, str) else float(source.value)),
-    Column("text", str, lambda source: _cut(source.value) if isinstance(source.value, str) else None),
+    Column("value", float, _number_said),
+    Column("text", str, _text_said),
     Column("time", datetime, lambda source: _timestamp(int(source.seconds * 1e9))),
 )
 FEEDBACK: Final = Table("feedback", FEEDBACK_COLUMNS)

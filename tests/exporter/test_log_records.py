@@ -136,8 +136,29 @@ def test_events_are_counted_over_all_spans() -> None:
     assert len(store.take(0, 3)) == 1
 
 
+def test_events_are_bounded_by_their_bytes() -> None:
+    store = LogStore(most_bytes=10_000)
+    long = EventRecord(EVENT.name, 1, {"gen_ai.input.messages": "x" * 3_000}, {"content": ["y" * 500]})
+    for span_id in (1, 2, 2, 3):
+        store.add(0, span_id, long)
+    assert [len(store.take(0, span_id)) for span_id in (1, 2, 3)] == [0, 0, 1]
+    store.add(0, 4, EventRecord(EVENT.name, 1, {}, "z" * 20_000))  # more than the bound alone
+    assert store.take(0, 4) == ()
+    for span_id in (5, 6):
+        store.add(0, span_id, long)
+    assert [len(store.take(0, span_id)) for span_id in (5, 6)] == [1, 1]
+
+
+def test_megabytes_of_records_wait_in_bounded_memory() -> None:
+    store = LogStore()
+    for span_id in range(300):
+        store.add(0, span_id, EventRecord(EVENT.name, 1, {}, {"content": str(span_id) * (1 << 20)}))
+    kept = sum(len(str(event.body)) for span_id in range(300) for event in store.take(0, span_id))
+    assert 40 << 20 < kept <= 64 << 20
+
+
 def test_what_is_taken_makes_room() -> None:
-    store = LogStore(most_spans=1, most_events=1)
+    store = LogStore(most_spans=1, most_events=1, most_bytes=2_000)
     for span_id in range(5):
         store.add(0, span_id, EVENT)
         assert store.take(0, span_id) == (EVENT,)

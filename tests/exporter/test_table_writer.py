@@ -20,12 +20,12 @@ class Stuck(OpenRun):
         self.entered = threading.Event()
         self.left = threading.Event()
 
-    def log_rows(self, table: Table[Any], rows: Sequence[Row]) -> None:
+    def log_rows(self, table: Table[Any], rows: Sequence[Row]) -> None:  # noqa: ARG002
         self.entered.set()
         self.left.wait(60.0)
         raise OSError("W&B is gone")
 
-    def was_ended(self, error: Exception) -> bool:
+    def was_ended(self, error: Exception) -> bool:  # noqa: ARG002
         return False
 
     def summarise(self, values: Mapping[str, int]) -> None:

@@ -1,12 +1,15 @@
 """The `stats` table's columns."""
 
+import json
+import math
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from otel_wandb import _attributes as names
-from otel_wandb._tables import STATS_COLUMNS
+from otel_wandb._table import Column, Table
+from otel_wandb._tables import FEEDBACK, STATS_COLUMNS, feedback_row
 from tests.exporter.spans import chat_attributes, messages, span, stats_of
 
 LEGACY = [
@@ -134,3 +137,34 @@ def test_embeddings_have_prompt_tokens_for_a_total() -> None:
 )
 def test_a_moderation_says_what_it_flagged(attributes: dict[str, Any], response: str | None) -> None:
     assert stats_of(span(attributes={"gen_ai.operation.name": "moderation", **attributes}))["response"] == response
+
+
+@pytest.mark.parametrize(
+    ("value", "number", "text"),
+    [
+        (1, 1.0, None),
+        (True, 1.0, None),
+        (0.5, 0.5, None),
+        ("good", None, "good"),
+        (math.nan, None, "nan"),
+        (-math.inf, None, "-inf"),
+        (10**400, None, "1" + "0" * 400),
+        (10**5_000, None, "<integer of 16610 bits>"),
+    ],
+    ids=range(8),
+)
+def test_feedback_that_is_no_number_of_json_is_a_text(value: float | str, number: float | None, text: str) -> None:
+    row = dict(zip([column.name for column in FEEDBACK.columns], feedback_row("0" * 32, "n", value, 0.0), strict=True))
+    assert (row["value"], row["text"]) == (number, text)
+    json.dumps([row["value"], row["text"]], allow_nan=False)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_cell_that_json_does_not_have_is_empty(value: float) -> None:
+    assert Table("t", (Column("n", float, lambda given: given),)).row(value) == (None,)
+
+
+def test_costs_that_nobody_pays_are_not_believed() -> None:
+    for cost in ('{"input": 1e308, "output": 1e308}', '{"total": 1e308}'):
+        attributes = {"langfuse.observation.type": "generation", "langfuse.observation.cost_details": cost}
+        assert stats_of(span(attributes=attributes))["cost"] is None

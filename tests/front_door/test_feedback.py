@@ -46,6 +46,7 @@ for chunk in openai.ChatCompletion.create(model="m", messages=MESSAGES, stream=T
 log_feedback(first, "thumbs", True)
 log_feedback(second, "comment", "too long")
 log_feedback(second, "score", 0.5)
+log_feedback(second, "score", float("nan"))
 """
     run = program(tmp_path, server, body).run
     first, second = (row["trace_id"] for row in stats_rows(run))
@@ -53,6 +54,7 @@ log_feedback(second, "score", 0.5)
         (first, "thumbs", 1.0, None),
         (second, "comment", None, "too long"),
         (second, "score", 0.5, None),
+        (second, "score", None, "nan"),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from otel_wandb._conversation import Messages, answered, asked, input_messages, instructions, output_messages
 from otel_wandb._messages import readable, tool_names
 from otel_wandb._model_call import Kind
-from otel_wandb._parsing import amount, at, count, flag, moment, number, text, texts
+from otel_wandb._parsing import amount, at, count, dollars, flag, moment, number, text, texts
 from otel_wandb._parts import Part, tool_calls
 
 T_co = TypeVar("T_co", covariant=True)
@@ -98,7 +98,7 @@ CACHE_READ_TOKENS: Final = Field("input tokens read from a cache", count)
 CACHE_WRITE_TOKENS: Final = Field("input tokens written to a cache", count)
 REASONING_TOKENS: Final = Field("output tokens of reasoning", count)
 TOTAL_TOKENS: Final = Field("tokens", count)
-COST: Final = Field("cost", amount)
+COST: Final = Field("cost", dollars)
 
 TEMPERATURE: Final = Field("temperature", number)
 TOP_P: Final = Field("top_p", number)

@@ -6,7 +6,19 @@ from otel_wandb._conversation import answered, asked
 from otel_wandb._dialects import fields as f
 from otel_wandb._dialects.fields import Row
 from otel_wandb._model_call import Kind
-from otel_wandb._parsing import MAPPING, always, amount, at, document, is_cut, number, one_of, other_than, unquoted
+from otel_wandb._parsing import (
+    MAPPING,
+    always,
+    amount,
+    at,
+    document,
+    dollars,
+    is_cut,
+    number,
+    one_of,
+    other_than,
+    unquoted,
+)
 
 _TYPE: Final = "langfuse.observation.type"
 _INPUT: Final = "langfuse.observation.input"
@@ -26,7 +38,7 @@ def _sum(value: Any) -> float | None:
     if not isinstance(details, MAPPING):
         return None
     costs = [cost for name in details if (cost := amount(at(details, name))) is not None]
-    return sum(costs) if costs else None
+    return dollars(sum(costs)) if costs else None
 
 
 KINDS: Final[tuple[Row[Kind], ...]] = (
