@@ -28,15 +28,19 @@ QUESTION: Final = '[{"role": "user", "content": "hi"}]'
 @pytest.mark.parametrize(
     ("kind", "attribute", "values"),
     [
-        (Kind.LLM, "gen_ai.operation.name", ["chat", "text_completion", "generate_content", "embeddings", "image"]),
+        (Kind.LLM, "gen_ai.operation.name", ["chat", "text_completion", "generate_content", "embeddings"]),
         (Kind.AGENT, "gen_ai.operation.name", ["invoke_agent", "create_agent", "plan"]),
         (Kind.TOOL, "gen_ai.operation.name", ["execute_tool", "retrieval", "search_memory", "create_memory_store"]),
         (Kind.TOOL, "gen_ai.operation.name", ["vectordb"]),
-        (Kind.CHAIN, "gen_ai.operation.name", ["invoke_workflow"]),
-        (Kind.LLM, "openinference.span.kind", ["LLM", "EMBEDDING", "RERANKER", "PROMPT", "llm"]),
+        (Kind.LLM, "gen_ai.operation.name", ["rerank", "moderation", "image_generation", "transcription", "speech"]),
+        (Kind.CHAIN, "gen_ai.operation.name", ["invoke_workflow", "handoff", "prompt", "chain", "what nobody knows"]),
+        (Kind.CHAIN, "gen_ai.operation.name", ["execute_event_loop_cycle", "agent_handoff", "", 5]),
+        (Kind.AGENT, "gen_ai.operation.name", ["invoke_swarm", "invoke_graph"]),
+        (Kind.TOOL, "gen_ai.operation.name", ["guardrail", "guardrail_check"]),
+        (Kind.LLM, "openinference.span.kind", ["LLM", "EMBEDDING", "RERANKER", "llm"]),
         (Kind.AGENT, "openinference.span.kind", ["AGENT"]),
         (Kind.TOOL, "openinference.span.kind", ["TOOL", "RETRIEVER", "GUARDRAIL", "EVALUATOR", "DECISION"]),
-        (Kind.CHAIN, "openinference.span.kind", ["CHAIN", "UNKNOWN"]),
+        (Kind.CHAIN, "openinference.span.kind", ["CHAIN", "UNKNOWN", "PROMPT"]),
         (Kind.LLM, "llm.request.type", ["chat", "completion", "embedding", "rerank", "unknown"]),
         (Kind.AGENT, "traceloop.span.kind", ["agent"]),
         (Kind.TOOL, "traceloop.span.kind", ["tool"]),
@@ -66,6 +70,31 @@ def test_kinds(kind: Kind, attribute: str, values: list[str]) -> None:
         found = view({attribute: value})
         assert (found.kind, found.is_genai, found.call is not None) == (kind, True, kind is Kind.LLM), value
         assert is_genai(span(attributes={attribute: value}))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"gen_ai.request.model": "m"},
+        {"gen_ai.response.model": "m"},
+        {"gen_ai.input.messages": QUESTION},
+        {"gen_ai.usage.output_tokens": 0},
+        {"gen_ai.prompt.0.content": "x"},
+    ],
+)
+def test_an_operation_that_nobody_knows_is_a_call_with_what_only_calls_have(more: dict[str, Any]) -> None:
+    assert view({"gen_ai.operation.name": "dream", **more}).kind is Kind.LLM
+    assert view({"gen_ai.operation.name": "dream", "gen_ai.tool.name": "f"}).kind is Kind.TOOL
+
+
+@pytest.mark.parametrize("operation", ["handoff", "execute_event_loop_cycle", "invoke_swarm", "guardrail", "prompt"])
+def test_what_is_no_call_of_a_model_is_a_step_whatever_it_passes_on(operation: str) -> None:
+    asked = {"gen_ai.input.messages": QUESTION, "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 3}
+    tree = timeline(trace(span(attributes={"gen_ai.operation.name": operation, **asked})), 1_000)
+    assert tree.calls == ()
+    (result,) = tree.root.results
+    assert result.inputs is not None
+    assert list(result.inputs.values()) == ["**user**: hi"]
 
 
 @pytest.mark.parametrize(

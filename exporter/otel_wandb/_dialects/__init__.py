@@ -35,6 +35,7 @@ _KINDS: Final[tuple[Row[Kind], ...]] = (
     *openinference.UNNAMED_KINDS,
     *vercel.UNNAMED_KINDS,
     *otel.UNNAMED_KINDS,
+    *otel.OTHER_KINDS,
 )
 _ROWS: Final[tuple[Row[Any], ...]] = (
     *_KINDS,

@@ -35,7 +35,6 @@ KINDS: Final[tuple[Row[Kind], ...]] = (
                 "llm": Kind.LLM,
                 "embedding": Kind.LLM,
                 "reranker": Kind.LLM,
-                "prompt": Kind.LLM,
                 "agent": Kind.AGENT,
                 "tool": Kind.TOOL,
                 "retriever": Kind.TOOL,
@@ -43,6 +42,7 @@ KINDS: Final[tuple[Row[Kind], ...]] = (
                 "evaluator": Kind.TOOL,
                 "decision": Kind.TOOL,
                 "chain": Kind.CHAIN,
+                "prompt": Kind.CHAIN,
                 "unknown": Kind.CHAIN,
             }
         ),

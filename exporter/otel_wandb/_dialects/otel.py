@@ -1,5 +1,6 @@
 """The GenAI conventions: 1.37 and later as `opentelemetry-util-genai` 1.3b0 emits them, with `otel_openai_v0`'s own."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from otel_wandb import _attributes as names
@@ -9,7 +10,31 @@ from otel_wandb._dialects.fields import Row
 from otel_wandb._model_call import Kind
 from otel_wandb._parsing import always, count, inline, text
 
-_KINDS: Final = {
+_CALLS: Final = (
+    "chat",
+    "text_completion",
+    "generate_content",
+    "embeddings",
+    # Others' and our own, where the conventions have no word.
+    "completion",
+    "response",
+    "responses",
+    "embedding",
+    "rerank",
+    "moderation",
+    "image",
+    "image_generation",
+    "image_edit",
+    "image_variation",
+    "audio",
+    "speech",
+    "speech_generation",
+    "transcription",
+    "translation",
+    "video_generation",
+)
+_KINDS: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(_CALLS, Kind.LLM),
     "invoke_agent": Kind.AGENT,
     "create_agent": Kind.AGENT,
     "plan": Kind.AGENT,
@@ -17,16 +42,30 @@ _KINDS: Final = {
     "retrieval": Kind.TOOL,
     "vectordb": Kind.TOOL,  # OpenLIT
     "invoke_workflow": Kind.CHAIN,
+    # Parts of what agents do, some with the messages that they pass on.
+    "invoke_swarm": Kind.AGENT,
+    "invoke_graph": Kind.AGENT,
+    "execute_event_loop_cycle": Kind.CHAIN,
+    "handoff": Kind.CHAIN,
+    "agent_handoff": Kind.CHAIN,
+    "guardrail": Kind.TOOL,
+    "guardrail_check": Kind.TOOL,
+    "prompt": Kind.CHAIN,
+    "chain": Kind.CHAIN,
 }
 _MEMORY: Final = ("_memory", "_memory_store")
 
 
 def _kind(value: Any) -> Kind | None:
-    """Operations are an open list: what is none of the others is a call of a model."""
+    """What a known operation is. Of others, which are an open list, what else the span says decides."""
     operation = text(value)
     if operation is None:
         return None
-    return Kind.TOOL if operation.endswith(_MEMORY) else _KINDS.get(operation, Kind.LLM)
+    return Kind.TOOL if operation.endswith(_MEMORY) else _KINDS.get(operation)
+
+
+def _step(value: Any) -> Kind | None:
+    return None if text(value) is None else Kind.CHAIN
 
 
 # Keys for what events and log records say, in place of an attribute's.
@@ -118,3 +157,5 @@ UNNAMED_KINDS: Final[tuple[Row[Kind], ...]] = (
     Row(f.KIND, names.TOOL_NAME, read=always(Kind.TOOL)),
     Row(f.KIND, names.AGENT_NAME, read=always(Kind.AGENT)),
 )
+# An operation that nobody knows, without a model, messages or tokens.
+OTHER_KINDS: Final[tuple[Row[Kind], ...]] = (Row(f.KIND, names.OPERATION_NAME, read=_step),)
