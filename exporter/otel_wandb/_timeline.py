@@ -13,6 +13,7 @@ from otel_wandb._clean import Json, clean, clean_text
 from otel_wandb._fields import is_shown_event, shown_attributes
 from otel_wandb._merging import merged
 from otel_wandb._model_call import Kind, ModelCall
+from otel_wandb._nesting import innermost
 from otel_wandb._span import EventRecord, SpanRecord
 from otel_wandb._view import SpanView, read_view
 
@@ -79,7 +80,7 @@ def timeline(trace: Trace, longest: int) -> Timeline:
 def lay_out(trace: Trace) -> Layout:
     """The layout of `trace`: the first spans from the top down, none deeper than wandb can nest."""
     records = merged(trace.spans)
-    views = {span.span_id: read_view(span) for span in records}
+    views = innermost(records, {span.span_id: read_view(span) for span in records})
     spans = [_with_status(span, views[span.span_id]) for span in records]
     above, below = _families(spans)
     placement = _Placement(below)
