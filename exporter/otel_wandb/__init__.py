@@ -1,5 +1,30 @@
 """A span exporter that shows finished traces in Weights & Biases, as timelines and tables."""
 
-from otel_wandb._exporter import WandbSpanExporter
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["WandbSpanExporter"]
+from otel_wandb._install import require
+
+if TYPE_CHECKING:
+    from otel_wandb._exporter import WandbSpanExporter
+    from otel_wandb._span import SpanRecord
+
+__all__ = ["SpanRecord", "WandbSpanExporter", "__version__"]
+
+__version__: Final = version("otel-openai-wandb")
+
+
+def __getattr__(name: str) -> Any:
+    """Import each at its first use: without the SDK that is an ImportError with the command that installs it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require(name, "wandb", "opentelemetry-sdk")
+    from otel_wandb._exporter import WandbSpanExporter
+    from otel_wandb._span import SpanRecord
+
+    globals().update(SpanRecord=SpanRecord, WandbSpanExporter=WandbSpanExporter)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

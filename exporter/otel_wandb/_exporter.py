@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from otel_wandb._destination import NoRunError
 from otel_wandb._exit_status import keep_interrupt
 from otel_wandb._health import Health
+from otel_wandb._install import require
 from otel_wandb._log_records import LogStore, WandbLogRecordProcessor
 from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._prices import PRICES, Price, read_prices
@@ -32,6 +33,8 @@ from otel_wandb._run import (
     OpenRun,
     RunOptions,
     bound_wait_for_service,
+    check_init,
+    check_run,
     given_run,
     open_run,
 )
@@ -59,7 +62,8 @@ class WandbSpanExporter(SpanExporter):
 
     `run` is a run to write to, which stays the caller's to finish. Without it the exporter makes one of its own when
     the first trace is finished, with `project`, `entity` and anything else that `wandb.init` takes; `wandb` reads what
-    is left out from its own environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is imported or opened before. A
+    is left out from its own environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is opened before, and wandb is
+    imported before only where it is needed to check `run` or "anything else". A
     span or a resource with the attributes `wandb.project` and `wandb.entity` sends its trace to a run there.
 
     `keep` says what is written: "llm" traces with a call of a model, an agent or a tool, trimmed to these spans and
@@ -71,8 +75,9 @@ class WandbSpanExporter(SpanExporter):
 
     `export()` hands over and returns. An exit writes everything that ended, within `OTEL_WANDB_EXIT_TIMEOUT` seconds.
 
-    Raises TypeError for a `run` together with arguments for another one, ValueError for a `keep` that is none of these
-    and for `prices` of another form.
+    Raises ImportError, with the command that installs it, if wandb is missing; TypeError for a `run` that is none or
+    comes together with arguments for another one, and for an argument that `wandb.init` does not take; ValueError for
+    a `keep` that is none of these and for `prices` of another form.
     """
 
     def __init__(
@@ -90,6 +95,9 @@ class WandbSpanExporter(SpanExporter):
         }
         if run is not None and given:
             raise TypeError(f"a run is made already: {', '.join(given)} cannot be given with it")
+        require("WandbSpanExporter", "wandb", "wandb")
+        check_run(run)
+        check_init(init)
         self._settings = read_settings(os.environ)
         self._init: Mapping[str, Any] = given
         own = _own_prices(self._settings.prices) if prices is None else read_prices(json.dumps(dict(prices)))

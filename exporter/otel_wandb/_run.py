@@ -1,5 +1,6 @@
-"""Opens a run, writes to it, finishes it. Only this and `_shared_history` touch wandb, from the first span on."""
+"""Opens a run, writes to it, finishes it. Only this and `_shared_history` touch wandb, mostly from the first span on."""
 
+import inspect
 import logging
 import os
 import shutil
@@ -200,6 +201,29 @@ class _GrowingTable:
         self._made += 1
         self._increments = 0
         return self._current
+
+
+def check_run(run: object) -> None:
+    """Raise TypeError for one that is given and is none."""
+    if run is not None:
+        import wandb
+
+        if not isinstance(run, wandb.Run):
+            raise TypeError(f"run={run!r} is no wandb.Run")
+
+
+def check_init(init: Mapping[str, Any]) -> None:
+    """Raise TypeError for an argument that `wandb.init` does not take.
+
+    Without any, wandb is not imported: that takes seconds.
+    """
+    if init:
+        import wandb
+
+        try:
+            inspect.signature(wandb.init).bind(**init)
+        except TypeError as error:
+            raise TypeError(f"wandb.init() {error}") from None
 
 
 def given_run(run: "wandb.Run") -> OpenRun:

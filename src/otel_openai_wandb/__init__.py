@@ -1,6 +1,9 @@
 """W&B's one-line integration for openai 0.28, rebuilt on OpenTelemetry: `autolog({"project": "..."})`."""
 
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_wandb._install import require
 
 if TYPE_CHECKING:
     from otel_openai_wandb._autolog import Autolog
@@ -8,17 +11,27 @@ if TYPE_CHECKING:
 
     autolog: Autolog
 
-__all__ = ["autolog", "log_feedback"]
+__all__ = ["Autolog", "__version__", "autolog", "log_feedback"]
+
+__version__: Final = version("otel-openai-wandb")
 
 
 def __getattr__(name: str) -> Any:
-    """Make each at its first use: the command beside them starts without the SDK, and says what is missing."""
-    if name == "autolog":
-        from otel_openai_wandb._autolog import Autolog
+    """Make each at its first use: the command beside them starts without the SDK, and says what is missing.
 
-        return globals().setdefault(name, Autolog())
+    Raises ImportError, with the command that installs it, where the SDK or wandb is missing.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require(name, "all", "opentelemetry-sdk", "wandb")
     if name == "log_feedback":
         from otel_openai_wandb._feedback import log_feedback
 
         return globals().setdefault(name, log_feedback)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from otel_openai_wandb._autolog import Autolog
+
+    return globals().setdefault(name, Autolog() if name == "autolog" else Autolog)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

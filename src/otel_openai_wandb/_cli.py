@@ -3,15 +3,15 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Final
 
-_DISTRIBUTION: Final = "otel-openai-wandb"
+from otel_openai_wandb import __version__
+
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0, 1 for a fault the doctor found, 2 for the impossible, 130 after Ctrl-C."""
+    """Run the command; the exit code is 0, 1 if something failed, 2 for the impossible, 130 after Ctrl-C."""
     try:
         given = _parser().parse_args(arguments)
         return int(given.run(given))
@@ -24,11 +24,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="openai-wandb", description="OpenTelemetry traces of openai 0.28 calls, shown in Weights & Biases."
     )
-    parser.add_argument("--version", action="version", version=f"{_DISTRIBUTION} {version(_DISTRIBUTION)}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=f"otel-openai-wandb {__version__}")
+    parser.set_defaults(run=lambda _: _help(parser))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo(commands)
     _add_doctor(commands)
     return parser
+
+
+def _help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 0
 
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -36,12 +42,14 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = commands.add_parser(
         "demo",
         help=what,
-        description=f"{what[0].upper()}{what[1:]}. The calls go to OpenAI where OPENAI_API_KEY is set, and else to a "
-        "stand-in that this command starts. Without a W&B API key the run is kept offline.",
+        description=f"{what[0].upper()}{what[1:]}. A stand-in that this command starts answers the calls, "
+        "unless --real is given. Without a W&B API key the run is kept offline. The exit code is 1 if a call failed "
+        "that is not meant to, and 2 if there can be no demo.",
     )
     parser.add_argument(
         "--project", metavar="NAME", default="openai-wandb-demo", help="the W&B project (default: %(default)s)"
     )
+    parser.add_argument("--real", action="store_true", help="ask OpenAI, with the key in OPENAI_API_KEY; costs money")
     parser.set_defaults(run=_demo)
 
 
@@ -70,4 +78,4 @@ def _doctor(given: argparse.Namespace) -> int:
 def _demo(given: argparse.Namespace) -> int:
     from otel_openai_wandb import _demo
 
-    return _demo.run(given.project)
+    return _demo.run(given.project, real=given.real)

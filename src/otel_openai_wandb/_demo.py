@@ -3,24 +3,29 @@
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
+
+from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
+
+from otel_openai_v0 import OpenAIInstrumentor
+from otel_wandb._install import how_to_install, missing_of
 
 if TYPE_CHECKING:
     from otel_openai_wandb._demo_calls import Step
     from otel_openai_wandb._demo_interrupts import Interrupts
     from otel_openai_wandb._demo_session import Session
 
-_NEEDED: Final = ("openai", "numpy", "wandb", "rich", "opentelemetry.sdk")
+_NEEDED: Final = ("openai", "numpy", "wandb", "rich", "opentelemetry-sdk")
+_FAILED: Final = 1
 _IMPOSSIBLE: Final = 2
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
-def run(project: str) -> int:
-    """Make the calls and show them; the command's exit code."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        return _refused(f'The demo needs {" and ".join(missing)}: pip install "otel-openai-wandb[all]"')
+def run(project: str, *, real: bool = False) -> int:
+    """Make the calls, to OpenAI if `real`, and show them; the command's exit code."""
+    lacking = _lacking()
+    if lacking is not None:
+        return _refused(f"The demo needs {lacking}: {how_to_install('all')}")
     # Only now: they import rich.
     from otel_openai_wandb._demo_calls import STEPS
     from otel_openai_wandb._demo_interrupts import Interrupts
@@ -28,7 +33,7 @@ def run(project: str) -> int:
     from otel_openai_wandb._demo_session import CannotRunError, Session
 
     interrupts, screen = Interrupts(), Screen(len(STEPS))
-    session = Session(project, screen)
+    session = Session(project, screen, real=real)
     try:
         with screen:
             _make(session, STEPS, interrupts)
@@ -36,7 +41,17 @@ def run(project: str) -> int:
         return _refused(str(error))
     interrupts.ignore()
     session.conclude(interrupted=interrupts.came)
-    return _INTERRUPTED if interrupts.came else 0
+    if interrupts.came:
+        return _INTERRUPTED
+    return _FAILED if session.failures else 0
+
+
+def _lacking() -> str | None:
+    missing = missing_of(_NEEDED)
+    if missing:
+        return " and ".join(missing)
+    conflict = get_dependency_conflicts(OpenAIInstrumentor().instrumentation_dependencies())
+    return None if conflict is None else f"{conflict.required}, found {conflict.found or 'none'}"
 
 
 def _make(session: "Session", steps: "Iterable[Step]", interrupts: "Interrupts") -> None:

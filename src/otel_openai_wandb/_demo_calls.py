@@ -25,10 +25,11 @@ _NOTES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One trace of the demo; `call` raises what openai raises."""
+    """One trace of the demo; `call` raises what openai raises, and is meant to where `must_fail`."""
 
     title: str
     call: Callable[[Any, trace.Tracer], object]
+    must_fail: bool = False
 
 
 def _chat(openai: Any, _: trace.Tracer) -> None:
@@ -108,7 +109,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("a completion", _completion),
     Step("an embedding", _embedding),
     Step("a chain of three steps", _chain),
-    Step("a model that does not exist", _failing),
+    Step("a model that does not exist", _failing, must_fail=True),
 )
 
 

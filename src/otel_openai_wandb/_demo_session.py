@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from typing import Any
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
@@ -14,7 +15,7 @@ from otel_openai_wandb import autolog
 from otel_openai_wandb._demo_calls import Step
 from otel_openai_wandb._demo_screen import Screen
 from otel_openai_wandb._demo_traces import Collector
-from otel_openai_wandb.demo_server import demo_api
+from otel_openai_wandb.demo_server import stand_in
 
 
 class CannotRunError(Exception):
@@ -24,8 +25,11 @@ class CannotRunError(Exception):
 class Session:
     """`load`, `open`, `make` and `show` for each step, `close` whatever happened, `conclude`."""
 
-    def __init__(self, project: str, screen: Screen) -> None:
+    def __init__(self, project: str, screen: Screen, *, real: bool) -> None:
+        self.failures = 0
+        """Steps that failed and are not meant to."""
         self._project = project
+        self._real = real
         self._screen = screen
         self._stack = ExitStack()
         self._collector = Collector()
@@ -57,8 +61,10 @@ class Session:
         import openai
 
         self._screen.doing(step.title)
-        with suppress(Exception):
+        try:
             step.call(openai, trace.get_tracer("otel_openai_wandb.demo"))
+        except Exception:  # noqa: BLE001
+            self.failures += not step.must_fail
         self._screen.done()
 
     def show(self) -> None:
@@ -92,13 +98,13 @@ class Session:
     def _find_api(self) -> None:
         import openai
 
-        has_key = bool(openai.api_key or openai.api_key_path)
-        self._stack.enter_context(demo_api())
-        host = urlsplit(openai.api_base).netloc.rpartition("@")[2]
-        if has_key:
-            self._screen.say(f"The calls go to {host}.")
+        if not self._real:
+            self._stack.enter_context(stand_in())
+            self._screen.say(f"A stand-in for the API answers at {_host(openai)}; --real asks OpenAI.")
+        elif openai.api_key or openai.api_key_path:
+            self._screen.say(f"The calls go to {_host(openai)}.")
         else:
-            self._screen.say(f"OPENAI_API_KEY is not set: a stand-in for the API answers at {host}.")
+            raise CannotRunError("The demo needs a key to ask OpenAI: set OPENAI_API_KEY, or leave out --real.")
 
     def _start_autolog(self) -> None:
         import wandb
@@ -110,7 +116,14 @@ class Session:
             autolog(runs.init_arguments(self._project, offline=offline))
         except (ImportError, wandb.Error) as error:
             raise CannotRunError(f"The demo cannot run: {error}") from error
+        except OSError as error:
+            raise CannotRunError(f"The demo cannot write its run: {error}; WANDB_DIR names another place.") from error
         self._place = runs.current_place()
+
+
+def _host(openai: Any) -> str:
+    """Without the user that an address may name."""
+    return urlsplit(str(openai.api_base)).netloc.rpartition("@")[2]
 
 
 def _global_provider() -> TracerProvider:

@@ -15,6 +15,7 @@ import pytest
 
 from otel_openai_wandb._demo_run import Place
 from otel_openai_wandb._demo_tree import trace_tree
+from otel_wandb._install import how_to_install
 from otel_wandb._model_call import Kind
 from otel_wandb._timeline import Node
 from tests.support.openai_server import OpenAIServer, error
@@ -72,7 +73,7 @@ def test_without_keys_it_shows_six_traces_that_are_in_an_offline_run(tmp_path: P
     assert shown == [ROOTS[0], f"{ROOTS[1]} (stream)", *ROOTS[2:]]
     assert any(line.startswith("├── execute_tool search_notes ") for line in lines)
     assert f"  {failed['error']}" in lines
-    assert "OPENAI_API_KEY is not set: a stand-in for the API answers at 127.0.0.1:" in done.stdout
+    assert "A stand-in for the API answers at 127.0.0.1:" in done.stdout
     assert "No W&B API key was found: the run is kept offline." in lines
     assert "\x1b" not in done.stdout
     (upload,) = (line.strip() for line in lines if "wandb sync" in line)
@@ -83,8 +84,9 @@ def children(span: dict[str, list[dict[str, str]]]) -> list[str]:
     return [child["name"] for child in span["child_spans"]]
 
 
-def test_with_a_key_it_asks_the_api_and_shows_the_key_to_no_one_else(tmp_path: Path, server: OpenAIServer) -> None:
-    done = demo(tmp_path, "--project", "mine", OPENAI_API_KEY=KEY, OPENAI_API_BASE=server.url, WANDB_MODE="offline")
+def test_with_real_it_asks_the_api_and_shows_the_key_to_no_one_else(tmp_path: Path, server: OpenAIServer) -> None:
+    env = {"OPENAI_API_KEY": KEY, "OPENAI_API_BASE": server.url, "WANDB_MODE": "offline"}
+    done = demo(tmp_path, "--real", "--project", "mine", **env)
     assert (done.returncode, done.stderr) == (0, "")
     assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {KEY}"}
     assert len(server.requests) == len(CALLS)
@@ -95,10 +97,19 @@ def test_with_a_key_it_asks_the_api_and_shows_the_key_to_no_one_else(tmp_path: P
     assert KEY not in everything(done)
 
 
+def test_a_key_that_happens_to_be_set_is_not_used(tmp_path: Path, server: OpenAIServer) -> None:
+    done = demo(tmp_path, OPENAI_API_KEY=KEY, OPENAI_API_BASE=server.url, OPENAI_API_TYPE="azure", **DEAD_PROXY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert server.requests == []
+    assert sequence(done.run) == CALLS
+    assert "A stand-in for the API answers at 127.0.0.1:" in done.stdout
+    assert KEY not in everything(done)
+
+
 def test_where_every_call_fails_it_shows_why_and_never_the_key(tmp_path: Path, server: OpenAIServer) -> None:
     server.answer_always(error(401, f"Incorrect API key provided: {KEY}.", code="invalid_api_key"))
-    done = demo(tmp_path, OPENAI_API_KEY=KEY, OPENAI_API_BASE=server.url)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = demo(tmp_path, "--real", OPENAI_API_KEY=KEY, OPENAI_API_BASE=server.url)
+    assert (done.returncode, done.stderr) == (1, "")
     assert [trace.row["trace_status"] for trace in traces(done.run)] == ["ERROR"] * 6
     assert done.stdout.count("AuthenticationError: Incorrect API key provided: [scrubbed]") >= len(ROOTS)
     assert KEY not in everything(done)
@@ -112,7 +123,7 @@ def everything(done: Finished) -> str:
 
 @pytest.mark.parametrize(
     ("line", "fewest"),
-    [("OPENAI_API_KEY is not set", 0), ("trace  ", 0), (f"{ROOTS[0]}  ", 1), (ROOTS[3], 4), (f"chat {MISSING}", 6)],
+    [("A stand-in for the API", 0), ("trace  ", 0), (f"{ROOTS[0]}  ", 1), (ROOTS[3], 4), (f"chat {MISSING}", 6)],
 )
 def test_ctrl_c_ends_it_cleanly(tmp_path: Path, line: str, fewest: int) -> None:
     process = subprocess.Popen(
@@ -189,7 +200,25 @@ from otel_openai_wandb._cli import main
 sys.exit(main(["demo"]))
 """
     done = run_program(tmp_path, source)
-    said = f'The demo needs {missing}: pip install "otel-openai-wandb[all]"\n'
+    said = f"The demo needs {missing}: {how_to_install('all')}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
+def test_a_directory_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
+    done = run_command(f"env -u WANDB_DIR {COMMAND} demo", tmp_path, cwd=Path("/proc"))
+    assert done.returncode == 2, done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("The demo cannot write its run: ")
+    assert line.endswith("; WANDB_DIR names another place.")
+
+
+def test_a_newer_openai_is_said_in_one_sentence(tmp_path: Path) -> None:
+    info = tmp_path / "newer" / "openai-1.99.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: openai\nVersion: 1.99.0\n")
+    (tmp_path / "newer" / "openai.py").write_text("class OpenAI: ...")
+    done = demo(tmp_path, PYTHONPATH=str(tmp_path / "newer"))
+    said = f"The demo needs openai >= 0.27.8, < 1, found openai 1.99.0: {how_to_install('all')}\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
@@ -197,6 +226,7 @@ sys.exit(main(["demo"]))
     ("arguments", "env", "said"),
     [
         (("--project", "a/b"), {}, "The demo cannot run: Invalid project name 'a/b'"),
+        (("--real",), {}, "The demo needs a key to ask OpenAI: set OPENAI_API_KEY, or leave out --real."),
         ((), {"OTEL_SDK_DISABLED": "true"}, "There is nothing to show while OTEL_SDK_DISABLED is true."),
         ((), {"WANDB_MODE": "nonsense"}, "The demo cannot run: 1 validation error for Settings\nmode\n"),
     ],

@@ -20,10 +20,11 @@ def run_example(name: str, directory: Path) -> Finished:
 
 
 def command(folder: Path) -> str:
-    """The last line of the README's only block: before it stands how to install."""
+    """The last line of the README's only block: before it stands how to install, from the folder of the example."""
     (block,) = re.findall(r"```console\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     install, line = block.splitlines()
-    assert install == 'pip install "otel-openai-wandb[all]"'
+    assert install == "pip install '../..[all]'"
+    assert (folder / "../..").resolve() == CHECKOUT
     return str(line)
 
 

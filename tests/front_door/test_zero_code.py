@@ -1,9 +1,12 @@
 """`opentelemetry-instrument`, configured by environment alone: what goes wrong is one clear line, and no more."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from otel_wandb._install import how_to_install
+from tests.support.bare_python import python_without
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, run_program
 from tests.support.run_file import stats_rows
@@ -17,7 +20,13 @@ print(answer["choices"][0]["message"]["content"])
 ANSWER = "You said: hi\n"
 
 
-def program(tmp_path: Path, server: OpenAIServer, source: str = ASK, **env: str) -> Finished:
+def program(
+    tmp_path: Path,
+    server: OpenAIServer,
+    source: str = ASK,
+    command: Sequence[str] = ("opentelemetry-instrument", "python"),
+    **env: str,
+) -> Finished:
     settings = {
         "OPENAI_API_BASE": server.url,
         "OPENAI_API_KEY": "sk-canary-0123456789",
@@ -26,7 +35,7 @@ def program(tmp_path: Path, server: OpenAIServer, source: str = ASK, **env: str)
         "OTEL_LOGS_EXPORTER": "none",
         "WANDB_MODE": "offline",
     }
-    return run_program(tmp_path, source, env={**settings, **env}, command=("opentelemetry-instrument", "python"))
+    return run_program(tmp_path, source, env={**settings, **env}, command=command)
 
 
 def lines_of(done: Finished) -> list[str]:
@@ -59,7 +68,24 @@ def test_ours_alone_can_be_turned_off(tmp_path: Path, server: OpenAIServer) -> N
     assert (done.returncode, done.stdout, done.stderr, done.runs) == (0, ANSWER, "", [])
 
 
-def test_without_wandb_the_program_runs_and_one_line_says_why(tmp_path: Path, server: OpenAIServer) -> None:
+def test_without_wandb_the_program_and_other_exporters_run_and_one_line_says_why(
+    tmp_path: Path, server: OpenAIServer
+) -> None:
+    python = python_without(tmp_path, "wandb")
+    (tmp_path / "wandb").mkdir()
+    source = "import sys; from opentelemetry.instrumentation.auto_instrumentation import run; sys.exit(run())"
+    done = program(
+        tmp_path,
+        server,
+        command=(str(python), "-c", source, str(python)),
+        OTEL_TRACES_EXPORTER="wandb,console",
+    )
+    assert (done.returncode, done.stdout.startswith(ANSWER)) == (0, True), done.stderr
+    assert '"name": "chat gpt-3.5-turbo"' in done.stdout
+    assert lines_of(done) == [f"No trace is written to W&B: WandbSpanExporter needs wandb: {how_to_install('wandb')}"]
+
+
+def test_a_wandb_that_cannot_be_imported_is_said_in_one_line(tmp_path: Path, server: OpenAIServer) -> None:
     done = program(tmp_path, server, **missing(tmp_path, "wandb"))
     assert (done.returncode, done.stdout) == (0, ANSWER)
     first, *last = lines_of(done)

@@ -1,0 +1,64 @@
+"""What of the extras is not installed, and the command that installs it."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+_DISTRIBUTION: Final = "otel-openai-wandb"
+_MODULES: Final = {"opentelemetry-sdk": "opentelemetry.sdk.trace"}  # where it is not the name of the package
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs `extra` from where this package was installed: a checkout, an archive, or the index."""
+    origin = _origin()
+    options = "-e " if origin.get("dir_info", {}).get("editable") else ""
+    return f"pip install {options}{shlex.quote(_requirement(extra, origin))}"
+
+
+def require(what: str, extra: str, *packages: str) -> None:
+    """Raise ImportError, which says how to install `extra`, if one of `packages` is not installed."""
+    missing = missing_of(packages)
+    if missing:
+        raise ImportError(f"{what} needs {' and '.join(missing)}: {how_to_install(extra)}", name=missing[0])
+
+
+def missing_of(packages: tuple[str, ...]) -> list[str]:
+    """Those of `packages` that are not installed."""
+    return [name for name in packages if not _is_installed(_MODULES.get(name, name))]
+
+
+def _is_installed(module: str) -> bool:
+    """Whether it can be imported: a bare folder of that name, such as the `wandb` that holds runs, has no origin."""
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:  # of its parent
+        return False
+    except ValueError:  # somebody put a module without a spec there
+        return True
+    return spec is not None and spec.origin is not None
+
+
+def _requirement(extra: str, origin: Mapping[str, Any]) -> str:
+    url = origin.get("url")
+    if url is None:
+        return f"{_DISTRIBUTION}[{extra}]"
+    if "dir_info" in origin:
+        return f"{url2pathname(urlsplit(url).path)}[{extra}]"
+    repository = origin.get("vcs_info")
+    if repository is not None:
+        url = f"{repository['vcs']}+{url}@{repository['commit_id']}"
+    return f"{_DISTRIBUTION}[{extra}] @ {url}"
+
+
+def _origin() -> Mapping[str, Any]:
+    """What pip wrote down about an install that did not come from an index (PEP 610)."""
+    try:
+        written = distribution(_DISTRIBUTION).read_text("direct_url.json")
+    except PackageNotFoundError:
+        written = None
+    return {} if written is None else json.loads(written)
