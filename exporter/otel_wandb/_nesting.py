@@ -146,38 +146,48 @@ def _is_another(outer: _Call, alike: Sequence[_Call], *, compared: bool) -> bool
 def _beside(calls: Sequence[_Call]) -> Mapping[str, Sequence[_Call]]:
     """The same for calls that are in no other but in time: a framework's callbacks make no span the current one.
 
-    The other is of another instrumentation, has the same id or tokens, and belongs to one call around it only.
+    The other is of another instrumentation, has the same id, tokens or question, and belongs to one around it only.
     """
     alike: defaultdict[Any, list[_Call]] = defaultdict(list)
-    for call in sorted(calls, key=lambda one: one.span.seconds, reverse=True):
-        for key in (call.call.response_id, call.tokens):
+    for call in calls:
+        for key in (call.call.response_id, call.tokens, call.call.request):
             if key:
                 alike[call.family, key].append(call)
     around: dict[str, Sequence[_Call]] = {}
     taken: set[str] = set()
     for found in alike.values():
-        if len({call.span.scope for call in found}) > 1:
-            for outer, inner in _pairs(found[:_MOST_ALIKE], around, taken):
-                around[outer.id] = [inner]
-                taken.add(inner.id)
+        for outer, inner in _pairs(found[:_MOST_ALIKE], around, taken):
+            around[outer.id] = [inner]
+            taken.add(inner.id)
     return around
 
 
 def _pairs(
     calls: Sequence[_Call], around: Mapping[str, Sequence[_Call]], taken: set[str]
 ) -> Iterator[tuple[_Call, _Call]]:
-    """Each call with the longest one that is within it."""
-    for number, outer in enumerate(calls):
+    """As many calls as can be, each with one that is within it: who ends first chooses, and takes who began first."""
+    places = _places(calls)
+    for outer in sorted(calls, key=lambda one: (one.span.end_ns, -one.span.start_ns)) if len(places) > 1 else ():
         if outer.id not in around:
-            within = (one for one in calls[number + 1 :] if one.id not in taken and _is_within(one, outer))
-            if (inner := next(within, None)) is not None:
+            inside = (one for one in calls if places[one.span.scope] > places[outer.span.scope])
+            within = (one for one in inside if one.id not in taken and _is_within(one, outer))
+            inner = min(within, key=lambda one: one.span.start_ns, default=None)
+            if inner is not None:
                 yield outer, inner
+
+
+def _places(calls: Sequence[_Call]) -> Mapping[str, int]:
+    """The instrumentations from the outermost in: calls side by side may be within each other's spans both ways."""
+    seconds: defaultdict[str, list[float]] = defaultdict(list)
+    for call in calls:
+        seconds[call.span.scope].append(call.span.seconds)
+    ordered = sorted(seconds, key=lambda scope: sum(seconds[scope]) / len(seconds[scope]), reverse=True)
+    return {scope: place for place, scope in enumerate(ordered)}
 
 
 def _is_within(inner: _Call, outer: _Call) -> bool:
     return (
-        inner.span.scope != outer.span.scope
-        and outer.span.start_ns <= inner.span.start_ns
+        outer.span.start_ns <= inner.span.start_ns
         and inner.span.end_ns <= outer.span.end_ns
         and _agree(inner, outer)
         and not _is_below(inner, outer)
@@ -187,7 +197,9 @@ def _is_within(inner: _Call, outer: _Call) -> bool:
 def _agree(one: _Call, other: _Call) -> bool:
     if one.call.response_id and other.call.response_id:
         return _have_one_id(one, other)
-    return one.tokens == other.tokens and _have_one_model(one, other)
+    if one.tokens is not None and other.tokens is not None:
+        return one.tokens == other.tokens and _have_one_model(one, other)
+    return one.call.request == other.call.request and _have_one_model(one, other)  # a stream's, as a rule
 
 
 def _is_below(inner: _Call, outer: _Call) -> bool:

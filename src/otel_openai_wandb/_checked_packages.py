@@ -8,10 +8,11 @@ from typing import Final
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
 from otel_openai_wandb._finding import Finding, failed, ok
-from otel_openai_wandb._install import DISTRIBUTION, how_to_install
+from otel_wandb._install import how_to_install
 
+_DISTRIBUTION: Final = "otel-openai-wandb"
 _LISTED: Final = (
-    DISTRIBUTION,
+    _DISTRIBUTION,
     "openai",
     "wandb",
     "opentelemetry-api",
@@ -33,7 +34,7 @@ def check_packages() -> Finding:
 
 def _wrong() -> Iterator[str]:
     """As the metadata of this package has it, which is what was tested."""
-    for requirement in requires(DISTRIBUTION) or ():
+    for requirement in requires(_DISTRIBUTION) or ():
         needed, _, marker = requirement.partition(";")
         if marker and not any(f'extra == "{extra}"' in marker.replace("'", '"') for extra in _EXTRAS):
             continue

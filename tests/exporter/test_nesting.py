@@ -10,7 +10,7 @@ import pytest
 from otel_wandb._model_call import Kind, Usage
 from otel_wandb._span import SpanRecord
 from otel_wandb._timeline import Timeline, timeline
-from tests.exporter.spans import bills, chat_attributes, span, trace
+from tests.exporter.spans import bills, chat_attributes, messages, span, trace
 from tests.exporter.test_dialects import RECORDED, spans_of
 
 TOOL: Final = {"gen_ai.operation.name": "execute_tool"}
@@ -166,13 +166,52 @@ def test_calls_side_by_side_each_have_their_own_span_of_callbacks() -> None:
     assert sorted(in_time(*given)) == sorted(f"call {number}" for number in range(20))
 
 
+def test_calls_that_overlap_are_told_apart_by_who_can_be_within_whom() -> None:
+    """The span of callbacks that lasts longest has but one call that it can be around, and others want that too."""
+    given = [
+        ("around a", "langchain", 0, 60, call()),
+        ("around b", "langchain", 5, 90, call()),
+        ("around c", "langchain", 8, 61, call()),
+        ("a", "ours", 2, 59, call()),
+        ("b", "ours", 9, 89, call()),
+        ("c", "ours", 9, 50, call()),
+    ]
+    assert sorted(in_time(*given)) == ["a", "b", "c"]
+
+
+def test_a_call_is_not_around_the_span_of_callbacks_of_another() -> None:
+    given = [
+        ("around a", "langchain", 0, 60, call()),
+        ("around b", "langchain", 12, 50, call()),
+        ("a", "ours", 10, 58, call()),
+        ("b", "ours", 14, 48, call()),
+    ]
+    assert sorted(in_time(*given)) == ["a", "b"]
+
+
+def test_calls_with_the_same_times_are_one() -> None:
+    given = [("a", "langchain", 0, 9, call()), ("b", "ours", 0, 9, call()), ("c", "third", 0, 9, call())]
+    assert len(in_time(*given)) == 1
+
+
 def test_what_only_looks_alike_in_time_is_two_calls() -> None:
     around = ("framework", "langchain", 0, 50, of_model("claude-3"))
     assert in_time(around, ("call", "ours", 10, 40, of_model("gpt-4"))) == ["framework", "call"]
     around = ("framework", "langchain", 0, 50, of_id("a"))
     assert in_time(around, ("call", "ours", 10, 40, of_id("b"))) == ["framework", "call"]
-    around = ("framework", "langchain", 0, 50, call(None, None))
-    assert in_time(around, ("call", "ours", 10, 40, call(None, None))) == ["framework", "call"]
+    around = ("framework", "langchain", 0, 50, chat_of("one"))
+    assert in_time(around, ("call", "ours", 10, 40, chat_of("two"))) == ["framework", "call"]
+
+
+def chat_of(question: str) -> Mapping[str, Any]:
+    return call(None, None, **{"gen_ai.input.messages": messages("user", question)})
+
+
+@pytest.mark.parametrize("model", ["unknown", "gpt-3.5-turbo"])
+def test_a_stream_without_tokens_is_known_by_its_question(model: str) -> None:
+    around = {**chat_of("one"), "gen_ai.request.model": model, "gen_ai.response.model": model}
+    given = [("framework", "langchain", 0, 50, around), ("call", "ours", 10, 40, chat_of("one"))]
+    assert in_time(*given) == ["call"]
 
 
 def test_spans_that_are_each_others_parents_are_calls() -> None:

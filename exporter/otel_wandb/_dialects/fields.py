@@ -50,6 +50,12 @@ def _provider(value: Any) -> str | None:
     return _PROVIDERS.get(name, name)
 
 
+def _model(value: Any) -> str | None:
+    """The name of a model; OpenLLMetry says "unknown" where it has none."""
+    said = text(value)
+    return None if said == "unknown" else said
+
+
 def _finish_reasons(value: Any) -> tuple[str, ...] | None:
     """In the spelling of OpenAI, where the conventions and Vercel have one of their own."""
     said = texts(value)
@@ -79,8 +85,8 @@ TRACE_NAME: Final = Field("display name of a root", text)
 OPERATION: Final = Field("operation", text)
 API: Final = Field("API", text)
 PROVIDER: Final = Field("provider", _provider)
-REQUEST_MODEL: Final = Field("request model", text)
-RESPONSE_MODEL: Final = Field("response model", text)
+REQUEST_MODEL: Final = Field("request model", _model)
+RESPONSE_MODEL: Final = Field("response model", _model)
 RESPONSE_ID: Final = Field("response id", text)
 FINISH_REASONS: Final = Field("finish reasons", _finish_reasons)
 
