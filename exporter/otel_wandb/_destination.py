@@ -16,9 +16,7 @@ MOST_TRACES: Final = 50_000
 _RETRY_SECONDS: Final = 30.0  # before a run that could not be opened is tried again
 
 OpenNextRun = Callable[[Mapping[str, Any], int], OpenRun]
-"""`open_next(resource, number)` opens the run with that number, from 1, of this process.
-
-Raises NoRunError if there never will be one."""
+"""`open_next(resource, number)` opens the run with that number, from 1, of this process."""
 
 
 class NoRunError(Exception):
@@ -72,7 +70,7 @@ class Destination:
             if self._run is run:
                 self._run = None
                 run.abandon()
-                log.warning("the W&B run %s was ended from outside (%s)", run.id, described(error))
+                log.warning("the W&B run %s was ended from outside (%s); a new one goes on", run.id, described(error))
             return self._run or self._open()
 
     @property
@@ -94,9 +92,6 @@ class Destination:
             raise NoRunError(self._problem)
         try:
             self._run = self._open_next(self._resource, self._opened + 1)
-        except NoRunError as error:  # there never will be one
-            self._problem, self._not_before = str(error), float("inf")
-            raise
         except Exception as error:
             self._problem, self._not_before = described(error), monotonic() + _RETRY_SECONDS
             raise NoRunError(self._problem) from error

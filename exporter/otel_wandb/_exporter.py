@@ -20,7 +20,6 @@ from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_wandb._destination import NoRunError
 from otel_wandb._exit_status import keep_interrupt
 from otel_wandb._health import Health
 from otel_wandb._install import require
@@ -36,6 +35,7 @@ from otel_wandb._run import (
     check_init,
     check_run,
     given_run,
+    init_beside,
     open_run,
 )
 from otel_wandb._selection import Keep, wanted_by
@@ -60,9 +60,10 @@ def live_exporters() -> Sequence["WandbSpanExporter"]:
 class WandbSpanExporter(SpanExporter):
     """Writes traces to a W&B run: timelines under `trace`, tables `stats` (a row a call) and `traces`, and `usage/*`.
 
-    `run` is a run to write to, which stays the caller's to finish. Without it the exporter makes one of its own when
-    the first trace is finished, with `project`, `entity` and anything else that `wandb.init` takes; `wandb` reads what
-    is left out from its own environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is opened before, and wandb is
+    `run` is a run to write to, which stays the caller's to finish. What ends after that, and what a forked child makes,
+    goes to a run of the exporter's own in the same project and group. Without `run` the exporter makes one when the
+    first trace is finished, with `project`, `entity` and anything else that `wandb.init` takes; `wandb` reads what is
+    left out from its own environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is opened before, and wandb is
     imported before only where it is needed to check `run` or "anything else". A
     span or a resource with the attributes `wandb.project` and `wandb.entity` sends its trace to a run there.
 
@@ -99,7 +100,7 @@ class WandbSpanExporter(SpanExporter):
         check_run(run)
         check_init(init)
         self._settings = read_settings(os.environ)
-        self._init: Mapping[str, Any] = given
+        self._init: Mapping[str, Any] = given if run is None else init_beside(run)
         own = _own_prices(self._settings.prices) if prices is None else read_prices(json.dumps(dict(prices)))
         self._choices = Choices(
             wanted=wanted_by(keep or self._settings.keep),
@@ -189,10 +190,7 @@ class WandbSpanExporter(SpanExporter):
         self._is_aside = False
 
     def follow(self, next_run: Callable[[], "wandb.Run | None"]) -> None:
-        """When somebody ends the run that was given, go on in the one that `next_run` returns, else in one of our own.
-
-        Without this, what ends after such a run is dropped: the caller chose it.
-        """
+        """When somebody ends the run that was given, go on in the one that `next_run` returns, if any."""
         self._next_run = next_run
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -244,18 +242,11 @@ class WandbSpanExporter(SpanExporter):
     def _open_run(self, route: Route, resource: Mapping[str, Any], number: int) -> OpenRun:
         if self._given is not None and number == 1:
             return self._given
-        if self._given is not None:
-            return self._opened_after(self._given, resource, number)
+        following = None if self._next_run is None else self._next_run()
+        if following is not None:
+            return self._attached(given_run(following))
         init = {**self._init, **{key: value for key, value in asdict(route).items() if value is not None}}
         return self._attached(open_run(RunOptions(init, number, self._settings.exit_timeout), resource))
-
-    def _opened_after(self, given: OpenRun, resource: Mapping[str, Any], number: int) -> OpenRun:
-        if self._next_run is None:
-            raise NoRunError("the run that was given is finished")
-        run = self._next_run()
-        if run is not None:
-            return self._attached(given_run(run))
-        return self._attached(open_run(RunOptions(given.beside, number, self._settings.exit_timeout), resource))
 
     def _attached(self, run: OpenRun) -> OpenRun:
         """`run`, with everything written to it before somebody else ends it.
@@ -296,6 +287,8 @@ class WandbSpanExporter(SpanExporter):
             return
         if _is_child():
             self._at_exit()
+            if self._given is not None and "--multiprocessing-fork" not in sys.orig_argv:  # a spawned one goes on
+                self._given.finish()
             return
         if self._given is None and (self._pipeline is None or not self._pipeline.runs):
             self._flush_all()
@@ -317,18 +310,14 @@ class WandbSpanExporter(SpanExporter):
         self._lock = threading.RLock()
         self._health = Health()
         self._shut = threading.Event()
-        self._is_aside = False  # the run that we stood aside for is the parent's
         pipeline, self._pipeline = self._pipeline, None
         atexit.unregister(self._at_exit)
         _register_celery(self, self._at_exit)
-        if self._given is not None:
-            self._given.abandon()
-            self._closed = "the run belongs to the parent process"
-            self._shut.set()
-        for run in () if pipeline is None else pipeline.runs:
+        given, self._given = self._given, None
+        inherited = {given, *(() if pipeline is None else pipeline.runs)}
+        for run in filter(None, inherited):
             run.abandon()
-            if run.owned:
-                os.environ.pop("WANDB_SERVICE", None)  # the parent's: our next run would be written through it
+            os.environ.pop("WANDB_SERVICE", None)  # the parent's: our next run would be written through it
 
 
 def _own_prices(path: str | None) -> Mapping[str, Price] | None:

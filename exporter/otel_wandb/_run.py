@@ -1,4 +1,4 @@
-"""Opens a run, writes to it, finishes it. Only this and `_shared_history` touch wandb, mostly from the first span on."""
+"""Opens a run, writes to it, finishes it. Only this and `_shared_history` touch wandb, from the first span on."""
 
 import inspect
 import logging
@@ -77,16 +77,6 @@ class OpenRun:
         return os.path.dirname(self._run.dir)
 
     @property
-    def beside(self) -> Mapping[str, Any]:
-        """What `wandb.init` takes for another run in the same project, online or not as this one."""
-        found = {
-            "project": self._run.project,
-            "entity": self._run.entity,
-            "mode": "offline" if self._run.offline else "",
-        }
-        return {name: value for name, value in found.items() if value}
-
-    @property
     def address(self) -> str:
         """The run's page, or the directory of an offline run."""
         return self.directory if self._run.offline else str(self._run.url or self.directory)
@@ -157,6 +147,15 @@ class OpenRun:
             self._run.finish()
         except Exception as error:  # noqa: BLE001
             log.warning("the W&B run %s could not be finished (%s); its data is in %s", self.id, error, self.directory)
+
+    def finish(self) -> None:
+        """Finish a run of the user's, in a process that ends without a word to wandb: nothing of it would be kept."""
+        self.abandon()
+        try:
+            self._run.finish()
+            stop_unused_service()
+        except Exception as error:  # noqa: BLE001
+            log.warning("the W&B run %s could not be finished (%s)", self.id, error)
 
     def abandon(self) -> None:
         """Forget the run: it was ended, or it is the parent's of this forked child."""
@@ -229,6 +228,26 @@ def check_init(init: Mapping[str, Any]) -> None:
 def given_run(run: "wandb.Run") -> OpenRun:
     """A run that the user made, and finishes."""
     return OpenRun(run, owned=False)
+
+
+def is_of_this_process(run: "wandb.Run") -> bool:
+    """Whether `run` was made here; a forked child inherits the name `wandb.run`, and nothing that is behind it."""
+    return getattr(run, "_init_pid", None) in (None, os.getpid())
+
+
+def init_beside(run: "wandb.Run") -> Mapping[str, Any]:
+    """What `wandb.init` is called with for a run of ours that goes on where one of the user's cannot be written to."""
+    settings = run.settings
+    mode = "disabled" if run.disabled else "offline" if run.offline else None
+    said = {
+        "project": run.project,
+        "entity": run.entity,
+        "group": run.group,
+        "mode": mode,
+        "dir": settings.root_dir,
+        "settings": {"base_url": settings.base_url},
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:

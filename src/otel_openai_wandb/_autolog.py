@@ -23,7 +23,7 @@ from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter
 from otel_wandb._exporter import live_exporters
 from otel_wandb._prices import read_prices
-from otel_wandb._run import stop_unused_service
+from otel_wandb._run import is_of_this_process, stop_unused_service
 from otel_wandb._selection import Keep, wanted_by
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Autolog:
                 return
             OpenAIInstrumentor().part_from_guest()
             session.end()
-            if self._owns_run:
+            if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
                 session.run.finish()
                 stop_unused_service()
 
@@ -182,7 +182,7 @@ class Autolog:
 def _active_run() -> "wandb.Run | None":
     import wandb
 
-    return wandb.run
+    return wandb.run if wandb.run is not None and is_of_this_process(wandb.run) else None
 
 
 def _own_provider() -> TracerProvider:
@@ -243,8 +243,9 @@ def _make_run(init: Mapping[str, Any]) -> tuple["wandb.Run", bool]:
     """The run, and whether it was made here: `wandb.init` may return the one that is active."""
     import wandb
 
-    if not init and wandb.run is not None:
-        return wandb.run, False
+    active = _active_run()
+    if not init and active is not None:
+        return active, False
     before = wandb.run
     run = _init(dict(init))
     return run, run is not before
