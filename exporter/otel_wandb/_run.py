@@ -262,7 +262,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
     init["config"] = {**_config(resource), **(options.init.get("config") or {})}
     init["settings"] = _settings(options)
     mode = init.get("mode") or os.environ.get("WANDB_MODE")
-    with _without_weave():
+    with without_weave():
         if mode is None and not has_credentials(_base_url(options)):
             run = _offline(init, "there is no W&B API key")
         else:
@@ -337,12 +337,12 @@ def _offline(init: Mapping[str, Any], why: str) -> "wandb.Run":
 
 
 @contextmanager
-def _without_weave() -> Iterator[None]:
-    """Keep `wandb.init` from starting Weave, or advertising it, for a run that the user did not start.
+def without_weave() -> Iterator[None]:
+    """Keep `wandb.init` from advertising Weave, which leads nowhere on openai 0.28, for a run that we start.
 
-    Only the environment can say so; a value of the user's is left alone.
+    Only the environment can say so; a value of the user's is left alone, and a program that has imported Weave.
     """
-    if _DISABLE_WEAVE in os.environ:
+    if _DISABLE_WEAVE in os.environ or "weave" in sys.modules:
         yield
         return
     os.environ[_DISABLE_WEAVE] = "true"

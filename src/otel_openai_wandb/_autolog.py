@@ -23,7 +23,7 @@ from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter
 from otel_wandb._exporter import live_exporters
 from otel_wandb._prices import read_prices
-from otel_wandb._run import is_of_this_process, stop_unused_service
+from otel_wandb._run import is_of_this_process, stop_unused_service, without_weave
 from otel_wandb._selection import Keep, wanted_by
 
 if TYPE_CHECKING:
@@ -255,9 +255,11 @@ def _init(init: dict[str, Any]) -> "wandb.Run":
     import wandb
 
     try:
-        return wandb.init(**init)
+        with without_weave():
+            return wandb.init(**init)
     except wandb.Error as error:
         if (init.get("mode") or os.environ.get("WANDB_MODE")) in ("offline", "disabled"):
             raise
         log.warning("W&B is not used online: %s. The run is kept offline.", str(error).rstrip("."))
-        return wandb.init(**{**init, "mode": "offline"})
+        with without_weave():
+            return wandb.init(**{**init, "mode": "offline"})

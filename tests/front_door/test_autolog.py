@@ -232,6 +232,17 @@ def test_without_a_key_and_a_terminal_the_run_is_offline(tmp_path: Path, server:
     assert done.stderr.count("W&B is not used online") == 1
 
 
+def test_weave_is_not_advertised_for_its_own_run(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+autolog({"project": "p"})
+ask("hi")
+autolog.disable()
+assert "WANDB_DISABLE_WEAVE" not in os.environ
+"""
+    done = program(tmp_path, server, body)
+    assert (done.returncode, "W&B Weave" in done.stdout + done.stderr) == (0, False), done.stderr
+
+
 def test_a_disabled_wandb_disturbs_nothing(tmp_path: Path, server: OpenAIServer) -> None:
     done = program(tmp_path, server, "autolog()\nprint(len(ask('hi')))\nautolog.disable()", WANDB_MODE="disabled")
     assert (done.returncode, done.stdout, done.runs) == (0, "6\n", []), done.stderr
