@@ -1,12 +1,16 @@
-"""What a call used and cost: as the span says, else by our table of prices and, where it is installed, our counter."""
+"""What a call used and cost: as its span says, else by prices and, where they are installed, a catalogue and a counter.
+
+A price is the user's, else that of our table, else the catalogue's.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from otel_wandb._catalogue import catalogue_cost
 from otel_wandb._estimates import Message, estimate_chat_tokens, estimate_tokens
 from otel_wandb._model_call import ModelCall, Usage
-from otel_wandb._prices import Cost, Price, cost_of
+from otel_wandb._prices import UNKNOWN_MODEL, Cost, Images, Price, cost_of
 
 _CHAT: Final = "chat"
 _TEXT_COMPLETION: Final = "text_completion"
@@ -22,27 +26,40 @@ class Bill:
     is_estimated: bool = False
 
 
-def bill_of(call: ModelCall, prices: Mapping[str, Price]) -> Bill:
+def bill_of(call: ModelCall, prices: Mapping[str, Price], start_ns: int) -> Bill:
     """The bill of `call`. A cost that its span carries wins; what nobody said or knows is None, never 0."""
     estimate = _estimated(call)
     usage = estimate or call.usage
-    return Bill(usage, _cost(call, usage, prices), estimate is not None)
+    return Bill(usage, _cost(call, usage, prices, start_ns), estimate is not None)
 
 
-def _cost(call: ModelCall, usage: Usage, prices: Mapping[str, Price]) -> Cost:
+def _cost(call: ModelCall, usage: Usage, prices: Mapping[str, Price], start_ns: int) -> Cost:
+    """By the model that answered, else by the one that was asked."""
     if call.cost is not None:
         return Cost(dollars=call.cost)
-    answered_by, asked = (
-        cost_of(
-            model=model,
-            input_tokens=usage.input,
-            output_tokens=usage.output,
-            operation=call.operation,
-            prices=prices,
-        )
-        for model in (call.model, call.request_model)
+    models = tuple(dict.fromkeys((call.model, call.request_model)))
+    found = [_listed(call, model, usage, prices) for model in models]
+    if any(cost.dollars is not None for cost in found):
+        return next(cost for cost in found if cost.dollars is not None)
+    if found[0].reason != UNKNOWN_MODEL:
+        return found[0]
+    return next((cost for model in models if (cost := _catalogued(call, model, usage, start_ns))), found[0])
+
+
+def _listed(call: ModelCall, model: str | None, usage: Usage, prices: Mapping[str, Price]) -> Cost:
+    return cost_of(
+        model=model,
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        operation=call.operation,
+        prices=prices,
+        provider=call.provider,
+        images=None if call.image_count is None else Images(call.image_count, call.image_size),
     )
-    return asked if answered_by.dollars is None and asked.dollars is not None else answered_by
+
+
+def _catalogued(call: ModelCall, model: str | None, usage: Usage, start_ns: int) -> Cost | None:
+    return catalogue_cost(model=model, provider=call.provider, operation=call.operation, usage=usage, start_ns=start_ns)
 
 
 def total_cost(bills: Sequence[Bill]) -> Cost:

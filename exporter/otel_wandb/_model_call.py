@@ -65,6 +65,8 @@ class ModelCall:
     prompt_name: str | None
     prompt_version: str | None
     tags: tuple[str, ...]
+    image_count: int | None
+    image_size: str | None
     time_to_first_chunk: float | None
     """Seconds."""
     stream_end: str | None

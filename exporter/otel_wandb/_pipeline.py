@@ -195,7 +195,7 @@ class Pipeline:
         destination = self._destination(Route() if given is None else route_of(trace.spans, given))
         destination.opened(trace.spans[0].resource)
         tree, text = fitting_tree(trace)
-        bills = [bill_of(call, self._choices.prices) for _, call in tree.calls]
+        bills = [bill_of(call, self._choices.prices, span.start_ns) for span, call in tree.calls]
         run = destination.log(text, history_row(trace, tree, bills))
         self._health.logged(len(trace.spans) - tree.left_out)
         self._health.drop(

@@ -3,8 +3,10 @@
 The day is that of openai 1.0, which ended the time of 0.28. Where a price had just changed, the new one stands here:
 fine-tuned gpt-3.5-turbo went from 0.012/0.016 to 0.003/0.006, and gpt-3.5-turbo-1106 came for 0.001/0.002, while the
 name gpt-3.5-turbo still meant -0613. The other rows are OpenAI's announcements of 2022-09-01 (base models and first
-embeddings), 2023-06-13 (chat) and 2023-08-22 (fine-tuning). What was announced later needs a price of the user's own,
-and so do the edit models and Codex: tables of that time do not agree on what they cost.
+embeddings), 2023-06-13 (chat), 2023-08-22 (fine-tuning), 2022-11-03 (DALL-E 2); the instruct betas cost what they were
+made from. Edits were free while in beta, which they were until their end was announced on 2023-07-06, and so was Codex,
+as OpenAI's mail of 2023-03-21 about its end says; Azure's list had prices for it. No price was ever published for a
+fine-tuned gpt-4-0613: it was an experiment by invitation.
 """
 
 import json
@@ -20,6 +22,16 @@ class Price:
 
     input: float
     output: float
+    on_azure: "Price | None" = None
+    """Where Azure's is another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What was made by one call; the size is that of the request, None for the API's default."""
+
+    count: int
+    size: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,8 @@ _EXPECTED: Final = (
     'expected {"my-model": {"input": 0.001, "output": 0.002}, ...} in US dollars for 1,000 tokens, 0 if free'
 )
 _FREE: Final = Price(0, 0)
+_CODEX: Final = Price(0, 0, on_azure=Price(0.1, 0.1))
+_CUSHMAN: Final = Price(0, 0, on_azure=Price(0.024, 0.024))
 _MOST_TOKENS: Final = 2**63  # an integer above has no float; no call has as many
 _MOST_DOLLARS: Final = 1_000_000
 
@@ -82,6 +96,14 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
         "text-ada-001": Price(0.0004, 0.0004),
         "davinci": Price(0.02, 0.02),
         "curie": Price(0.002, 0.002),
+        "davinci-instruct-beta": Price(0.02, 0.02),
+        "curie-instruct-beta": Price(0.002, 0.002),
+        "text-davinci-edit-001": _FREE,
+        "code-davinci-edit-001": _FREE,
+        "code-davinci-002": _CODEX,
+        "code-davinci-001": _CODEX,
+        "code-cushman-002": _CUSHMAN,
+        "code-cushman-001": _CUSHMAN,
         "babbage": Price(0.0005, 0.0005),
         "ada": Price(0.0004, 0.0004),
         "ft:gpt-3.5-turbo": Price(0.003, 0.006),
@@ -118,6 +140,12 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
     }
 )
 
+# Dollars for an image of DALL-E 2, which is the model where the request names none. The price of DALL-E 3 depends on a
+# quality that no span says.
+_IMAGE_PRICES: Final[Mapping[str, float]] = {"256x256": 0.016, "512x512": 0.018, "1024x1024": 0.02}
+_DEFAULT_SIZE: Final = "1024x1024"
+_AZURE: Final = "azure.ai.openai"
+
 # By operation, and by model for a span that names another operation.
 _OTHER_UNITS: Final[Mapping[str, str]] = {
     "image_generation": PER_IMAGE,
@@ -138,16 +166,21 @@ def cost_of(
     output_tokens: int | None,
     operation: str,
     prices: Mapping[str, Price],
+    provider: str | None = None,
+    images: Images | None = None,
 ) -> Cost:
     """The cost of one call. What is not known is never taken for nothing: only a free model costs 0."""
     price = _price_of(model or "", prices)
     if price is None:
-        return Cost(reason=_OTHER_UNITS.get(operation) or _OTHER_UNITS.get(model or "", UNKNOWN_MODEL))
+        unit = _OTHER_UNITS.get(operation) or _OTHER_UNITS.get(model or "", UNKNOWN_MODEL)
+        return _cost_of_images(images, model, provider) if unit == PER_IMAGE and images else Cost(reason=unit)
+    if price.on_azure is not None and provider == _AZURE:
+        price = price.on_azure
     if operation == "embeddings":
         output_tokens = output_tokens or 0
     counts = ((input_tokens, price.input), (output_tokens, price.output))
     billed = [(tokens, price_of_1000) for tokens, price_of_1000 in counts if price_of_1000]
-    if not all(_is_count(tokens) for tokens, _ in billed):
+    if not all(is_count(tokens) for tokens, _ in billed):
         return Cost(reason=NO_TOKENS)
     return Cost(dollars=round(sum((tokens or 0) * price_of_1000 for tokens, price_of_1000 in billed) / 1_000, 12))
 
@@ -178,7 +211,15 @@ def _fine_tuned_from(model: str) -> str:
     return f"ft:{first}" if rest.startswith("ft-") else model
 
 
-def _is_count(tokens: int | None) -> bool:
+def _cost_of_images(images: Images, model: str | None, provider: str | None) -> Cost:
+    price = _IMAGE_PRICES.get(images.size or _DEFAULT_SIZE)
+    if price is None or provider != "openai" or model not in {None, "dall-e-2"} or not is_count(images.count):
+        return Cost(reason=PER_IMAGE)
+    return Cost(dollars=round(images.count * price, 12))
+
+
+def is_count(tokens: int | None) -> bool:
+    """Whether it is a number that a call can have."""
     return tokens is not None and 0 <= tokens < _MOST_TOKENS
 
 

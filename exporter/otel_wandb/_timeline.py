@@ -140,8 +140,8 @@ class _Placement:
                 continue
             self.placed[span.span_id] = span
             (self.roots if parent is None else self.children.setdefault(parent, [])).append(span)
-            above, below = (span.span_id, depth + 1) if depth < _DEEPEST else (parent, depth)
-            waiting += [(child, above, below) for child in reversed(self._below.get(span.span_id, ()))]
+            under, level = (span.span_id, depth + 1) if depth < _DEEPEST else (parent, depth)
+            waiting += [(child, under, level) for child in reversed(self._below.get(span.span_id, ()))]
 
 
 def _root(layout: Layout, longest: int) -> Node:

@@ -105,6 +105,8 @@ def _call(span: SpanRecord, said: Said, name: str) -> ModelCall:
         prompt_name=said(f.PROMPT_NAME),
         prompt_version=said(f.PROMPT_VERSION),
         tags=said(f.TAGS) or (),
+        image_count=said(f.IMAGE_COUNT),
+        image_size=said(f.IMAGE_SIZE),
         time_to_first_chunk=_time_to_first_chunk(span, said),
         stream_end=said(f.STREAM_END),
         engine=said(f.ENGINE),

@@ -78,10 +78,10 @@ def stats_of(record: SpanRecord) -> dict[str, object]:
     """The row of `stats` for a call of a model, by its columns."""
     call = read_view(record).call
     assert call is not None
-    row = STATS.row(CallSource(record, call, bill_of(call, PRICES), "run-1"))
+    row = STATS.row(CallSource(record, call, bill_of(call, PRICES, record.start_ns), "run-1"))
     return dict(zip([column.name for column in STATS.columns], row, strict=True))
 
 
 def bills(tree: Timeline) -> list[Bill]:
     """The bills of the calls in a tree, by our own prices."""
-    return [bill_of(call, PRICES) for _, call in tree.calls]
+    return [bill_of(call, PRICES, record.start_ns) for record, call in tree.calls]

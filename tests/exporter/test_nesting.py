@@ -63,7 +63,7 @@ def kinds(tree: Timeline) -> dict[str, Kind]:
     return found
 
 
-SAME: Final[Mapping[str, tuple[Any, list[str]]]] = {
+SAME: Final[Mapping[str, tuple[list[Any], list[str]]]] = {
     "around one": ([(call(), (call(),))], ["0.0.0"]),
     "three": ([(call(), (call(), (call(),)))], ["0.0.0.0"]),
     "with a step between": ([(call(), ({}, (call(),)))], ["0.0.0.0"]),
@@ -79,7 +79,7 @@ SAME: Final[Mapping[str, tuple[Any, list[str]]]] = {
     "an agent that is called a model": ([(call(None, None), (call(),), (TOOL, (call(),)))], ["0.0.0", "0.0.1.0"]),
     "embeddings": ([(EMBEDDING, (EMBEDDING,))], ["0.0.0"]),
 }  # fmt: skip
-OTHER: Final[Mapping[str, tuple[Any, list[str]]]] = {
+OTHER: Final[Mapping[str, tuple[list[Any], list[str]]]] = {
     "beside": ([(call(),), (call(),)], ["0.0", "0.1"]),
     "an id of its own": ([(of_id("a", 9, 9), (of_id("b"),))], ["0.0", "0.0.0"]),
     "a model of its own": ([(of_model("gpt-4", 9, 9), (of_model("gpt-3.5-turbo"),))], ["0.0", "0.0.0"]),
@@ -107,17 +107,16 @@ def test_tokens_and_cost_are_counted_once() -> None:
 
 
 def test_a_step_keeps_what_it_was_given_and_gave() -> None:
-    said: Any = {"gen_ai.output.messages": '[{"role": "assistant", "content": "parsed"}]'}
-    around = call(**said)
-    (node,) = tree_of((around, (call(),))).root.children
+    more: dict[str, Any] = {"gen_ai.output.messages": '[{"role": "assistant", "content": "parsed"}]'}
+    (node,) = tree_of((call(**more), (call(),))).root.children
     (result,) = node.results
     assert (result.inputs, result.outputs) == ({"input": "**user**: hi"}, {"output": "**assistant**: parsed"})
     assert node.children[0].results[0].outputs == {"response": "**assistant**: hello"}
 
 
 def test_a_call_takes_over_what_only_a_span_around_it_says() -> None:
-    outermost: Any = {"user.id": "far", "session.id": "s", "openai.call.tags": ("t",)}
-    near: Any = {"user.id": "near", "gen_ai.usage.cost": 0.5}
+    outermost: dict[str, Any] = {"user.id": "far", "session.id": "s", "openai.call.tags": ("t",)}
+    near: dict[str, Any] = {"user.id": "near", "gen_ai.usage.cost": 0.5}
     tree = tree_of((call(**outermost), (call(**near), (call(None, None),))))
     ((_, found),) = tree.calls
     assert (found.user, found.session, found.tags) == ("near", "s", ("t",))

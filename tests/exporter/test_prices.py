@@ -2,12 +2,13 @@
 
 import json
 import math
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_wandb._prices import PRICES, Cost, Price, cost_of, read_prices
+from otel_wandb._prices import PRICES, Cost, Images, Price, cost_of, read_prices
 
 
 def cost(
@@ -31,6 +32,9 @@ def cost(
         (("gpt-3.5-turbo-1106", "gpt-35-turbo-1106"), 0.001 + 0.002),
         (("davinci", "text-davinci-001", "text-davinci-002", "text-davinci-003"), 0.02 + 0.02),
         (("curie", "text-curie-001", "davinci-002"), 0.002 + 0.002),
+        (("davinci-instruct-beta",), 0.02 + 0.02),
+        (("curie-instruct-beta",), 0.002 + 0.002),
+        (("text-davinci-edit-001", "code-davinci-edit-001", "code-davinci-002", "code-cushman-001"), 0.0),
         (("babbage", "text-babbage-001"), 0.0005 + 0.0005),
         (("ada", "text-ada-001", "babbage-002"), 0.0004 + 0.0004),
         (("ft:gpt-3.5-turbo-0613:org::8A1b2C3d", "ft:gpt-3.5-turbo-1106:org:name:id", "ft:gpt-3.5-turbo"), 0.009),
@@ -80,8 +84,7 @@ def test_what_calls_cost(call: Cost, expected: Cost) -> None:
         (cost("gpt-35-turbo-0613.ft-0123456789abcdef"), "unknown_model"),  # Azure rents these by the hour
         (cost("curie:something"), "unknown_model"),
         (cost(":ft-org"), "unknown_model"),
-        (cost("text-davinci-edit-001"), "unknown_model"),
-        (cost("code-davinci-002"), "unknown_model"),
+        (cost("code-davinci-003"), "unknown_model"),
         (cost("gpt-4", None, None), "no_tokens"),
         (cost("gpt-4", 5, None), "no_tokens"),
         (cost("gpt-4", None, 5), "no_tokens"),
@@ -127,9 +130,51 @@ def test_a_fine_tuned_model_costs_more_than_the_one_it_was_made_from() -> None:
     assert all(PRICES[model].input > PRICES[model.removeprefix("ft:")].input for model in fine_tuned)
 
 
-def test_only_moderation_is_free() -> None:
+def test_only_moderation_edits_and_codex_are_free() -> None:
     free = {model for model, price in PRICES.items() if not price.input}
-    assert free == {model for model in PRICES if model.startswith("text-moderation-")}
+    assert free == {model for model in PRICES if model.startswith(("text-moderation-", "code-"))} | {
+        "text-davinci-edit-001"
+    }
+
+
+@pytest.mark.parametrize(("model", "dollars"), [("code-davinci-002", 0.2), ("code-cushman-001", 0.048)])
+def test_codex_was_free_but_on_azure(model: str, dollars: float) -> None:
+    def on(provider: str, prices: Mapping[str, Price]) -> float | None:
+        found = cost_of(
+            model=model, input_tokens=1_000, output_tokens=1_000, operation="chat", prices=prices, provider=provider
+        )
+        return found.dollars
+
+    assert (on("openai", PRICES), on("azure.ai.openai", PRICES)) == (0.0, dollars)
+    assert on("azure.ai.openai", {**PRICES, model: Price(1, 1)}) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("images", "model", "provider", "expected"),
+    [
+        (Images(2, "256x256"), None, "openai", Cost(dollars=0.032)),
+        (Images(1, "512x512"), "dall-e-2", "openai", Cost(dollars=0.018)),
+        (Images(3), None, "openai", Cost(dollars=0.06)),
+        (Images(0), None, "openai", Cost(dollars=0.0)),
+        (Images(1, "1024x1792"), None, "openai", Cost(reason="billed_per_image")),
+        (Images(1), "dall-e-3", "openai", Cost(reason="billed_per_image")),
+        (Images(1), None, "azure.ai.openai", Cost(reason="billed_per_image")),
+        (Images(1), None, None, Cost(reason="billed_per_image")),
+        (Images(-1), None, "openai", Cost(reason="billed_per_image")),
+    ],
+)
+def test_images(images: Images, model: str | None, provider: str | None, expected: Cost) -> None:
+    for operation in ("image_generation", "image_edit", "image_variation"):
+        found = cost_of(
+            model=model,
+            input_tokens=None,
+            output_tokens=None,
+            operation=operation,
+            prices=PRICES,
+            provider=provider,
+            images=images,
+        )
+        assert found == expected
 
 
 def test_the_users_prices_go_before_ours() -> None:

@@ -168,3 +168,17 @@ def test_costs_that_nobody_pays_are_not_believed() -> None:
     for cost in ('{"input": 1e308, "output": 1e308}', '{"total": 1e308}'):
         attributes = {"langfuse.observation.type": "generation", "langfuse.observation.cost_details": cost}
         assert stats_of(span(attributes=attributes))["cost"] is None
+
+
+def test_images_cost_what_their_number_and_size_do() -> None:
+    attributes: dict[str, Any] = {
+        "gen_ai.operation.name": "image_generation",
+        "gen_ai.provider.name": "openai",
+        "openai.request.image.size": "512x512",
+        "openai.response.image_count": 2,
+    }
+    values = stats_of(span(attributes=attributes))
+    assert (values["cost"], values["cost_reason"]) == (0.036, None)
+    del attributes["openai.response.image_count"]
+    values = stats_of(span(attributes=attributes))
+    assert (values["cost"], values["cost_reason"]) == (None, "billed_per_image")

@@ -123,6 +123,8 @@ TIME_TO_FIRST_CHUNK: Final = Field("seconds to the first chunk", amount)
 FIRST_CHUNK_AT: Final = Field("time of the first chunk", moment)
 EMBEDDING_COUNT: Final = Field("number of embeddings", count)
 DIMENSION_COUNT: Final = Field("number of dimensions", count)
+IMAGE_COUNT: Final = Field("number of images", count)
+IMAGE_SIZE: Final = Field("size of images", text)
 FLAGGED: Final = Field("flagged", flag)
 CATEGORIES: Final = Field("flagged categories", texts)
 

@@ -113,6 +113,8 @@ ROWS: Final[tuple[Row[Any], ...]] = (
     Row(f.FIRST_CHUNK_AT, FIRST_CHUNK_EVENT, read=count),
     Row(f.EMBEDDING_COUNT, names.EMBEDDING_COUNT),
     Row(f.DIMENSION_COUNT, names.DIMENSION_COUNT),
+    Row(f.IMAGE_COUNT, names.IMAGE_COUNT),
+    Row(f.IMAGE_SIZE, names.IMAGE_SIZE),
     Row(f.FLAGGED, names.MODERATION_FLAGGED),
     Row(f.CATEGORIES, names.MODERATION_CATEGORIES),
     Row(f.ERROR_TYPE, names.ERROR_TYPE),
