@@ -1,4 +1,7 @@
-"""Opens a run, writes to it, finishes it. Only this and `_shared_history` touch wandb, from the first span on."""
+"""Opens a run, writes to it, finishes it. Only this and `_shared_history` touch wandb, from the first span on.
+
+`check_run` and `check_init` are asked before, and import it only for what they are given.
+"""
 
 import inspect
 import logging
