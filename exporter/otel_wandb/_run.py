@@ -343,9 +343,9 @@ def _offline(init: Mapping[str, Any], why: str) -> "wandb.Run":
 def without_weave() -> Iterator[None]:
     """Keep `wandb.init` from advertising Weave, which leads nowhere on openai 0.28, for a run that we start.
 
-    Only the environment can say so; a value of the user's is left alone, and a program that has imported Weave.
+    Only the environment can say so; a value of the user's is left alone.
     """
-    if _DISABLE_WEAVE in os.environ or "weave" in sys.modules:
+    if _DISABLE_WEAVE in os.environ:
         yield
         return
     os.environ[_DISABLE_WEAVE] = "true"

@@ -4,9 +4,11 @@ import inspect
 import json
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
@@ -254,12 +256,14 @@ def _make_run(init: Mapping[str, Any]) -> tuple["wandb.Run", bool]:
 def _init(init: dict[str, Any]) -> "wandb.Run":
     import wandb
 
+    # A program that has imported Weave gets it for this run, as W&B's own autolog gave it.
+    quiet = nullcontext if "weave" in sys.modules else without_weave
     try:
-        with without_weave():
+        with quiet():
             return wandb.init(**init)
     except wandb.Error as error:
         if (init.get("mode") or os.environ.get("WANDB_MODE")) in ("offline", "disabled"):
             raise
         log.warning("W&B is not used online: %s. The run is kept offline.", str(error).rstrip("."))
-        with without_weave():
+        with quiet():
             return wandb.init(**{**init, "mode": "offline"})

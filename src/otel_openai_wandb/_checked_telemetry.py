@@ -18,6 +18,7 @@ from otel_wandb._install import how_to_install
 _NAME: Final = "openai_v0"
 _DISABLED_VARIABLE: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _LAUNCHER: Final = "auto_instrumentation"
+_HIGHEST_ID: Final = (1 << 128) - 1  # of a trace; what a ratio leaves out first
 _SIGNALS: Final = ("traces", "metrics", "logs")
 
 
@@ -63,6 +64,8 @@ def check_sampler(environ: Mapping[str, str]) -> Finding:
     said = f"OTEL_TRACES_SAMPLER={chosen}" if chosen else "the default"
     if provider.sampler.should_sample(None, 0, "chat").decision is Decision.DROP:
         return failed("sampler", f"{said} records no call", "unset OTEL_TRACES_SAMPLER")
+    if provider.sampler.should_sample(None, _HIGHEST_ID, "chat").decision is Decision.DROP:
+        return note("sampler", f"{said} records a part of the calls")
     return ok("sampler", f"{said} records calls")
 
 

@@ -1,6 +1,7 @@
 """Whether W&B takes the key, and whether a trace reaches a run."""
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from otel_wandb import WandbSpanExporter
 from otel_wandb._run import configured_server, has_credentials
 
 _SECONDS: Final = 15  # for W&B to answer
+_REFUSED: Final = ("401", "403", "invalid")  # what wandb says of a key
+_USER: Final = re.compile(r"(?<=://)[^/\s]+@")  # of an address: it may be a password
 _MODES: Final = ("online", "offline", "disabled", "shared")
 
 
@@ -28,7 +31,7 @@ def check_account(environ: Mapping[str, str]) -> Finding:
     if mode and mode not in _MODES:
         return failed(what, f"WANDB_MODE={mode} is none of {', '.join(_MODES)}", "unset WANDB_MODE")
     try:
-        server = configured_server()
+        server = _USER.sub("", configured_server())
     except ValueError as error:
         fields = _unreadable(error)
         said = f"{' and '.join(fields)} cannot be read" if fields else _first_line(error)
@@ -38,13 +41,18 @@ def check_account(environ: Mapping[str, str]) -> Finding:
         return failed(what, "its mode is disabled: nothing is written", "unset WANDB_MODE, or wandb enabled")
     if effective == "offline":
         return note(what, "its mode is offline: runs are kept on this machine")
-    if not has_credentials(server):
+    if not has_credentials(configured_server()):
         if mode:
             return failed(what, f"its mode is {mode}, and there is no key for {server}", f"wandb login --host={server}")
         return note(what, f"no key for {server}: runs are kept offline")
     why = _why_refused()
     if why is not None:
-        return failed(what, f"{server} does not take the key: {why}", f"wandb login --relogin --host={server}")
+        if not any(word in why for word in _REFUSED):
+            return failed(what, f"{server} does not answer: {why}", f"curl -I {server}")
+        remedy = (
+            "export WANDB_API_KEY=..." if environ.get("WANDB_API_KEY") else f"wandb login --relogin --host={server}"
+        )
+        return failed(what, f"{server} does not take the key: {why}", remedy)
     return ok(what, f"{server} takes the key")
 
 
@@ -73,7 +81,7 @@ def _why_refused() -> str | None:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".:") or type(error).__name__
+    return _USER.sub("", str(error).strip().partition("\n")[0].rstrip(".:")) or type(error).__name__
 
 
 def check_trace(project: str) -> Finding:

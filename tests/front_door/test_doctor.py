@@ -146,13 +146,22 @@ def test_a_key_that_is_not_taken(tmp_path: Path, wandb_server: WandbServer, key:
     state, text = findings(done)["W&B"]
     assert (done.returncode, state) == (1, "failed"), done.stdout
     assert text.startswith(f"{wandb_server.url} does not take the key: ")
-    assert text.endswith(f": wandb login --relogin --host={wandb_server.url}")
+    assert text.endswith(": export WANDB_API_KEY=...")
     assert key not in (done.stdout + done.stderr).replace("shorter", "")
 
 
 def test_a_server_that_is_not_there(tmp_path: Path, refusing: str) -> None:
-    done = doctor(tmp_path, WANDB_BASE_URL=refusing, WANDB_API_KEY="0" * 40)
-    assert (done.returncode, findings(done)["W&B"][0]) == (1, "failed"), done.stdout
+    address = refusing.replace("://", "://user:secret@").removesuffix("/v1")
+    done = doctor(tmp_path, WANDB_BASE_URL=address, WANDB_API_KEY="0" * 40)
+    state, text = findings(done)["W&B"]
+    assert (done.returncode, state) == (1, "failed"), done.stdout
+    assert text.endswith(f": curl -I {refusing.removesuffix('/v1')}")
+    assert "secret" not in done.stdout
+
+
+def test_a_part_of_the_calls_is_noted(tmp_path: Path) -> None:
+    done = doctor(tmp_path, OTEL_TRACES_SAMPLER="traceidratio", OTEL_TRACES_SAMPLER_ARG="0.01")
+    assert findings(done)["sampler"] == ("note", "OTEL_TRACES_SAMPLER=traceidratio records a part of the calls")
 
 
 @pytest.mark.parametrize(
