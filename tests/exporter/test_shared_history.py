@@ -135,11 +135,11 @@ def test_online_no_row_of_the_program_is_lost_or_torn(
     assert_all_of_ours(shared, 6)
 
 
-def test_a_finished_run_is_told_as_finished(tmp_path: Path, server: OpenAIServer) -> None:
+def test_after_a_finished_run_another_goes_on(tmp_path: Path, server: OpenAIServer) -> None:
     body = "ask('one')\nrun.finish()\nexporter_was, exporter = exporter, None\nask('two')\nexporter_was.force_flush()\n"
     done = program(tmp_path, server, body, "exporter", WANDB_MODE="offline")
-    assert len(traces(done.run)) == 1
-    assert "the run that was given is finished" in done.stderr
+    assert [len(traces(run)) for run in done.runs] == [1, 1], done.stderr
+    assert done.stderr.count("a new one goes on") == 1
 
 
 def test_a_disabled_run_takes_nothing_and_says_nothing(tmp_path: Path, server: OpenAIServer) -> None:

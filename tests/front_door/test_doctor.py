@@ -236,7 +236,7 @@ dependencies.version = version
         (
             VERSIONS.format(other={"openai": "1.12.0", "wandb": None, "opentelemetry-sdk": None}),
             "packages",
-            ["openai<1,>=0.27.8 is needed, openai 1.12.0", "wandb", "is missing", "opentelemetry-sdk", "pip install '"],
+            ["openai<1,>=0.27.8 is needed, openai 1.12.0", "wandb", "is missing", "opentelemetry-sdk", "pip install "],
         ),
     ],
     ids=["another instrumentation", "newer openai", "older wrapt", "no extras and newer openai"],
