@@ -24,6 +24,7 @@ _DATA_KEYS: Final = frozenset({"data", "b64_json", "file_data", "image", "image_
 _MODALITIES: Final = frozenset({"image", "video", "audio"})  # of the conventions, beside "document"
 _FILE: Final = re.compile(r"data:(?:[\w.+-]+/[\w.+-]+[^,]{0,200}|[^,]{0,200};base64),", re.IGNORECASE)
 _LONGEST_PARSED: Final = 1_000  # characters: to parse a text and to write it again takes longer than the call may wait
+_FEW: Final = 20  # messages; to convert them one by one takes longer than it saves
 _FIRST_TOKENS: Final = 20  # of a list: people read texts, and the count says how long it is
 _PLAIN: Final = ("role", "content")  # most messages have no more
 _ANSWERING: Final = frozenset({"function", "tool"})
@@ -53,6 +54,8 @@ def chat_input(messages: Any) -> Sequence[Message]:
     """Messages of a chat request; anything that is no list is kept as text for the reader to see."""
     if not isinstance(messages, (list, tuple)):  # an iterator is not asked: it is the caller's, and may be endless
         return [{"role": "user", "parts": [_text(messages)]}]
+    if len(messages) <= _FEW:
+        return [_chat_message(message) for message in messages]
     return Converted(_chat_message, messages)
 
 

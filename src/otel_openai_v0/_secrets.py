@@ -7,7 +7,7 @@ that a server has masked, and data addresses are ours. A text is JSON, or is not
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from otel_openai_v0._json import is_encodable
@@ -44,8 +44,12 @@ class _Family(NamedTuple):
     """Rules for keys that all have `mark`. Many texts have that; few have what `gate` finds, in one quick look."""
 
     mark: str
-    gate: re.Pattern[str]
+    gate: Callable[[str], object]
     rules: tuple[_Rule, ...]
+
+
+def _gate(pattern: str) -> Callable[[str], object]:
+    return re.compile(pattern).search
 
 
 def _rule(pattern: str, entropy: float) -> _Rule:
@@ -71,7 +75,7 @@ _PRIVATE_KEY: Final = _rule(
 _FAMILIES: Final = (
     _Family(
         "-",
-        re.compile(
+        _gate(
             r"-(?:(?<=[abekoprs]-)(?:(?<=sk-)|(?<=sess-)|(?<=xox.-))[\w*-]{8}|BEGIN (?<=-----BEGIN )"
             rf"|[Kk][Ee][Yy]{_ASSIGNED})"
         ),
@@ -86,7 +90,7 @@ _FAMILIES: Final = (
     ),
     _Family(
         "_",
-        re.compile(
+        _gate(
             r"_(?:(?<=[fopurs]_)(?:(?<=gh[pousr]_)|(?<=hf_))[0-9A-Za-z]{30}|pat_(?<=github_pat_)"
             rf"|[Kk][Ee][Yy]{_ASSIGNED})"
         ),
@@ -99,19 +103,17 @@ _FAMILIES: Final = (
     ),
     _Family(
         "A",
-        re.compile(r"A(?:KIA|SIA|BIA|CCA|3T[A-Z0-9]|Iza)[\w-]{16}"),
+        _gate(r"A(?:KIA|SIA|BIA|CCA|3T[A-Z0-9]|Iza)[\w-]{16}"),
         (_rule(r"(A(?:KIA|SIA|BIA|CCA|3T[A-Z0-9])[A-Z2-7]{16})", 3), _rule(r"(AIza[\w-]{35,})", 3)),
     ),
     _Family(
         "J",
-        re.compile(r"J(?<=\.eyJ)"),
+        _gate(r"J(?<=\.eyJ)"),
         (_rule(rf"({_first('eyJ')}[\w-]{{17,}}\.eyJ[\w-]{{7,}}(?:\.[\w-]*)?)", 3),),
     ),
-    _Family(
-        ";", re.compile(r";base64,"), (_rule(r";base64,((?=(?:[\w+/=%-]|\\+/){16})[\w+/=%-]*(?:\\+/[\w+/=%-]*)*)", 0),)
-    ),
+    _Family(";", _gate(r";base64,"), (_rule(r";base64,((?=(?:[\w+/=%-]|\\+/){16})[\w+/=%-]*(?:\\+/[\w+/=%-]*)*)", 0),)),
     # In a prompt, where "the bearer of this letter" is a text.
-    _Family("earer ", re.compile(r"earer "), (_rule(r"[Bb]earer ((?=[\w.~+/=*-]*\d)[\w.~+/=*-]{16,})", 0),)),
+    _Family("earer ", _gate(r"earer "), (_rule(r"[Bb]earer ((?=[\w.~+/=*-]*\d)[\w.~+/=*-]{16,})", 0),)),
 )
 # In an error, where no one means to record the value of a header that carries a key, or that of an address.
 _KEY_IN_ERROR: Final = re.compile(
@@ -154,8 +156,10 @@ def scrub_keys(text: str) -> str:
 def without_keys(text: str) -> str:
     """`text` without what looks like a key; JSON stays JSON. Quick where there is nothing."""
     if len(text) >= _SHORTEST_KEY:
-        for rule in _rules_for(text):
-            text = _without(text, rule.keys(text))
+        for mark, gate, rules in _FAMILIES:
+            if mark in text and gate(text):
+                for rule in rules:
+                    text = _without(text, rule.keys(text))
     return text
 
 
@@ -169,7 +173,7 @@ def cut_before_key(text: str, longest: int) -> int:
 
 def _rules_for(text: str) -> list[_Rule]:
     """The rules for what `text` may have."""
-    return [rule for mark, gate, rules in _FAMILIES if mark in text and gate.search(text) for rule in rules]
+    return [rule for mark, gate, rules in _FAMILIES if mark in text and gate(text) for rule in rules]
 
 
 def _without(text: str, keys: Iterable[tuple[int, int]]) -> str:

@@ -31,7 +31,7 @@ def texts_held() -> int:
         if id(held) in seen:
             continue
         seen.add(id(held))
-        if isinstance(held, str):
+        if type(held) is str:  # `isinstance` asks the object, and other tests have some that raise
             found += len(held) > len(CANARY) // 2 and CANARY[:700] in held and held is not CANARY
         else:
             waiting.extend(gc.get_referents(held))
