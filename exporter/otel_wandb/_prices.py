@@ -3,10 +3,10 @@
 The day is that of openai 1.0, which ended the time of 0.28. Where a price had just changed, the new one stands here:
 fine-tuned gpt-3.5-turbo went from 0.012/0.016 to 0.003/0.006, and gpt-3.5-turbo-1106 came for 0.001/0.002, while the
 name gpt-3.5-turbo still meant -0613. The other rows are OpenAI's announcements of 2022-09-01 (base models and first
-embeddings), 2023-06-13 (chat), 2023-08-22 (fine-tuning), and its model page (DALL-E 2); the instruct betas cost what they were
-made from. Edits were free while in beta, which they were until their end was announced on 2023-07-06, and so was Codex,
-as OpenAI's mail of 2023-03-21 about its end says; Azure's list had prices for it. No price was ever published for a
-fine-tuned gpt-4-0613: it was an experiment by invitation.
+embeddings), 2023-06-13 (chat), 2023-08-22 (fine-tuning), and its model page (DALL-E 2); the instruct betas cost what
+they were made from. Edits were free while in beta, which they were until their end was announced on 2023-07-06, and
+so was Codex, as OpenAI's mail of 2023-03-21 about its end says; Azure's list had prices for it. No price was ever
+published for a fine-tuned gpt-4-0613: it was an experiment by invitation.
 """
 
 import json
