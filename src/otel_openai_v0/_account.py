@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 _MOST_RETRY_EVENTS: Final = 10
 _TRY_AGAIN: Final = 409
+# As `Content` has them.
+_CONTENT: Final = (
+    ("input", names.INPUT_MESSAGES),
+    ("instructions", names.SYSTEM_INSTRUCTIONS),
+    ("tools", names.TOOL_DEFINITIONS),
+)
 
 
 class Account:
@@ -189,13 +195,8 @@ class Account:
             telemetry.faults.note("reading the context", error)
 
     def _write(self, content: Content) -> None:
-        for kind, name, items in (
-            ("input", names.INPUT_MESSAGES, content.messages),
-            ("instructions", names.SYSTEM_INSTRUCTIONS, content.instructions),
-            ("tools", names.TOOL_DEFINITIONS, content.tools),
-        ):
-            text = self._telemetry.content.write(kind, items) if items else None
-            if text is not None:
+        for (kind, name), items in zip(_CONTENT, content, strict=True):
+            if items and (text := self._telemetry.content.write(kind, items)) is not None:
                 self._said[name] = text
 
     def _details(self, error: BaseException) -> ErrorDetails:

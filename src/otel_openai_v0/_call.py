@@ -43,13 +43,12 @@ class Call(StreamCall):
     __slots__ = (
         "_account",
         "_before",
-        "_current",
-        "_span",
         "_started",
         "_stopped",
         "_telemetry",
         "_token",
         "ended",
+        "span",
         "span_context",
     )
 
@@ -58,8 +57,7 @@ class Call(StreamCall):
     def __init__(self, telemetry: "Telemetry") -> None:
         self._telemetry = telemetry
         self._account: Account | None = None
-        self._span: Span = INVALID_SPAN
-        self._current: CurrentSpan | None = None
+        self.span: Span = INVALID_SPAN
         self._before: Token[Call | bool] | None = None
         self._token: Token[Context] | None = None
         self._stopped: tuple[float, int] | None = None
@@ -72,8 +70,9 @@ class Call(StreamCall):
 
     def __enter__(self) -> None:
         self._before = CURRENT_CALL.set(self)
-        if self._span is not INVALID_SPAN:
-            self._token = attach(trace.set_span_in_context(self._current or self._span))
+        if self.span is not INVALID_SPAN:
+            current = self.span if self._account is None else CurrentSpan(self)
+            self._token = attach(trace.set_span_in_context(current))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -92,18 +91,15 @@ class Call(StreamCall):
         telemetry = self._telemetry
         attributes = invocation.start_attributes()
         span = telemetry.tracer.start_span(invocation.span_name(), None, SpanKind.CLIENT, attributes)
-        self._span = span
+        self.span = span
         self.span_context = span.get_span_context()
-        is_recording = span.is_recording()
-        if is_recording:
-            self._current = CurrentSpan(span)
-        if is_recording or (telemetry.metrics.enabled and invocation.operation.is_model_call):
+        if span.is_recording() or (telemetry.metrics.enabled and invocation.operation.is_model_call):
             self._started = perf_counter()
             self._account = Account(telemetry, span, invocation, attributes)
 
     def returned(self, result: Any) -> Any:
         """End the span with `result`, or hand back a stream that will; the caller gets what this returns."""
-        if self._span is INVALID_SPAN and self._account is None:
+        if self.span is INVALID_SPAN and self._account is None:
             self.ended = True
             return result
         if self._account is not None:
@@ -189,12 +185,10 @@ class Call(StreamCall):
                 account.read_error(error)
             account.tell(self.elapsed())
         try:
-            self._span.end(self._stopped[1] if self._stopped else None)
+            self.span.end(self._stopped[1] if self._stopped else None)
         except Exception as fault:  # noqa: BLE001
             self.lost("ending a span", fault)
-        if self._current is not None:
-            self._current.let_go()
-        self._account, self._current, self._span = None, None, INVALID_SPAN
+        self._account, self.span = None, INVALID_SPAN
 
 
 def _was_let_go(error: BaseException | None, more: Attributes | None) -> bool:

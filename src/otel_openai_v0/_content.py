@@ -10,7 +10,7 @@ from opentelemetry.util.types import AttributeValue
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._current import left_alone
 from otel_openai_v0._json import DEEPEST, INT_BITS, dumps, loads_strict, quoted, text_of
-from otel_openai_v0._messages import Message, Part
+from otel_openai_v0._messages import AnyMessage, Part, TextMessage, message_of
 from otel_openai_v0._secrets import cut_before_key, without_keys
 
 Redactor: TypeAlias = Callable[[str, list[dict[str, Any]]], list[dict[str, Any]] | None]
@@ -26,7 +26,7 @@ person, or tell which file was sent, by their names: `user.id`, `openai.request.
 class Content(NamedTuple):
     """What a request says to the model."""
 
-    messages: Sequence[Message] = ()
+    messages: Sequence[AnyMessage] = ()
     instructions: Sequence[Part] = ()
     tools: Sequence[Part] = ()
 
@@ -73,7 +73,7 @@ class ContentWriter:
         if self.redact is None or not items:
             return items
         with left_alone():  # a call of openai that it makes would be shown to it again
-            return _checked(self.redact(kind, loads_strict(dumps(list(items)))))
+            return _checked(self.redact(kind, [loads_strict(dumps(message_of(item))) for item in items]))
 
 
 def _checked(redacted: Any) -> Sequence[Any]:
@@ -94,7 +94,6 @@ def _word(value: Any, found: AttributeValue) -> AttributeValue:
 
 SHORTEST: Final = 200  # characters of JSON, enough to say how much was left out
 _TEXT_KEYS: Final = frozenset({"content", "response", "arguments"})
-_PLAIN: Final = 2  # keys of a message, role and parts, and of a part, type and content
 _TEXT: Final = frozenset({str})
 _KEYS: Final = {key: quoted(key) for key in ("role", "parts", "type", "content", "name", "id", "arguments", "response")}
 _WORDS: Final = {word: quoted(word) for word in ("system", "user", "assistant", "stop", "length")}
@@ -111,7 +110,7 @@ def written(items: Sequence[Any], limits: ContentLimits) -> str:
     """
     room = max(limits.total, SHORTEST) - 1
     if len(items) <= _FEW:  # as most chats are, and small: at once is quicker than one by one
-        texts = [_plain_json(item, limits.message) or _json(item, limits.message) for item in items]
+        texts = [_json(item, limits.message) for item in items]
         whole = f"[{','.join(texts)}]"
         if len(whole) <= room + 1:
             return whole
@@ -141,7 +140,7 @@ def _fill(kept: list[str], items: Sequence[Any], longest: int, room: int) -> Non
 
 
 def _left_out(oldest: Any, count: int) -> str:
-    note = {"type": "text", "content": f"... [{count} left out]"}
+    oldest, note = message_of(oldest), {"type": "text", "content": f"... [{count} left out]"}
     is_message = isinstance(oldest, dict) and "parts" in oldest
     return dumps({"role": str(oldest.get("role"))[:10], "parts": [note]} if is_message else note)
 
@@ -168,26 +167,18 @@ def _fitted(item: Any, longest: int, room: int) -> str | None:
 
 def _json(item: Any, longest: int) -> str:
     """The JSON of `item`, with no text longer than `longest`."""
-    return _plain_json(item, longest) or _dict_json(item, longest) or dumps(_shorten(item, longest))
+    if type(item) is TextMessage:
+        return _text_json(item, longest)
+    return _dict_json(item, longest) or dumps(_shorten(item, longest))
 
 
-def _plain_json(item: Any, longest: int) -> str | None:
-    """What `dumps` gives for a message of one text, in half the time; None for anything else."""
-    if type(item) is not dict:
-        return None
-    role, parts, reason = item.get("role"), item.get("parts"), item.get("finish_reason")
-    if len(item) != (_PLAIN if reason is None else _PLAIN + 1) or type(parts) is not list or len(parts) != 1:
-        return None
-    part = parts[0]
-    if type(part) is not dict or len(part) != _PLAIN or part.get("type") != "text":
-        return None
-    said = part.get("content")
-    if type(said) is not str or type(role) is not str or not (reason is None or type(reason) is str):
-        return None
+def _text_json(message: TextMessage, longest: int) -> str:
+    """What `dumps` gives for the message, in half the time."""
+    role, said, reason = message.role, message.text, message.finish_reason
     if len(said) > longest:
-        said = cut_text(said, longest)
-    end = "" if reason is None else f',"finish_reason":{_WORDS.get(reason) or quoted(reason)}'
+        said = cut_text(text_of(said), longest)
     text = encode_basestring_ascii(said) if said.isascii() else quoted(said)  # as `quoted`, which costs a call
+    end = "" if reason is None else f',"finish_reason":{_WORDS.get(reason) or quoted(reason)}'
     return f'{{"role":{_WORDS.get(role) or quoted(role)},"parts":[{{"type":"text","content":{text}}}]{end}}}'
 
 

@@ -6,6 +6,7 @@ Functions of openai 0.28 have no call id: their parts carry `"id": null`.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -14,6 +15,16 @@ from otel_openai_v0._json import DEEPEST, loads_strict, text_of
 
 Part: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
+
+
+@dataclass(slots=True)  # frozen, it would take three times as long to make
+class TextMessage:
+    """A message of one text, as most are: quicker to write than the dict that it stands for."""
+
+    role: str
+    text: str
+    finish_reason: str | None = None
+
 
 # The type before the abstract class, whose check takes ten times as long.
 MAPPING: Final = (dict, Mapping)
@@ -32,12 +43,25 @@ _ANSWERING: Final = frozenset({"function", "tool"})
 _FINISH_REASONS: Final = {"function_call": "tool_call", "tool_calls": "tool_call"}
 
 
-class Converted(Sequence[Message]):
+AnyMessage: TypeAlias = Message | TextMessage
+
+
+def message_of(item: Any) -> Any:
+    """The message of the conventions that `item` stands for; any other item as it is."""
+    if not isinstance(item, TextMessage):
+        return item
+    message: Message = {"role": item.role, "parts": [{"type": "text", "content": item.text}]}
+    if item.finish_reason is not None:
+        message["finish_reason"] = item.finish_reason
+    return message
+
+
+class Converted(Sequence[AnyMessage]):
     """What was given, converted item by item when somebody asks for it: most of a long request is never recorded."""
 
     __slots__ = ("_convert", "_given")
 
-    def __init__(self, convert: Callable[[Any], Message], given: Sequence[Any]) -> None:
+    def __init__(self, convert: Callable[[Any], AnyMessage], given: Sequence[Any]) -> None:
         self._convert = convert
         self._given = given
 
@@ -50,16 +74,16 @@ class Converted(Sequence[Message]):
         return self._convert(self._given[index])
 
 
-def chat_input(messages: Any) -> Sequence[Message]:
+def chat_input(messages: Any) -> Sequence[AnyMessage]:
     """Messages of a chat request; anything that is no list is kept as text for the reader to see."""
     if not isinstance(messages, (list, tuple)):  # an iterator is not asked: it is the caller's, and may be endless
-        return [{"role": "user", "parts": [_text(messages)]}]
+        return [TextMessage("user", _said(messages))]
     if len(messages) <= _FEW:
         return [_chat_message(message) for message in messages]
     return Converted(_chat_message, messages)
 
 
-def prompt_input(prompt: Any) -> Sequence[Message]:
+def prompt_input(prompt: Any) -> Sequence[AnyMessage]:
     """One user message per prompt of a completion or embedding: text, texts, a token list, or token lists."""
     if prompt is None:
         return []
@@ -82,39 +106,39 @@ def tool_definitions(functions: Any, tools: Any) -> list[Part]:
     return [_tool_definition(function) for function in (*given, *nested)]
 
 
-def chat_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
+def chat_output(choices: Sequence[Mapping[str, Any]]) -> list[AnyMessage]:
     """One message per choice, in the order of their indexes."""
     return [_finished(_chat_answer(choice), choice) for choice in choices]
 
 
-def text_output(choices: Sequence[Mapping[str, Any]]) -> list[Message]:
+def text_output(choices: Sequence[Mapping[str, Any]]) -> list[AnyMessage]:
     """One message per choice of a completion or an edit."""
     return [_finished(_text_answer(choice), choice) for choice in choices]
 
 
-def _chat_answer(choice: Mapping[str, Any]) -> Message:
+def _chat_answer(choice: Mapping[str, Any]) -> AnyMessage:
     """A choice of a chat; some servers answer with the `text` of a completion."""
     answer = _chat_message(choice.get("message") or {})
-    if not answer["parts"] and (text := choice.get("text")):
+    if type(answer) is dict and not answer["parts"] and (text := choice.get("text")):
         answer["parts"] = [_text(text)]
     return answer
 
 
-def _text_answer(choice: Mapping[str, Any]) -> Message:
+def _text_answer(choice: Mapping[str, Any]) -> AnyMessage:
     """A choice of a completion or an edit; some servers answer with the `message` of a chat."""
     text = choice.get("text")
     if not text and (message := choice.get("message")):
         return _chat_message(message)
-    return {"role": "assistant", "parts": [_text(text)]}
+    return TextMessage("assistant", _said(text))
 
 
-def _chat_message(message: Any) -> Message:
+def _chat_message(message: Any) -> AnyMessage:
     if not isinstance(message, MAPPING):
-        return {"role": "user", "parts": [_text(message)]}
+        return TextMessage("user", _said(message))
     role = text_of(message.get("role") or "")
     content = message.get("content")
     if len(message) == len(_PLAIN) and type(content) is str and content and role not in _ANSWERING:
-        return {"role": role, "parts": [{"type": "text", "content": content}]}
+        return TextMessage(role, content)
     converted: Message = {"role": role, "parts": _parts(role, message)}
     name = message.get("name")
     if name:
@@ -262,20 +286,24 @@ def _tool_definition(function: Mapping[str, Any]) -> Part:
     return {"type": "function", **{key: value for key, value in kept if value is not None}}
 
 
-def _finished(message: Message, choice: Mapping[str, Any]) -> Message:
+def _finished(message: AnyMessage, choice: Mapping[str, Any]) -> AnyMessage:
+    reason = text_of(choice.get("finish_reason") or "") or None
+    if reason is not None:
+        reason = _FINISH_REASONS.get(reason, reason)
+    if isinstance(message, TextMessage):
+        message.role, message.finish_reason = message.role or "assistant", reason
+        return message
     message["role"] = message["role"] or "assistant"
-    reason = choice.get("finish_reason")
-    if reason:
-        said = text_of(reason)
-        message["finish_reason"] = _FINISH_REASONS.get(said, said)
+    if reason is not None:
+        message["finish_reason"] = reason
     return message
 
 
-def _prompt_message(prompt: Any) -> Message:
+def _prompt_message(prompt: Any) -> AnyMessage:
     if isinstance(prompt, (list, tuple)):
         first = list(prompt[:_FIRST_TOKENS])
         return {"role": "user", "parts": [{"type": "tokens", "count": len(prompt), "content": first}]}
-    return {"role": "user", "parts": [_text(prompt)]}
+    return TextMessage("user", _said(prompt))
 
 
 def _is_tokens(prompt: Sequence[Any]) -> bool:
@@ -283,4 +311,8 @@ def _is_tokens(prompt: Sequence[Any]) -> bool:
 
 
 def _text(value: Any) -> Part:
-    return {"type": "text", "content": value if isinstance(value, str) else "" if value is None else str(value)}
+    return {"type": "text", "content": _said(value)}
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)

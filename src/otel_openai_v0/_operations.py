@@ -13,10 +13,10 @@ from otel_openai_v0 import _request as asked
 from otel_openai_v0 import _response as answered
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._content import Content
-from otel_openai_v0._messages import Message
+from otel_openai_v0._messages import AnyMessage
 
 ContentReader: TypeAlias = Callable[[Mapping[str, Any]], Content]
-OutputReader: TypeAlias = Callable[[Any], list[Message]]
+OutputReader: TypeAlias = Callable[[Any], list[AnyMessage]]
 AttributesReader: TypeAlias = Callable[[Any], Attributes]
 
 

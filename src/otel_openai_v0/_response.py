@@ -8,7 +8,7 @@ from opentelemetry.util.types import AttributeValue
 from otel_openai_v0 import _attributes as names
 from otel_openai_v0._attributes import Attributes
 from otel_openai_v0._json import INT_BITS, text_of
-from otel_openai_v0._messages import MAPPING, Message, Part, base64_image, chat_output, image_part, text_output
+from otel_openai_v0._messages import MAPPING, AnyMessage, Part, base64_image, chat_output, image_part, text_output
 from otel_openai_v0._secrets import scrub_keys
 
 Choices: TypeAlias = Sequence[Mapping[str, Any]]
@@ -56,17 +56,17 @@ def nothing(_: Any) -> Attributes:
     return {}
 
 
-def no_output(_: Any) -> list[Message]:
+def no_output(_: Any) -> list[AnyMessage]:
     """A response that says nothing."""
     return []
 
 
-def chat_messages(response: Any) -> list[Message]:
+def chat_messages(response: Any) -> list[AnyMessage]:
     """The answers of a chat completion."""
     return chat_output(choices(response))
 
 
-def text_messages(response: Any) -> list[Message]:
+def text_messages(response: Any) -> list[AnyMessage]:
     """The answers of a completion or an edit; `Engine.generate` returns theirs in `data`."""
     found = choices(response)
     if not found and isinstance(response, MAPPING):
@@ -74,12 +74,12 @@ def text_messages(response: Any) -> list[Message]:
     return text_output(found)
 
 
-def image_messages(response: Any) -> list[Message]:
+def image_messages(response: Any) -> list[AnyMessage]:
     """Images by their address; those that are in the response by what they are."""
     return [{"role": "assistant", "parts": [_image(image)]} for image in _data(response)]
 
 
-def audio_messages(response: Any) -> list[Message]:
+def audio_messages(response: Any) -> list[AnyMessage]:
     """The text of a recording: the API answers with JSON, or with plain text for some formats."""
     text = response.get("text") if isinstance(response, MAPPING) else response
     return [{"role": "assistant", "parts": [{"type": "text", "content": text}]}] if isinstance(text, str) else []

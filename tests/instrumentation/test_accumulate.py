@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_openai_v0._accumulate import StreamAccumulator
+from otel_openai_v0._messages import message_of
 from otel_openai_v0._operations import OutputReader
 from otel_openai_v0._response import chat_messages, read_response, text_messages
 from tests.instrumentation.driving import Json
@@ -134,7 +135,7 @@ def tools_of(chunks: list[list[Json]]) -> list[Json]:
     accumulator = StreamAccumulator()
     for tools in chunks:
         accumulator.add({**HEAD, "choices": [{"index": 0, "delta": {"tool_calls": tools}}]})
-    (made,) = chat_messages(accumulator.response())
+    (made,) = map(message_of, chat_messages(accumulator.response()))
     found: list[Json] = made["parts"]
     return found
 
@@ -190,7 +191,7 @@ def test_what_is_there_is_read_in_either_form(form: str, read: OutputReader, key
     accumulator = StreamAccumulator()
     answered = [accumulator.add({**HEAD, key: [piece]}) for piece in FORMS[form]]
     assert any(answered)
-    (made,) = read(accumulator.response())
+    (made,) = map(message_of, read(accumulator.response()))
     assert (made["role"], made["parts"]) == ("assistant", [{"type": "text", "content": "It is all."}])
 
 

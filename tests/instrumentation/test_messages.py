@@ -213,7 +213,7 @@ def test_tools_are_defined_as_functions_are() -> None:
 
 @pytest.mark.parametrize("odd", ["text", 5, {"role": "user"}, b"bytes"])
 def test_what_is_no_list_of_messages_is_shown_as_text(odd: object) -> None:
-    assert list(messages.chat_input(odd)) == [user(str(odd))]
+    assert [messages.message_of(item) for item in messages.chat_input(odd)] == [user(str(odd))]
 
 
 async def test_long_text_and_any_script_arrive_whole(
