@@ -2,7 +2,9 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterable
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,19 @@ ALLOWED = {
         *{"wandb", "openai", "requests", "rich"},
     },
 }
+# The rooms of a package: what a module in one may import of the others. "" is the package's own folder.
+ROOMS: dict[str, dict[str, set[str]]] = {
+    "src/otel_openai_v0": {
+        "": {"_patching", "_calls", "_telemetry", "_content", "_base"},
+        "_patching": {"_calls", "_openai", "_base"},
+        "_calls": {"_openai", "_telemetry", "_content", "_base"},
+        "_openai": {"_content", "_base"},
+        "_telemetry": {"_content", "_base"},
+        "_content": {"_base"},
+        "_base": set(),
+    },
+}
+MOST_MODULES = 12  # in a folder
 LATE = {"openai", "wandb", "rich", "requests"}  # inside functions only
 
 
@@ -50,6 +65,72 @@ def test_the_arrows_between_the_packages(package: str) -> None:
         tree = ast.parse(path.read_text())
         foreign = names_of(ast.walk(tree)) - sys.stdlib_module_names - {own}
         assert foreign <= ALLOWED[package], path.name
+
+
+def module_of(path: Path) -> str:
+    """The dotted name of a module; a package's is its folder's."""
+    parts = path.relative_to(CHECKOUT).with_suffix("").parts[1:]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def own_imports(package: str) -> dict[str, set[str]]:
+    """The modules of its own package that each module imports."""
+    paths = {module_of(path): path for path in modules(package)}
+    found: dict[str, set[str]] = {}
+    for module, path in paths.items():
+        nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        names = {(node.module or "", alias.name) for node in nodes for alias in node.names}
+        found[module] = {
+            name if name in paths else of for of, name in ((of, f"{of}.{n}") for of, n in names) if of in paths
+        }
+    return found
+
+
+def room_of(module: str) -> str:
+    """The folder below the package, "" for the package's own."""
+    parts = module.split(".")
+    folder = CHECKOUT / "src" / Path(*parts), CHECKOUT / "exporter" / Path(*parts)
+    return parts[1] if len(parts) > 1 and (len(parts) > 2 or any(path.is_dir() for path in folder)) else ""
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_the_arrows_between_the_rooms(package: str) -> None:
+    rooms = ROOMS[package]
+    arrows = {
+        (room_of(source), room_of(target)) for source, targets in own_imports(package).items() for target in targets
+    }
+    assert {(source, target) for source, target in arrows if source != target} == {
+        (source, target) for source, targets in rooms.items() for target in targets
+    }
+    assert set(rooms) == {room_of(module) for module in own_imports(package)}
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_there_is_no_circle_between_modules(package: str) -> None:
+    TopologicalSorter(own_imports(package)).prepare()
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_module_is_imported_for_its_types_only(package: str) -> None:
+    own = Path(package).name
+    for path in modules(package):
+        hidden = names_of(type_checking(ast.parse(path.read_text())))
+        assert own not in hidden, path.name
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_folder_has_too_many_modules(package: str) -> None:
+    folders = Counter(path.parent for path in modules(package))
+    assert {folder.name: count for folder, count in folders.items() if count > MOST_MODULES} == {}
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_the_design_notes_show_the_rooms(package: str) -> None:
+    shown = "\n".join(
+        f"    {room or Path(package).name + '/*.py':18s} -> {', '.join(sorted(targets)) or 'nothing'}"
+        for room, targets in ROOMS[package].items()
+    )
+    assert shown in (CHECKOUT / Path(package).parent / "DESIGN.md").read_text(), shown
 
 
 @pytest.mark.parametrize("package", ["src/otel_openai_v0", "exporter/otel_wandb"])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_openai_v0 import _attributes as attributes
-from otel_openai_v0 import _settings
+from otel_openai_v0._base import attributes
+from otel_openai_v0._telemetry import settings as _settings
 from otel_wandb import _settings as exporter_settings
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import CHECKOUT, run_command, run_program

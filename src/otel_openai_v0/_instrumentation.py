@@ -18,16 +18,16 @@ from opentelemetry._logs import LoggerProvider, get_logger_provider
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 from opentelemetry.trace import ProxyTracerProvider, TracerProvider
 
-from otel_openai_v0._calls import Calls
-from otel_openai_v0._content import ContentWriter
-from otel_openai_v0._events import Events
-from otel_openai_v0._guard import Faults
-from otel_openai_v0._metrics import Metrics
-from otel_openai_v0._patching import Patches
-from otel_openai_v0._sampling import Sampling
-from otel_openai_v0._settings import CaptureContent, Choices, read_variables, settings_of
-from otel_openai_v0._telemetry import Telemetry
-from otel_openai_v0._version import __version__
+from otel_openai_v0._base.version import __version__
+from otel_openai_v0._calls.start import Calls
+from otel_openai_v0._content.writer import ContentWriter
+from otel_openai_v0._patching.patches import Patches
+from otel_openai_v0._telemetry.events import Events
+from otel_openai_v0._telemetry.faults import Faults
+from otel_openai_v0._telemetry.metrics import Metrics
+from otel_openai_v0._telemetry.sampling import Sampling
+from otel_openai_v0._telemetry.settings import CaptureContent, Choices, read_variables, settings_of
+from otel_openai_v0._telemetry.shared import Telemetry
 
 log: Final = logging.getLogger(__name__)
 

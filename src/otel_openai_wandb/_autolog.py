@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
 from otel_openai_v0._instrumentation import Guest
-from otel_openai_v0._sampling import Sampling
-from otel_openai_v0._settings import read_choices
+from otel_openai_v0._telemetry.sampling import Sampling
+from otel_openai_v0._telemetry.settings import read_choices
 from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter
 from otel_wandb._exporter import live_exporters

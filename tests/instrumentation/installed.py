@@ -11,7 +11,7 @@ import openai
 from openai.api_resources.experimental import CompletionConfig
 from openai.version import VERSION
 
-from otel_openai_v0._operations import METHODS
+from otel_openai_v0._openai.operations import METHODS
 
 # What openai 0.27 lacks: what the tests ask of it is left out, and nothing else is.
 _ABSENT: Final[Mapping[str, frozenset[str]]] = {

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_openai_v0._accumulate import StreamAccumulator
-from otel_openai_v0._messages import message_of
-from otel_openai_v0._operations import OutputReader
-from otel_openai_v0._response import chat_messages, read_response, text_messages
+from otel_openai_v0._content.message import message_of
+from otel_openai_v0._openai.chunks import StreamAccumulator
+from otel_openai_v0._openai.operations import OutputReader
+from otel_openai_v0._openai.response import chat_messages, read_response, text_messages
 from tests.instrumentation.driving import Json
 
 HEAD: Json = {"id": "x", "model": "m", "object": "o", "system_fingerprint": "fp"}

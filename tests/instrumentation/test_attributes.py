@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from opentelemetry.trace import StatusCode
 
-from otel_openai_v0 import _attributes as names
 from otel_openai_v0 import call_context
+from otel_openai_v0._base import attributes as names
 from tests.instrumentation.calls import CALLS, Asked, run
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, attributes

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from otel_openai_v0 import CaptureContent
-from otel_openai_v0._content import ContentLimits, written
-from otel_openai_v0._json import dumps
-from otel_openai_v0._messages import TextMessage, message_of
-from otel_openai_v0._secrets import SCRUBBED, scrub_keys
-from otel_openai_v0._settings import CAPTURE_CONTENT_VARIABLE
+from otel_openai_v0._content.json import dumps
+from otel_openai_v0._content.limits import ContentLimits, written
+from otel_openai_v0._content.message import TextMessage, message_of
+from otel_openai_v0._content.secrets import SCRUBBED, scrub_keys
+from otel_openai_v0._telemetry.settings import CAPTURE_CONTENT_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording, chunk, contents, outcome, piece
 from tests.instrumentation.watching import Watched, watch

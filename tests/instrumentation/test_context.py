@@ -27,8 +27,8 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, format_trace_id
 
 from otel_openai_v0 import OpenAIInstrumentor, call_context, current_trace_id
-from otel_openai_v0._context import context_attributes
-from otel_openai_v0._settings import BAGGAGE_KEYS_VARIABLE
+from otel_openai_v0._calls.context import context_attributes
+from otel_openai_v0._telemetry.settings import BAGGAGE_KEYS_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording
 from tests.instrumentation.watching import watch
@@ -452,7 +452,7 @@ async def test_a_call_that_we_could_not_start_is_the_latest(
     caller: Caller, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await caller.answer()
-    monkeypatch.setattr("otel_openai_v0._calls.of_method", None)
+    monkeypatch.setattr("otel_openai_v0._calls.start.of_method", None)
     await caller.answer()
     assert current_trace_id() is None
 

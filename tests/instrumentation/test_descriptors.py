@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_openai_v0._descriptors import Descriptor, describe, describe_base64, describe_bytes
+from otel_openai_v0._openai.files import Descriptor, describe, describe_base64, describe_bytes
 from tests.instrumentation.calls import PNG, WAV
 
 LARGE = (1 << 20) + 1

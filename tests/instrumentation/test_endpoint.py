@@ -7,7 +7,7 @@ import enum
 import openai
 import pytest
 
-from otel_openai_v0._endpoint import read_endpoint
+from otel_openai_v0._openai.endpoint import read_endpoint
 from tests.instrumentation.driving import CHAT, HELLO, Caller, Json, Recording, outcome
 from tests.support.openai_server import OpenAIServer
 

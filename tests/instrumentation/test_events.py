@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from otel_openai_v0 import CaptureContent
-from otel_openai_v0._settings import EMIT_EVENT_VARIABLE
+from otel_openai_v0._telemetry.settings import EMIT_EVENT_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, HELLO, Caller, attributes, chunk, outcome, piece, text
 from tests.instrumentation.watching import watch

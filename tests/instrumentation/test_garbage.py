@@ -14,7 +14,7 @@ from opentelemetry import context as otel
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_openai_v0 import OpenAIInstrumentor
-from otel_openai_v0._garbage import unwatch_collections, watch_collections
+from otel_openai_v0._calls.deferred import unwatch_collections, watch_collections
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, attributes
 from tests.instrumentation.other import OtherInstrumentor

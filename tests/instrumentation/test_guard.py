@@ -14,13 +14,17 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
-from otel_openai_v0 import _account, _call, _calls, _instrumentation, _invocation
-from otel_openai_v0._accumulate import StreamAccumulator
-from otel_openai_v0._events import Events
-from otel_openai_v0._guard import Faults
-from otel_openai_v0._metrics import Metrics
-from otel_openai_v0._operations import Method
-from otel_openai_v0._settings import EMIT_EVENT_VARIABLE
+from otel_openai_v0 import _instrumentation
+from otel_openai_v0._calls import recorder, start
+from otel_openai_v0._calls.call import Call
+from otel_openai_v0._openai import invocation
+from otel_openai_v0._openai.chunks import StreamAccumulator
+from otel_openai_v0._openai.operations import Method
+from otel_openai_v0._patching import wrappers
+from otel_openai_v0._telemetry.events import Events
+from otel_openai_v0._telemetry.faults import Faults
+from otel_openai_v0._telemetry.metrics import Metrics
+from otel_openai_v0._telemetry.settings import EMIT_EVENT_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Recording, attributes, chunk, outcome, piece
 from tests.support.openai_server import OpenAIServer, Reply, error
@@ -57,29 +61,29 @@ def in_rows(**readers: Any) -> Break:
 
 
 STAGES: list[tuple[str, Reply, Break]] = [
-    ("starting a span", REPLY, in_module(_invocation, "read_model")),
-    ("starting a span", REPLY, in_module(_invocation, "read_endpoint")),
-    ("starting a span", STREAM, in_module(_calls, "bind")),
-    ("reading the request", REPLY, in_module(_account, "read_parameters")),
+    ("starting a span", REPLY, in_module(invocation, "read_model")),
+    ("starting a span", REPLY, in_module(invocation, "read_endpoint")),
+    ("starting a span", STREAM, in_module(start, "bind")),
+    ("reading the request", REPLY, in_module(recorder, "read_parameters")),
     ("reading the request", REPLY, in_rows(read_request=broken)),
-    ("reading the context", REPLY, in_module(_account, "context_attributes")),
+    ("reading the context", REPLY, in_module(recorder, "context_attributes")),
     ("reading the prompt", REPLY, in_rows(read_content=broken)),
-    ("reading the response's headers", REPLY, in_module(_account, "read_transport")),
-    ("reading the response's headers", STREAM, in_module(_account, "read_transport")),
-    ("reading the response", REPLY, in_module(_account, "read_response")),
-    ("reading the response", STREAM, in_module(_account, "read_response")),
+    ("reading the response's headers", REPLY, in_module(recorder, "read_transport")),
+    ("reading the response's headers", STREAM, in_module(recorder, "read_transport")),
+    ("reading the response", REPLY, in_module(recorder, "read_response")),
+    ("reading the response", STREAM, in_module(recorder, "read_response")),
     ("reading the response", REPLY, in_rows(read_extra=broken)),
     ("reading the completion", REPLY, in_rows(read_output=broken)),
     ("reading the completion", STREAM, in_rows(read_output=broken)),
-    ("reading an error", FAILURE, in_module(_account, "read_error")),
-    ("reading an error", FAILURE, in_module(_account, "known_secrets")),
-    ("wrapping a stream", STREAM, in_module(_call, "traced_stream", "traced_async_stream")),
+    ("reading an error", FAILURE, in_module(recorder, "read_error")),
+    ("reading an error", FAILURE, in_module(recorder, "known_secrets")),
+    ("wrapping a stream", STREAM, in_module(wrappers, "traced_stream", "traced_async_stream")),
     ("reading a chunk", STREAM, in_module(StreamAccumulator, "add")),
     ("joining a stream", STREAM, in_module(StreamAccumulator, "response")),
     ("recording metrics", REPLY, in_module(Metrics, "record")),
     ("recording metrics", STREAM, in_module(Metrics, "record")),
     ("recording metrics", FAILURE, in_module(Metrics, "record")),
-    ("joining a stream", STREAM, in_module(_call.Call, "chunk_dimensions")),
+    ("joining a stream", STREAM, in_module(Call, "chunk_dimensions")),
     ("emitting an event", REPLY, in_module(Events, "emit")),
     ("emitting an event", FAILURE, in_module(Events, "emit")),
 ]
@@ -209,7 +213,7 @@ async def test_a_broken_span_costs_the_caller_nothing_and_ends(
 async def test_what_was_read_before_a_fault_stays(
     caller: Caller, server: OpenAIServer, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_module(_account, "read_parameters")(monkeypatch)
+    in_module(recorder, "read_parameters")(monkeypatch)
     in_rows(read_output=broken)(monkeypatch)
     recording = instrument()
     await twice(caller, server, REPLY)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_openai_v0._invocation import of_method, of_request
-from otel_openai_v0._operations import METHODS, OPERATIONS_BY_PATH, Method
-from otel_openai_v0._requestor import request_arguments
+from otel_openai_v0._openai.invocation import of_method, of_request
+from otel_openai_v0._openai.operations import METHODS, OPERATIONS_BY_PATH, Method
+from otel_openai_v0._patching.requestor import request_arguments
 from tests.instrumentation.driving import Json
 
 REQUESTOR = SimpleNamespace(

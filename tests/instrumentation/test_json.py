@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_openai_v0._json import dumps, loads_strict
+from otel_openai_v0._content.json import dumps, loads_strict
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates as well
 SCALARS = (

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from otel_openai_v0._content import Content, ContentWriter
-from otel_openai_v0._request import chat_content, input_content, prompt_content
+from otel_openai_v0._content.message import Content
+from otel_openai_v0._content.writer import ContentWriter
+from otel_openai_v0._openai.request import chat_content, input_content, prompt_content
 from tests.instrumentation.driving import Caller, Json, Recording
 
 TEXT = "The quick brown fox jumps over the lazy dog - and who won the world series in 2020, by the way? " * 1_000

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import SpanLimits
 
-from otel_openai_v0._content import ContentLimits, ContentWriter, written
-from otel_openai_v0._json import dumps
-from otel_openai_v0._messages import chat_input
-from otel_openai_v0._settings import (
+from otel_openai_v0._content.json import dumps
+from otel_openai_v0._content.limits import ContentLimits, written
+from otel_openai_v0._content.writer import ContentWriter
+from otel_openai_v0._openai.messages import chat_input
+from otel_openai_v0._telemetry.settings import (
     CONTENT_LIMIT_VARIABLE,
     MESSAGE_LIMIT_VARIABLE,
     Choices,

@@ -9,8 +9,9 @@ from typing import Any
 import openai
 import pytest
 
-from otel_openai_v0 import _messages as messages
-from otel_openai_v0._settings import CONTENT_LIMIT_VARIABLE, MESSAGE_LIMIT_VARIABLE
+from otel_openai_v0._content.message import message_of
+from otel_openai_v0._openai import messages
+from otel_openai_v0._telemetry.settings import CONTENT_LIMIT_VARIABLE, MESSAGE_LIMIT_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Json, Recording, contents, text
 from tests.support.openai_server import OpenAIServer, Reply
@@ -213,7 +214,7 @@ def test_tools_are_defined_as_functions_are() -> None:
 
 @pytest.mark.parametrize("odd", ["text", 5, {"role": "user"}, b"bytes"])
 def test_what_is_no_list_of_messages_is_shown_as_text(odd: object) -> None:
-    assert [messages.message_of(item) for item in messages.chat_input(odd)] == [user(str(odd))]
+    assert [message_of(item) for item in messages.chat_input(odd)] == [user(str(odd))]
 
 
 async def test_long_text_and_any_script_arrive_whole(

@@ -187,6 +187,6 @@ async def test_without_a_provider_an_unsampled_call_is_not_read(
     """The other side of measuring unsampled calls: nobody pays who has no metrics."""
     watched = Watched(ALWAYS_OFF)
     instrument(watched)
-    monkeypatch.setattr("otel_openai_v0._account.read_response", lambda _: pytest.fail("read"))
+    monkeypatch.setattr("otel_openai_v0._calls.recorder.read_response", lambda _: pytest.fail("read"))
     await caller.answer()
     assert watched.metrics() == {}

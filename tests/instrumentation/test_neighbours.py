@@ -20,7 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from opentelemetry.util.genai.handler import TelemetryHandler
 
 from otel_openai_v0 import OpenAIInstrumentor
-from otel_openai_v0._patching import other_instrumentation
+from otel_openai_v0._patching.places import other_instrumentation
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, outcome
 from tests.instrumentation.other import OtherInstrumentor

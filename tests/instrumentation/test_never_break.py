@@ -14,15 +14,18 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
-from otel_openai_v0 import OpenAIInstrumentor, _account, _call, _calls, _invocation, _stream, _transport
-from otel_openai_v0 import _request as asked_of
-from otel_openai_v0._accumulate import StreamAccumulator
-from otel_openai_v0._content import ContentWriter
-from otel_openai_v0._events import Events
-from otel_openai_v0._invocation import Invocation
-from otel_openai_v0._metrics import Metrics
-from otel_openai_v0._operations import Method, Operation
-from otel_openai_v0._sampling import Sampling
+from otel_openai_v0 import OpenAIInstrumentor
+from otel_openai_v0._calls import recorder, start, stream
+from otel_openai_v0._content.writer import ContentWriter
+from otel_openai_v0._openai import headers, invocation
+from otel_openai_v0._openai import request as asked_of
+from otel_openai_v0._openai.chunks import StreamAccumulator
+from otel_openai_v0._openai.invocation import Invocation
+from otel_openai_v0._openai.operations import Method, Operation
+from otel_openai_v0._patching import wrappers
+from otel_openai_v0._telemetry.events import Events
+from otel_openai_v0._telemetry.metrics import Metrics
+from otel_openai_v0._telemetry.sampling import Sampling
 from tests.instrumentation.calls import CALLS, MEDIA, MODEL_CALLS, Asked, run
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording
@@ -53,14 +56,14 @@ def reader(name: str) -> tuple[str, Patch]:
 READERS: Final = [field.name for field in fields(Operation) if field.name.startswith("read_")]
 STAGES: Final = dict(
     [
-        *(at(_calls, name) for name in ("bind", "of_method", "of_request")),
-        *(at(_invocation, name) for name in ("read_endpoint", "requestor_endpoint", "read_model")),
+        *(at(start, name) for name in ("bind", "of_method", "of_request")),
+        *(at(invocation, name) for name in ("read_endpoint", "requestor_endpoint", "read_model")),
         *(at(Invocation, name) for name in ("span_name", "start_attributes")),
-        *(at(_account, name) for name in ("read_parameters", "context_attributes", "payload", "read_response")),
-        *(at(_account, name) for name in ("read_error", "known_secrets", "scrub", "read_transport")),
-        *(at(_call, name) for name in ("traced_stream", "traced_async_stream")),
-        *(at(_transport, name) for name in ("requestor_endpoint",)),
-        *(at(_stream, name) for name in ("payload", "StreamAccumulator", "StreamRecord")),
+        *(at(recorder, name) for name in ("read_parameters", "context_attributes", "payload", "read_response")),
+        *(at(recorder, name) for name in ("read_error", "known_secrets", "scrub", "read_transport")),
+        *(at(wrappers, name) for name in ("traced_stream", "traced_async_stream")),
+        *(at(headers, name) for name in ("requestor_endpoint",)),
+        *(at(stream, name) for name in ("payload", "StreamAccumulator", "StreamRecord")),
         *(at(StreamAccumulator, name) for name in ("add", "response")),
         *(at(asked_of, name) for name in ("describe",)),
         *(at(Method, name) for name in ("operation_on",)),
@@ -133,7 +136,7 @@ async def test_every_stage_is_one_that_a_call_comes_through(
             raw = openai.Model(id="x")
             await caller.call(raw.arequest if caller.is_async else raw.request, "get", "/models")
             hits[stage] = mine.hits
-    other = "_call.traced_stream" if caller.is_async else "_call.traced_async_stream"
+    other = "wrappers.traced_stream" if caller.is_async else "wrappers.traced_async_stream"
     assert [stage for stage, count in hits.items() if not count] == [other]
 
 

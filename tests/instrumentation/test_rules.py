@@ -13,7 +13,7 @@ from opentelemetry.trace import TracerProvider as AnyTracerProvider
 
 from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._instrumentation import Guest
-from otel_openai_v0._settings import Choices, read_choices
+from otel_openai_v0._telemetry.settings import Choices, read_choices
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Recording
 from tests.instrumentation.watching import watch

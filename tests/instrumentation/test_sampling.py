@@ -27,7 +27,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanContext, TraceFlags, Tracer
 
-from otel_openai_v0._sampling import Sampling
+from otel_openai_v0._telemetry.sampling import Sampling
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording
 

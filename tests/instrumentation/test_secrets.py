@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_openai_v0._secrets import SCRUBBED, cut_before_key, scrub, scrub_keys
+from otel_openai_v0._content.secrets import SCRUBBED, cut_before_key, scrub, scrub_keys
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording, chunk, outcome, piece
 from tests.support.openai_server import OpenAIServer, Reply, error
 

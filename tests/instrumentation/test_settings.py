@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor
-from otel_openai_v0._settings import Choices, read_variables, settings_of
+from otel_openai_v0._telemetry.settings import Choices, read_variables, settings_of
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import ROWS, Caller, Json
 

@@ -13,15 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_openai_v0._calls import Calls
-from otel_openai_v0._content import ContentWriter
-from otel_openai_v0._events import Events
-from otel_openai_v0._guard import Faults
-from otel_openai_v0._metrics import Metrics
-from otel_openai_v0._operations import METHODS, Method
-from otel_openai_v0._sampling import Sampling
-from otel_openai_v0._settings import CaptureContent, Settings
-from otel_openai_v0._telemetry import Telemetry
+from otel_openai_v0._calls.start import Calls
+from otel_openai_v0._content.writer import ContentWriter
+from otel_openai_v0._openai.operations import METHODS, Method
+from otel_openai_v0._patching.wrappers import returned
+from otel_openai_v0._telemetry.events import Events
+from otel_openai_v0._telemetry.faults import Faults
+from otel_openai_v0._telemetry.metrics import Metrics
+from otel_openai_v0._telemetry.sampling import Sampling
+from otel_openai_v0._telemetry.settings import CaptureContent, Settings
+from otel_openai_v0._telemetry.shared import Telemetry
 from tests.instrumentation.driving import Json, attributes
 from tests.instrumentation.test_accumulate import CHOICES, HEAD, USAGE, deltas, message, mixed
 from tests.instrumentation.watching import Watched
@@ -55,11 +56,11 @@ def seen(method: Method, result: Any, how: str) -> tuple[Json, Json]:
     call = made.start(method, (), ModuleType("target"), (), {"model": "m", "messages": [], "prompt": "p"})
     with call:
         pass
-    returned = call.returned(result)
+    got = returned(call, result)
     if how == "sync":
-        list(returned)
+        list(got)
     elif how == "async":
-        asyncio.run(consume(returned))
+        asyncio.run(consume(got))
     assert made.telemetry.faults.counts == {}
     found = [attributes(watched.only()), json.loads(json.dumps(watched.event_attributes(), default=dict))]
     return found[0], {key: value for key, value in found[1].items() if key not in ONLY_OF_STREAMS}

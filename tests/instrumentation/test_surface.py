@@ -17,7 +17,7 @@ import pytest
 import wrapt
 from opentelemetry.trace import StatusCode
 
-from otel_openai_v0._operations import METHODS
+from otel_openai_v0._openai.operations import METHODS
 from tests.instrumentation.calls import AZURE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import Caller, Json, Recording, attributes, outcome

@@ -9,7 +9,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from otel_openai_v0 import call_context
-from otel_openai_v0._transport import read_transport
+from otel_openai_v0._openai.headers import read_transport
 from tests.instrumentation.driving import CHAT, HELLO, Caller, Json, Recording, chunk, outcome, piece
 from tests.support.openai_server import OpenAIServer, Reply, error
 

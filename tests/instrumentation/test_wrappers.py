@@ -17,8 +17,9 @@ from opentelemetry.sdk.trace.sampling import (
     TraceIdRatioBased,
 )
 
-from otel_openai_v0 import _account, _call
-from otel_openai_v0._operations import Method
+from otel_openai_v0._calls import recorder
+from otel_openai_v0._openai.operations import Method
+from otel_openai_v0._patching import wrappers
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, outcome
 from tests.support.openai_server import OpenAIServer, error
@@ -34,7 +35,7 @@ async def test_suppressed_calls_have_no_span(stream: bool, caller: Caller, recor
 
 
 READERS = {
-    _account: (
+    recorder: (
         "read_parameters",
         "read_response",
         "read_error",
@@ -42,7 +43,7 @@ READERS = {
         "read_transport",
         "context_attributes",
     ),
-    _call: ("traced_stream", "traced_async_stream"),
+    wrappers: ("traced_stream", "traced_async_stream"),
 }
 
 

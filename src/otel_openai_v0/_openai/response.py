@@ -5,11 +5,12 @@ from typing import Any, Final, TypeAlias
 
 from opentelemetry.util.types import AttributeValue
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._json import INT_BITS, text_of
-from otel_openai_v0._messages import MAPPING, AnyMessage, Part, base64_image, chat_output, image_part, text_output
-from otel_openai_v0._secrets import scrub_keys
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._content.json import INT_BITS, text_of
+from otel_openai_v0._content.message import AnyMessage, Part
+from otel_openai_v0._content.secrets import scrub_keys
+from otel_openai_v0._openai.messages import MAPPING, base64_image, chat_output, image_part, text_output
 
 Choices: TypeAlias = Sequence[Mapping[str, Any]]
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._endpoint import requestor_endpoint
-from otel_openai_v0._secrets import scrub_keys
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._content.secrets import scrub_keys
+from otel_openai_v0._openai.endpoint import requestor_endpoint
 
 FIRST_ERROR: Final = 400
 

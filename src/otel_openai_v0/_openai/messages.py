@@ -6,25 +6,12 @@ Functions of openai 0.28 have no call id: their parts carry `"id": null`.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from otel_openai_v0._descriptors import Descriptor, describe_base64, describe_bytes
-from otel_openai_v0._json import DEEPEST, loads_strict, text_of
-
-Part: TypeAlias = dict[str, Any]
-Message: TypeAlias = dict[str, Any]
-
-
-@dataclass(slots=True)  # frozen, it would take three times as long to make
-class TextMessage:
-    """A message of one text, as most are: quicker to write than the dict that it stands for."""
-
-    role: str
-    text: str
-    finish_reason: str | None = None
-
+from otel_openai_v0._content.json import DEEPEST, loads_strict, text_of
+from otel_openai_v0._content.message import AnyMessage, Message, Part, TextMessage
+from otel_openai_v0._openai.files import Descriptor, describe_base64, describe_bytes
 
 # The type before the abstract class, whose check takes ten times as long.
 MAPPING: Final = (dict, Mapping)
@@ -41,19 +28,6 @@ _PLAIN: Final = ("role", "content")  # most messages have no more
 _ANSWERING: Final = frozenset({"function", "tool"})
 # The enumeration of the conventions says "tool_call" for what the API spells in two ways.
 _FINISH_REASONS: Final = {"function_call": "tool_call", "tool_calls": "tool_call"}
-
-
-AnyMessage: TypeAlias = Message | TextMessage
-
-
-def message_of(item: Any) -> Any:
-    """The message of the conventions that `item` stands for; any other item as it is."""
-    if not isinstance(item, TextMessage):
-        return item
-    message: Message = {"role": item.role, "parts": [{"type": "text", "content": item.text}]}
-    if item.finish_reason is not None:
-        message["finish_reason"] = item.finish_reason
-    return message
 
 
 class Converted(Sequence[AnyMessage]):

@@ -7,10 +7,10 @@ from urllib.parse import unquote_plus
 
 from opentelemetry.util.types import AttributeValue
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._endpoint import Endpoint, read_endpoint, requestor_endpoint
-from otel_openai_v0._operations import MANAGED, OPERATIONS_BY_PATH, VERBS, Method, Operation, management
-from otel_openai_v0._request import Arguments, read_model
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._openai.endpoint import Endpoint, read_endpoint, requestor_endpoint
+from otel_openai_v0._openai.operations import MANAGED, OPERATIONS_BY_PATH, VERBS, Method, Operation, management
+from otel_openai_v0._openai.request import Arguments, read_model
 
 # A whole address where Azure makes images; a version where the user's `api_base` has none.
 _PATH: Final = re.compile(r"^(?:https?://[^/?]*)?/*(?:v\d+/)?(?:openai/)?(?P<path>[^?]*)")

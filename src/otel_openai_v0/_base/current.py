@@ -3,32 +3,33 @@
 Openai's methods call each other: what is wrapped below a call that is current adds to it and makes no span of its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, cast
+from typing import Any, Final, Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, format_trace_id
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from otel_openai_v0._call import Call
-    from otel_openai_v0._wrappers import Switch
+class Switch(Protocol):
+    """Whether to instrument: a method that somebody took hold of stays wrapped after `uninstrument()`."""
 
-CURRENT_CALL: Final["ContextVar[Call | bool]"] = ContextVar("otel_openai_v0_call", default=True)
-"""The call that is being made in this context; a task that was started inside one may outlive it.
+    enabled: bool
 
-A variable of our own, for a value in OpenTelemetry's context costs a copy of it. True where there is none: a call is
-true once it has ended, so that the truth of what stands here says whether a call that comes now is one of its own.
+
+CURRENT_CALL: Final[ContextVar[Any]] = ContextVar("otel_openai_v0_call", default=True)
+"""The `Call` that is being made in this context, or a bool. A task that was started inside a call may outlive it.
+
+Truthy when a new call gets a span of its own: there is no current call, or it has ended. Falsy below a call, and where
+calls are left alone. A context variable of our own: a value in OpenTelemetry's context costs a copy of that.
 """
-begins_a_call: Final = cast("Callable[[], bool]", CURRENT_CALL.get)  # wrapt asks for no more than its truth
-"""`enabled` of the wrappers, in C as wrapt is: what a call passes on its way down costs next to nothing."""
+begins_a_call: Final[Callable[[], Any]] = CURRENT_CALL.get
+"""`enabled` of wrapt's wrappers, which asks for the truth of what this returns, in C: a nested call costs little."""
 
-LAST_CALL: Final["ContextVar[tuple[Switch, SpanContext] | None]"] = ContextVar("otel_openai_v0_last_call", default=None)
+LAST_CALL: Final[ContextVar[tuple[Switch, SpanContext] | None]] = ContextVar("otel_openai_v0_last_call", default=None)
 """The span of the latest call in this context, and the switch of the instrumentation that it is of."""
 
 _MAKING: Final = create_key("otel-openai-v0-making-awaitable")
@@ -40,12 +41,6 @@ _UTIL_GENAI: Final[Mapping[str, str]] = {
     "text_completion": _INFERENCE,
     "embeddings": "opentelemetry.genai.client.embedding.context",
 }
-
-
-def current_call() -> "Call | None":
-    """The call that is being made in this context."""
-    call = CURRENT_CALL.get()
-    return None if isinstance(call, bool) or call.ended else call
 
 
 def current_trace_id() -> str | None:

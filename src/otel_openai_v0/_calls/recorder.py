@@ -1,25 +1,23 @@
-"""What is known of one call, until its span, the metrics and the events have it."""
+"""Collects what is known about a call and writes it to its span, the metrics and the events."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._content import Content
-from otel_openai_v0._context import context_attributes
-from otel_openai_v0._errors import ErrorDetails, read_error, unread_error
-from otel_openai_v0._invocation import Invocation
-from otel_openai_v0._request import read_parameters
-from otel_openai_v0._response import payload, read_response
-from otel_openai_v0._secrets import Credentials, known_secrets, scrub
-from otel_openai_v0._transport import FIRST_ERROR, read_transport, status_of
-
-if TYPE_CHECKING:
-    from otel_openai_v0._telemetry import Telemetry
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._calls.context import context_attributes
+from otel_openai_v0._content.message import Content
+from otel_openai_v0._content.secrets import Credentials, known_secrets, scrub
+from otel_openai_v0._openai.errors import ErrorDetails, read_error, unread_error
+from otel_openai_v0._openai.headers import FIRST_ERROR, read_transport, status_of
+from otel_openai_v0._openai.invocation import Invocation
+from otel_openai_v0._openai.request import read_parameters
+from otel_openai_v0._openai.response import payload, read_response
+from otel_openai_v0._telemetry.shared import Telemetry
 
 _MOST_RETRY_EVENTS: Final = 10
 _TRY_AGAIN: Final = 409
@@ -31,7 +29,7 @@ _CONTENT: Final = (
 )
 
 
-class Account:
+class Recorder:
     """Reads what is asked and answered, and sets it at once: each call into the SDK takes a lock and cleans.
 
     No method raises. Where the span does not record, only what is measured is read. What every call comes through
@@ -39,42 +37,42 @@ class Account:
     """
 
     __slots__ = (
-        "_answer",
         "_attempts",
+        "_content",
         "_credentials",
+        "_emits_event",
         "_measured",
         "_operation",
         "_pending",
         "_recording",
-        "_said",
         "_seen",
         "_span",
         "_telemetry",
-        "_told",
+        "_transport",
     )
 
-    _answer: dict[str, AttributeValue]
+    _transport: dict[str, AttributeValue]
     """What the latest answer says beside its body."""
     _credentials: Credentials
     _pending: dict[str, AttributeValue]
     """To be set with the next attributes."""
-    _said: dict[str, AttributeValue]
+    _content: dict[str, AttributeValue]
     """Content, for events."""
     _seen: dict[str, AttributeValue]
     """All that the span carries, for metrics and events."""
 
     def __init__(
-        self, telemetry: "Telemetry", span: Span, invocation: Invocation, started: dict[str, AttributeValue]
+        self, telemetry: Telemetry, span: Span, invocation: Invocation, started: dict[str, AttributeValue]
     ) -> None:
         """`started` is what the span was started with."""
         self._telemetry = telemetry
         self._span = span
         self._operation = operation = invocation.operation
-        self._answer, self._pending, self._said, self._seen = {}, {}, {}, started
+        self._transport, self._pending, self._content, self._seen = {}, {}, {}, started
         self._attempts = 0
         self._measured = operation.is_model_call and telemetry.metrics.enabled
         self._recording = span.is_recording()
-        self._told = self._recording and operation.is_model_call and telemetry.settings.emit_event
+        self._emits_event = self._recording and operation.is_model_call and telemetry.settings.emit_event
         if self._recording:
             get = invocation.arguments.get
             self._credentials = get("api_key"), get("headers"), invocation.module_key
@@ -85,9 +83,9 @@ class Account:
         if not self._recording:
             return
         # Some calls are several requests: they poll (Azure's images, `wait_for_processing`), or list and look.
-        tries_again = self._answer.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
+        tries_again = self._transport.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
         self._attempts = self._attempts + 1 if tries_again else 1
-        self._answer = {}
+        self._transport = {}
         if self._attempts > 1:
             self._pending[names.OPENAI_REQUEST_ATTEMPTS] = self._attempts
             if self._attempts <= _MOST_RETRY_EVENTS + 1:
@@ -98,7 +96,7 @@ class Account:
         """Note a request that was answered."""
         if self._recording:
             with self._telemetry.faults.quietly("reading the response's headers"):
-                self._answer = read_transport(requestor, response)
+                self._transport = read_transport(requestor, response)
 
     def read_status(self, response: Any) -> None:
         """Note the status of a response of HTTP, for which nobody has raised anything yet."""
@@ -123,7 +121,7 @@ class Account:
             try:
                 text = telemetry.content.write("output", operation.read_output(response))
                 if text is not None:
-                    self._said[names.OUTPUT_MESSAGES] = text
+                    self._content[names.OUTPUT_MESSAGES] = text
             except Exception as error:  # noqa: BLE001
                 telemetry.faults.note("reading the completion", error)
         self._set(found)
@@ -139,15 +137,15 @@ class Account:
             self._span.set_status(Status(StatusCode.ERROR, details.description()))
             self._span.add_event(names.EXCEPTION_EVENT, details.event())
 
-    def tell(self, elapsed: float) -> None:
+    def emit(self, elapsed: float) -> None:
         """Tell metrics and events of a call that took `elapsed` seconds."""
         telemetry = self._telemetry
         if self._measured:
             with telemetry.faults.quietly("recording metrics"):
                 telemetry.metrics.record(self._seen, elapsed, trace.set_span_in_context(self._span))
-        if self._told:
+        if self._emits_event:
             with telemetry.faults.quietly("emitting an event"):
-                said = self._said if telemetry.settings.capture.on_event else {}
+                said = self._content if telemetry.settings.capture.on_event else {}
                 telemetry.events.emit({**self._seen, **said}, trace.set_span_in_context(self._span))
 
     def dimensions(self, response: Any) -> Attributes | None:
@@ -173,9 +171,9 @@ class Account:
         if telemetry.settings.capture.anywhere:
             try:
                 if quoting:
-                    self._said.update(telemetry.content.attributes(quoting))
+                    self._content.update(telemetry.content.attributes(quoting))
                     if names.USER_ID in found:  # said for telemetry, which the argument need not be
-                        self._said.pop(names.USER_ID, None)
+                        self._content.pop(names.USER_ID, None)
             except Exception as error:  # noqa: BLE001
                 telemetry.faults.note("reading the request's words", error)
             try:
@@ -197,7 +195,7 @@ class Account:
     def _write(self, content: Content) -> None:
         for (kind, name), items in zip(_CONTENT, content, strict=True):
             if items and (text := self._telemetry.content.write(kind, items)) is not None:
-                self._said[name] = text
+                self._content[name] = text
 
     def _details(self, error: BaseException) -> ErrorDetails:
         """What may be recorded of an error: what the API says may quote the prompt."""
@@ -214,13 +212,13 @@ class Account:
     def _set(self, attributes: Attributes) -> None:
         """Set `attributes`, and what is pending."""
         pending, self._pending = self._pending, {}
-        pending.update(self._answer)
+        pending.update(self._transport)
         pending.update(attributes)
-        if self._measured or self._told:
+        if self._measured or self._emits_event:
             self._seen.update(pending)
         if self._recording:
-            if self._said and self._telemetry.settings.capture.on_span:
-                pending.update(self._said)
+            if self._content and self._telemetry.settings.capture.on_span:
+                pending.update(self._content)
             try:
                 self._span.set_attributes(pending)
             except Exception as error:  # noqa: BLE001

@@ -6,13 +6,13 @@ from typing import Any, Final, TypeAlias
 
 from opentelemetry.util.types import AttributeValue
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._content import Content
-from otel_openai_v0._descriptors import describe
-from otel_openai_v0._json import INT_BITS, text_of
-from otel_openai_v0._messages import chat_input, instruction, prompt_input, tool_definitions
-from otel_openai_v0._secrets import scrub_keys
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._content.json import INT_BITS, text_of
+from otel_openai_v0._content.message import Content
+from otel_openai_v0._content.secrets import scrub_keys
+from otel_openai_v0._openai.files import describe
+from otel_openai_v0._openai.messages import chat_input, instruction, prompt_input, tool_definitions
 
 Arguments: TypeAlias = Mapping[str, Any]
 Reader: TypeAlias = Callable[[Any], AttributeValue | None]

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from otel_openai_v0 import _request as asked
-from otel_openai_v0 import _response as answered
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._content import Content
-from otel_openai_v0._messages import AnyMessage
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._content.message import AnyMessage, Content
+from otel_openai_v0._openai import request as asked
+from otel_openai_v0._openai import response as answered
 
 ContentReader: TypeAlias = Callable[[Mapping[str, Any]], Content]
 OutputReader: TypeAlias = Callable[[Any], list[AnyMessage]]

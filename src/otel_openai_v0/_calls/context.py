@@ -10,11 +10,11 @@ from opentelemetry import baggage
 from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
 from opentelemetry.util.types import AttributeValue
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._current import LAST_CALL
-from otel_openai_v0._json import text_of
-from otel_openai_v0._secrets import scrub_keys
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._base.current import LAST_CALL
+from otel_openai_v0._content.json import text_of
+from otel_openai_v0._content.secrets import scrub_keys
 
 _ATTRIBUTES: Final = create_key("otel-openai-v0-context-attributes")
 _NONE: Final[Attributes] = {}

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from otel_openai_v0._content import SHORTEST, ContentLimits, Redactor
+from otel_openai_v0._content.limits import SHORTEST, ContentLimits
+from otel_openai_v0._content.writer import Redactor
 
 log: Final = logging.getLogger(__name__)
 

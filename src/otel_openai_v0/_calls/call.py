@@ -3,36 +3,30 @@
 The user's call is sacred: no method here raises, and each may be called after the end.
 """
 
+from contextvars import Token
 from functools import partial
 from time import perf_counter, time_ns
-from types import AsyncGeneratorType, GeneratorType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from types import TracebackType
+from typing import Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import attach, detach
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, Span, SpanContext, SpanKind
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._account import Account
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._current import CURRENT_CALL
-from otel_openai_v0._garbage import is_collecting, put_off
-from otel_openai_v0._guard import Stage
-from otel_openai_v0._invocation import Invocation
-from otel_openai_v0._span import CurrentSpan
-from otel_openai_v0._stream import StreamCall, traced_async_stream, traced_stream
-
-if TYPE_CHECKING:
-    from contextvars import Token
-
-    from opentelemetry.context import Context
-
-    from otel_openai_v0._telemetry import Telemetry
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._base.current import CURRENT_CALL
+from otel_openai_v0._calls.deferred import is_collecting, put_off
+from otel_openai_v0._calls.recorder import Recorder
+from otel_openai_v0._calls.span import CurrentSpan
+from otel_openai_v0._openai.invocation import Invocation
+from otel_openai_v0._telemetry.faults import Stage
+from otel_openai_v0._telemetry.shared import Telemetry
 
 _LET_GO: Final = frozenset({"closed", "abandoned"})  # as `StreamRecord.ended` has it
 
 
-class Call(StreamCall):
+class Call:
     """One call.
 
     As a context manager it is the current call, with its span as the current one, so that spans of HTTP clients are its
@@ -41,8 +35,8 @@ class Call(StreamCall):
     """
 
     __slots__ = (
-        "_account",
         "_before",
+        "_recorder",
         "_started",
         "_stopped",
         "_telemetry",
@@ -54,11 +48,11 @@ class Call(StreamCall):
 
     _started: float
 
-    def __init__(self, telemetry: "Telemetry") -> None:
+    def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._account: Account | None = None
+        self._recorder: Recorder | None = None
         self.span: Span = INVALID_SPAN
-        self._before: Token[Call | bool] | None = None
+        self._before: Token[Any] | None = None
         self._token: Token[Context] | None = None
         self._stopped: tuple[float, int] | None = None
         self.ended = False
@@ -71,14 +65,14 @@ class Call(StreamCall):
     def __enter__(self) -> None:
         self._before = CURRENT_CALL.set(self)
         if self.span is not INVALID_SPAN:
-            current = self.span if self._account is None else CurrentSpan(self)
+            current = self.span if self._recorder is None else CurrentSpan(self)
             self._token = attach(trace.set_span_in_context(current))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is not None:
-            self.failed(error)
+            self.finish(error)
         # A coroutine that is thrown away unfinished is closed in another context, where there is nothing to detach.
         if self._before is not None and CURRENT_CALL.get() is self:
             if self._token is not None:
@@ -95,41 +89,35 @@ class Call(StreamCall):
         self.span_context = span.get_span_context()
         if span.is_recording() or (telemetry.metrics.enabled and invocation.operation.is_model_call):
             self._started = perf_counter()
-            self._account = Account(telemetry, span, invocation, attributes)
+            self._recorder = Recorder(telemetry, span, invocation, attributes)
 
-    def returned(self, result: Any) -> Any:
-        """End the span with `result`, or hand back a stream that will; the caller gets what this returns."""
-        if self.span is INVALID_SPAN and self._account is None:
-            self.ended = True
-            return result
-        if self._account is not None:
-            if isinstance(result, GeneratorType):
-                with self.quietly("wrapping a stream"):
-                    return traced_stream(result, self)
-            elif isinstance(result, AsyncGeneratorType):
-                with self.quietly("wrapping a stream"):
-                    return traced_async_stream(result, self)
-        self.finish(result, {})
-        return result
+    @property
+    def is_recorded(self) -> bool:
+        """Whether anybody reads what the call returns."""
+        return self._recorder is not None
 
-    def returned_raw(self, response: Any) -> Any:
-        """The same of a response of HTTP, for which nobody has raised anything yet."""
-        account = self._account
-        if account is not None:
-            account.read_status(response)
-        return self.returned(response)
+    def read_status(self, response: Any) -> None:
+        """Note the status of a response of HTTP, for which openai has not raised anything yet."""
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.read_status(response)
 
-    def finish(self, response: Any, more: Attributes) -> None:
-        """End the span of a call that came to its end, with what `response` says."""
-        self._end(None, response, more)
+    def finish(self, error: BaseException | None = None, response: Any = None, more: Attributes | None = None) -> None:
+        """End the span, once: with `error`, with what `response` says and the attributes `more`, or with both.
 
-    def failed(self, error: BaseException) -> None:
-        """End the span with an error."""
-        self._end(error)
-
-    def fail(self, error: BaseException, response: Any, more: Attributes) -> None:
-        """End the span of a stream that broke: what came of it stays."""
-        self._end(error, response, more)
+        Without `more` there is no response to read.
+        """
+        if self.ended:
+            return
+        self.ended = True
+        if self._recorder is None and self.span is INVALID_SPAN:
+            return
+        collecting = is_collecting()
+        if collecting or (collecting is None and _was_let_go(error, more)):
+            self._stopped = perf_counter(), time_ns()
+            put_off(partial(self._close, error, response, more))
+        else:
+            self._close(error, response, more)
 
     def elapsed(self) -> float:
         """Seconds since the call began, until it ended."""
@@ -137,8 +125,8 @@ class Call(StreamCall):
 
     def chunk_dimensions(self, response: Any) -> Attributes | None:
         """What the time between chunks is measured with, or None where nobody measures."""
-        account = self._account
-        return account.dimensions(response) if account is not None else None
+        recorder = self._recorder
+        return recorder.dimensions(response) if recorder is not None else None
 
     def chunk_came(self, seconds: float, dimensions: Attributes) -> None:
         """Measure the time since the chunk before."""
@@ -148,47 +136,41 @@ class Call(StreamCall):
         """See `Faults.quietly`."""
         return self._telemetry.faults.quietly(stage)
 
-    def lost(self, stage: str, error: Exception) -> None:
+    def note(self, stage: str, error: Exception) -> None:
         """See `Faults.note`."""
         self._telemetry.faults.note(stage, error)
 
     def attempting(self) -> None:
         """Note a request that is about to be sent."""
-        account = self._account  # another thread may end the call
-        if account is not None and not self.ended:
-            account.attempting()
+        recorder = self._recorder  # another thread may end the call
+        if recorder is not None and not self.ended:
+            recorder.attempting()
 
     def attempted(self, requestor: Any, response: Any) -> None:
         """Note a request that was answered."""
-        account = self._account  # another thread may end the call
-        if account is not None and not self.ended:
-            account.attempted(requestor, response)
-
-    def _end(self, error: BaseException | None, response: Any = None, more: Attributes | None = None) -> None:
-        """End the span once; `more` is there if `response` is to be read."""
-        if self.ended:
-            return
-        self.ended = True
-        collecting = is_collecting()
-        if collecting or (collecting is None and _was_let_go(error, more)):
-            self._stopped = perf_counter(), time_ns()
-            put_off(partial(self._close, error, response, more))
-        else:
-            self._close(error, response, more)
+        recorder = self._recorder  # another thread may end the call
+        if recorder is not None and not self.ended:
+            recorder.attempted(requestor, response)
 
     def _close(self, error: BaseException | None, response: Any, more: Attributes | None) -> None:
-        account = self._account
-        if account is not None:
+        recorder = self._recorder
+        if recorder is not None:
             if more is not None:
-                account.read_response(response, more)
+                recorder.read_response(response, more)
             if error is not None:
-                account.read_error(error)
-            account.tell(self.elapsed())
+                recorder.read_error(error)
+            recorder.emit(self.elapsed())
         try:
             self.span.end(self._stopped[1] if self._stopped else None)
         except Exception as fault:  # noqa: BLE001
-            self.lost("ending a span", fault)
-        self._account, self.span = None, INVALID_SPAN
+            self.note("ending a span", fault)
+        self._recorder, self.span = None, INVALID_SPAN
+
+
+def current_call() -> Call | None:
+    """The call that is being made in this context."""
+    call = CURRENT_CALL.get()
+    return call if isinstance(call, Call) and not call.ended else None
 
 
 def _was_let_go(error: BaseException | None, more: Attributes | None) -> bool:

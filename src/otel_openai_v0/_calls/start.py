@@ -5,12 +5,12 @@ from typing import Any
 
 from opentelemetry.context import get_current
 
-from otel_openai_v0._call import Call
-from otel_openai_v0._current import has_span_above
-from otel_openai_v0._invocation import of_method, of_request
-from otel_openai_v0._operations import Method
-from otel_openai_v0._request import Arguments, bind
-from otel_openai_v0._telemetry import Telemetry
+from otel_openai_v0._base.current import has_span_above
+from otel_openai_v0._calls.call import Call
+from otel_openai_v0._openai.invocation import of_method, of_request
+from otel_openai_v0._openai.operations import Method
+from otel_openai_v0._openai.request import Arguments, bind
+from otel_openai_v0._telemetry.shared import Telemetry
 
 
 class Calls:

@@ -5,9 +5,9 @@ from typing import Any, Final
 from opentelemetry._logs import Logger, LoggerProvider, LogRecord, get_logger_provider
 from opentelemetry.context import Context
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._json import loads_strict
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._content.json import loads_strict
 
 OPERATION_DETAILS: Final = "gen_ai.client.inference.operation.details"
 _CONTENT: Final = (

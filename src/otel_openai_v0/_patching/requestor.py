@@ -7,9 +7,17 @@ span of its own: methods that were taken hold of before `instrument()`, `obj.req
 from collections.abc import Callable
 from typing import Any, Final
 
-from otel_openai_v0._call import Call
-from otel_openai_v0._current import current_call
-from otel_openai_v0._wrappers import Start, Switch, Wrapper, async_wrapper, passes_through, sync_wrapper
+from otel_openai_v0._base.current import Switch
+from otel_openai_v0._calls.call import Call, current_call
+from otel_openai_v0._patching.wrappers import (
+    Start,
+    Wrapper,
+    async_wrapper,
+    passes_through,
+    returned,
+    returned_raw,
+    sync_wrapper,
+)
 
 # Of `request` and `arequest`; the raw ones take all after the address (and the session) by name.
 _PARAMETERS: Final = ("method", "url", "params", "headers", "files")
@@ -32,7 +40,7 @@ def async_request_wrapper(start: Start, switch: Switch) -> Wrapper:
 
 def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
     """For `request_raw`, whose response has the headers."""
-    alone = sync_wrapper(start, switch, Call.returned_raw)
+    alone = sync_wrapper(start, switch, returned_raw)
 
     def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = current_call()
@@ -53,7 +61,7 @@ def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 
 def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
     """For `arequest_raw`."""
-    alone = async_wrapper(start, switch, Call.returned_raw)
+    alone = async_wrapper(start, switch, returned_raw)
 
     async def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = current_call()
@@ -75,6 +83,6 @@ def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 def _returned(call: Call, result: Any) -> Any:
     """`(response or stream, whether it is a stream, key)`: the very tuple, or one with the stream noted."""
     if not isinstance(result, tuple) or not result:  # a stand-in of somebody's
-        return call.returned(result)
-    answered = call.returned(result[0])
+        return returned(call, result)
+    answered = returned(call, result[0])
     return result if answered is result[0] else (answered, *result[1:])

@@ -7,42 +7,14 @@ attached while a chunk is read: the request was sent before the stream was hande
 """
 
 import weakref
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._accumulate import StreamAccumulator
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._guard import Stage
-from otel_openai_v0._response import payload
-
-
-class StreamCall(ABC):
-    """The part of a call that its stream needs."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def finish(self, response: Any, more: Attributes) -> None: ...
-
-    @abstractmethod
-    def fail(self, error: BaseException, response: Any, more: Attributes) -> None: ...
-
-    @abstractmethod
-    def elapsed(self) -> float: ...
-
-    @abstractmethod
-    def chunk_dimensions(self, response: Any) -> Attributes | None: ...
-
-    @abstractmethod
-    def chunk_came(self, seconds: float, dimensions: Attributes) -> None: ...
-
-    @abstractmethod
-    def quietly(self, stage: str) -> Stage: ...
-
-    @abstractmethod
-    def lost(self, stage: str, error: Exception) -> None: ...
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._calls.call import Call
+from otel_openai_v0._openai.chunks import StreamAccumulator
+from otel_openai_v0._openai.response import payload
 
 
 class StreamRecord:
@@ -50,7 +22,7 @@ class StreamRecord:
 
     __slots__ = ("_accumulator", "_call", "_chunks", "_dimensions", "_done", "_first", "_last")
 
-    def __init__(self, call: StreamCall) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
         self._accumulator = StreamAccumulator()
         self._chunks = 0
@@ -66,19 +38,19 @@ class StreamRecord:
             if self._accumulator.add(payload(chunk)) and (self._first is None or self._dimensions is not None):
                 self._answered(self._call.elapsed())
         except Exception as error:  # noqa: BLE001
-            self._call.lost("reading a chunk", error)
+            self._call.note("reading a chunk", error)
 
     def ended(self, how: str) -> None:
         """End the call: `how` is "exhausted", "closed" or "abandoned"; the first end counts."""
         if self._done:
             return
         self._done = True
-        self._call.finish(self._response(), self._attributes(how))
+        self._call.finish(None, self._response(), self._attributes(how))
 
     def broke(self, error: BaseException) -> None:
         """End the call with what ended the stream: an error of openai's, a cancellation, or the caller's own throw."""
         self._done = True
-        self._call.fail(error, self._response(), self._attributes("error"))
+        self._call.finish(error, self._response(), self._attributes("error"))
 
     def _answered(self, elapsed: float) -> None:
         if self._first is None:
@@ -101,7 +73,7 @@ class StreamRecord:
         return found if self._first is None else {**found, names.RESPONSE_TIME_TO_FIRST_CHUNK: self._first}
 
 
-def traced_stream(stream: Generator[Any, None, None], call: StreamCall) -> Generator[Any, None, None]:
+def traced_stream(stream: Generator[Any, None, None], call: Call) -> Generator[Any, None, None]:
     """`stream`, noted; of the same type, closed when it is closed."""
     record = StreamRecord(call)
     traced = _chunks(stream, record)
@@ -109,7 +81,7 @@ def traced_stream(stream: Generator[Any, None, None], call: StreamCall) -> Gener
     return traced
 
 
-def traced_async_stream(stream: AsyncGenerator[Any, None], call: StreamCall) -> AsyncGenerator[Any, None]:
+def traced_async_stream(stream: AsyncGenerator[Any, None], call: Call) -> AsyncGenerator[Any, None]:
     """The same for `acreate`."""
     record = StreamRecord(call)
     traced = _async_chunks(stream, record)

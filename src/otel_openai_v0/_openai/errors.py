@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
 
 _LONGEST_MESSAGE: Final = 2_000
 _LINE_OF_SOURCE: Final = re.compile(r"^ {4}.*\n", re.MULTILINE)  # below `  File "...", line 1, in f`

@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
-from otel_openai_v0._json import text_of
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._content.json import text_of
 
 # openai.util.ApiType.from_str of 0.28.1 compares in lower case.
 _AZURE: Final = frozenset({"azure", "azure_ad", "azuread"})

@@ -6,8 +6,8 @@ from opentelemetry import metrics
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 
-from otel_openai_v0 import _attributes as names
-from otel_openai_v0._attributes import Attributes
+from otel_openai_v0._base import attributes as names
+from otel_openai_v0._base.attributes import Attributes
 
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS: Final = tuple(4**power for power in range(14))

@@ -7,7 +7,7 @@ and model; usage is in any chunk or in none. Servers mix the forms of a chat and
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from otel_openai_v0._function_calls import FunctionCall, ToolCalls
+from otel_openai_v0._openai.function_calls import FunctionCall, ToolCalls
 
 _IDENTITY: Final = ("id", "model", "object", "system_fingerprint", "service_tier")
 _ALWAYS_SENT: Final = ("id", "model")  # sooner or later

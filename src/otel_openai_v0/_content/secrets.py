@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from otel_openai_v0._json import is_encodable
+from otel_openai_v0._content.json import is_encodable
 
 SCRUBBED: Final = "[scrubbed]"
 _NEAR: Final = 1_024  # characters; of a longer key, any part that a cut leaves is still known for one

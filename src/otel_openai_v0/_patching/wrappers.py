@@ -1,22 +1,27 @@
 """What stands in place of openai's methods: the sync and the async one differ by `await`."""
 
 from collections.abc import Awaitable, Callable
-from types import CoroutineType
-from typing import Any, Protocol, TypeAlias
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import Any, Final, TypeAlias
 
-from otel_openai_v0._call import Call
-from otel_openai_v0._current import CURRENT_CALL, LAST_CALL, is_making_awaitable, is_suppressed, making_awaitable
+from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._base.current import (
+    CURRENT_CALL,
+    LAST_CALL,
+    Switch,
+    is_making_awaitable,
+    is_suppressed,
+    making_awaitable,
+)
+from otel_openai_v0._calls.call import Call
+from otel_openai_v0._calls.stream import traced_async_stream, traced_stream
 
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 Start: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Call]
 """`start(target, args, kwargs)`: starts the span; `target` is the class or the object that the method is called on."""
 Returned: TypeAlias = Callable[[Call, Any], Any]
 
-
-class Switch(Protocol):
-    """Whether to instrument: a method that somebody took hold of stays wrapped after `uninstrument()`."""
-
-    enabled: bool
+_NOTHING: Final[Attributes] = {}
 
 
 def passes_through(switch: Switch) -> bool:
@@ -32,7 +37,26 @@ def passes_through(switch: Switch) -> bool:
     return True
 
 
-def sync_wrapper(start: Start, switch: Switch, returned: Returned = Call.returned) -> Wrapper:
+def returned(call: Call, result: Any) -> Any:
+    """End the call with `result`, or hand back a stream that ends it; the caller gets what this returns."""
+    if call.is_recorded:
+        if isinstance(result, GeneratorType):
+            with call.quietly("wrapping a stream"):
+                return traced_stream(result, call)
+        elif isinstance(result, AsyncGeneratorType):
+            with call.quietly("wrapping a stream"):
+                return traced_async_stream(result, call)
+    call.finish(None, result, _NOTHING)
+    return result
+
+
+def returned_raw(call: Call, response: Any) -> Any:
+    """The same for a response of HTTP, for which openai has not raised anything yet."""
+    call.read_status(response)
+    return returned(call, response)
+
+
+def sync_wrapper(start: Start, switch: Switch, end: Returned = returned) -> Wrapper:
     """For a method that returns its value, or a stream."""
 
     def traced(wrapped: Callable[..., Any], target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -42,12 +66,12 @@ def sync_wrapper(start: Start, switch: Switch, returned: Returned = Call.returne
         LAST_CALL.set((switch, call.span_context))
         with call:
             result = wrapped(*args, **kwargs)
-        return returned(call, result)
+        return end(call, result)
 
     return traced
 
 
-def async_wrapper(start: Start, switch: Switch, returned: Returned = Call.returned) -> Wrapper:
+def async_wrapper(start: Start, switch: Switch, end: Returned = returned) -> Wrapper:
     """For a coroutine function."""
 
     async def traced(wrapped: Callable[..., Any], target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -57,7 +81,7 @@ def async_wrapper(start: Start, switch: Switch, returned: Returned = Call.return
         LAST_CALL.set((switch, call.span_context))
         with call:
             result = await wrapped(*args, **kwargs)
-        return returned(call, result)
+        return end(call, result)
 
     return traced
 
@@ -83,7 +107,7 @@ def awaitable_wrapper(start: Start, switch: Switch) -> Wrapper:
         except BaseException as error:
             call = start(target, args, kwargs)
             LAST_CALL.set((switch, call.span_context))
-            call.failed(error)
+            call.finish(error)
             raise
         coroutine = awaited(lambda *_, **__: finished(awaitable), target, args, kwargs)
         if isinstance(awaitable, CoroutineType):  # is called after a function of openai's own

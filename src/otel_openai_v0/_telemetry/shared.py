@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from opentelemetry.trace import Tracer
 
-from otel_openai_v0._content import ContentWriter
-from otel_openai_v0._events import Events
-from otel_openai_v0._guard import Faults
-from otel_openai_v0._metrics import Metrics
-from otel_openai_v0._sampling import Sampling
-from otel_openai_v0._settings import Settings
+from otel_openai_v0._content.writer import ContentWriter
+from otel_openai_v0._telemetry.events import Events
+from otel_openai_v0._telemetry.faults import Faults
+from otel_openai_v0._telemetry.metrics import Metrics
+from otel_openai_v0._telemetry.sampling import Sampling
+from otel_openai_v0._telemetry.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

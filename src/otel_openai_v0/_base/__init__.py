@@ -1,0 +1,1 @@
+"""What every room may use: attribute names, the current call, the version."""

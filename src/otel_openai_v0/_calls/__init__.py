@@ -1,0 +1,1 @@
+"""The life of one call: started, current, recorded, ended."""

@@ -1,0 +1,1 @@
+"""What may be recorded of prompts and completions: as JSON, without secrets, within limits."""

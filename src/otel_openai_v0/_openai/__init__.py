@@ -1,0 +1,1 @@
+"""What openai's objects say, read by pure functions: operations, requests, responses, streams, errors."""

@@ -1,0 +1,104 @@
+"""Where openai's methods stand, and who has wrapped them already."""
+
+import inspect
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Final
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+
+from otel_openai_v0._openai.operations import METHODS, Method
+from otel_openai_v0._patching.wrapped import WrappedMethod
+
+log: Final = logging.getLogger(__name__)
+
+# What wraps for instrumentations, those that are no instrumentors of OpenTelemetry's too. Decorators for programs stand
+# elsewhere in the same packages: `langfuse.observe`, `ddtrace.tracer.wrap`, `newrelic.agent.function_trace`.
+_INSTRUMENTATIONS: Final = (
+    "agentops.llm_tracker",
+    "ddtrace.contrib",
+    "langfuse.openai",
+    "newrelic.hooks",
+    "opentelemetry.instrumentation",
+    "sentry_sdk.integrations",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A class attribute, and what stands there."""
+
+    owner: type
+    name: str
+    original: Any
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function below a classmethod."""
+        found: Callable[..., Any] = getattr(self.original, "__func__", self.original)
+        return found
+
+    @property
+    def is_openais(self) -> bool:
+        """Whether openai's own function stands here. Below another's, each request has a span of its own.
+
+        What such a function returns need not be openai's, and it may ask more than once (instructor does both).
+        """
+        return _is_in(self.module, "openai")
+
+    @property
+    def module(self) -> str:
+        """The module of the function that runs first: that of a wrapper, not of what it wraps."""
+        found = self.original
+        while type(found) in {classmethod, WrappedMethod}:  # one of ours, which could not be taken away
+            found = found.__wrapped__
+        found = getattr(found, "_self_wrapper", found)  # documented by wrapt
+        # `functools.wraps` copies `__module__`; a `partial`, say, has no globals.
+        return str(getattr(found, "__globals__", {}).get("__name__") or getattr(found, "__module__", ""))
+
+    def positional(self) -> tuple[str, ...]:
+        """The names of the arguments that can be given by position.
+
+        `create(cls, *args, **kwargs)` hands them on to the method of that name in a base, each to one of its own order.
+        """
+        for owner in self.owner.__mro__:
+            if self.name in vars(owner):
+                place = Place(owner, self.name, vars(owner)[self.name])
+                parameters = list(inspect.signature(place.function).parameters.values())[1:]
+                if all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in parameters):
+                    return tuple(found.name for found in parameters if found.kind is found.POSITIONAL_OR_KEYWORD)
+        return ()
+
+
+def other_instrumentation(openai: Any, methods: Iterable[Method] = METHODS) -> str | None:
+    """The module of another instrumentation that has wrapped one of the methods already."""
+    found = (place.module for place, _ in places(openai, methods))
+    return next((module for module in found if _is_instrumentation(module)), None)
+
+
+def places(openai: Any, methods: Iterable[Method]) -> list[tuple[Place, Method]]:
+    return [(place, method) for method in methods if (place := place_of(openai, method.owner, method.name))]
+
+
+def place_of(openai: Any, owner: str, name: str) -> Place | None:
+    try:
+        found = reduce(getattr, owner.split("."), openai)
+        return Place(found, name, vars(found)[name])
+    except (AttributeError, KeyError):
+        log.debug("this openai has no %s.%s", owner, name)
+        return None
+
+
+def _is_instrumentation(module: str) -> bool:
+    """Whether a module wraps for an instrumentation: a known one, or any that has an instrumentor of OpenTelemetry's.
+
+    What the program puts around one of openai's methods is none: a cache, a retry, a line in the log.
+    """
+    instrumentors = {kind.__module__ for kind in BaseInstrumentor.__subclasses__()} - {"__main__"}
+    return any(_is_in(module, package) for package in (*_INSTRUMENTATIONS, *instrumentors))
+
+
+def _is_in(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
