@@ -35,9 +35,12 @@ def read_model(arguments: Arguments) -> str | None:
 def read_parameters(arguments: Arguments) -> Attributes:
     """The request's parameters that have an attribute; one that is absent or of no use gives none."""
     found: dict[str, AttributeValue] = {}
-    for argument, name, read in _PARAMETERS:
-        value = arguments.get(argument)
-        if value is not None and (attribute := read(value)) is not None:
+    for argument, value in arguments.items():
+        row = None if value is None else _PARAMETERS.get(argument)
+        if row is None:
+            continue
+        name, read = row
+        if not (name in found and argument in _YIELDING) and (attribute := read(value)) is not None:
             found[name] = attribute
     return found
 
@@ -161,25 +164,27 @@ def _service_tier(value: Any) -> str | None:
     return None if value == "auto" else _text(value)
 
 
-_PARAMETERS: Final[Sequence[tuple[str, str, Reader]]] = (
-    ("temperature", names.REQUEST_TEMPERATURE, _float),
-    ("top_p", names.REQUEST_TOP_P, _float),
-    ("max_tokens", names.REQUEST_MAX_TOKENS, _int),
-    ("max_completion_tokens", names.REQUEST_MAX_TOKENS, _int),
-    ("n", names.REQUEST_CHOICE_COUNT, _several),
-    ("stop", names.REQUEST_STOP_SEQUENCES, _strings),
-    ("stream", names.REQUEST_STREAM, _true),
-    ("frequency_penalty", names.REQUEST_FREQUENCY_PENALTY, _float),
-    ("presence_penalty", names.REQUEST_PRESENCE_PENALTY, _float),
-    ("seed", names.REQUEST_SEED, _int),
-    ("encoding_format", names.REQUEST_ENCODING_FORMATS, _strings),
-    ("response_format", names.OUTPUT_TYPE, _output_type),
-    ("service_tier", names.OPENAI_REQUEST_SERVICE_TIER, _service_tier),
-    ("deployment_id", names.OPENAI_REQUEST_ENGINE, _text),
-    ("engine", names.OPENAI_REQUEST_ENGINE, _text),  # which openai takes where both are given
-    ("best_of", names.OPENAI_REQUEST_BEST_OF, _int),
-    ("echo", names.OPENAI_REQUEST_ECHO, _bool),
-    ("function_call", names.OPENAI_REQUEST_FUNCTION_CALL, _function_call),
-    ("logprobs", names.OPENAI_REQUEST_LOGPROBS, _int),
-    ("user", names.USER_ID, _text),
-)
+_PARAMETERS: Final[Mapping[str, tuple[str, Reader]]] = {
+    "temperature": (names.REQUEST_TEMPERATURE, _float),
+    "top_p": (names.REQUEST_TOP_P, _float),
+    "max_tokens": (names.REQUEST_MAX_TOKENS, _int),
+    "max_completion_tokens": (names.REQUEST_MAX_TOKENS, _int),
+    "n": (names.REQUEST_CHOICE_COUNT, _several),
+    "stop": (names.REQUEST_STOP_SEQUENCES, _strings),
+    "stream": (names.REQUEST_STREAM, _true),
+    "frequency_penalty": (names.REQUEST_FREQUENCY_PENALTY, _float),
+    "presence_penalty": (names.REQUEST_PRESENCE_PENALTY, _float),
+    "seed": (names.REQUEST_SEED, _int),
+    "encoding_format": (names.REQUEST_ENCODING_FORMATS, _strings),
+    "response_format": (names.OUTPUT_TYPE, _output_type),
+    "service_tier": (names.OPENAI_REQUEST_SERVICE_TIER, _service_tier),
+    "deployment_id": (names.OPENAI_REQUEST_ENGINE, _text),
+    "engine": (names.OPENAI_REQUEST_ENGINE, _text),
+    "best_of": (names.OPENAI_REQUEST_BEST_OF, _int),
+    "echo": (names.OPENAI_REQUEST_ECHO, _bool),
+    "function_call": (names.OPENAI_REQUEST_FUNCTION_CALL, _function_call),
+    "logprobs": (names.OPENAI_REQUEST_LOGPROBS, _int),
+    "user": (names.USER_ID, _text),
+}
+# Where both are given, the other argument of the same attribute wins: openai takes `engine` over `deployment_id`.
+_YIELDING: Final = frozenset({"max_tokens", "deployment_id"})
