@@ -1,8 +1,7 @@
-"""What is in force while openai is instrumented: where the signals go, and what may be recorded of content.
+"""The state of the instrumentation: where signals go, and what may be recorded of content.
 
-Two may have asked for it: the program, by `instrument()`, and `autolog`, which is a guest. In whatever order they come,
-what was said last about content holds for every call that starts from then on; when the guest leaves, what the program
-said holds alone.
+Two parties may ask for it: the program, by `instrument()`, and `autolog`, a guest. Whatever the order, the latest
+choice about content holds for every call that starts afterwards. When the guest leaves, the program's choices remain.
 """
 
 import logging
@@ -31,20 +30,20 @@ from otel_openai_v0._telemetry.shared import Telemetry
 
 log: Final = logging.getLogger(__name__)
 
-# Name, version and schema address; the last is that of util-genai 1.3b0.
+# Name, version and schema URL; the URL is that of util-genai 1.3b0.
 _SCOPE: Final = ("otel_openai_v0", __version__, "https://opentelemetry.io/schemas/1.37.0")
 
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """Those that the program gave; None: the global one."""
+    """The providers that the program gave; None means the global one."""
 
     tracer: TracerProvider | None = None
     meter: MeterProvider | None = None
     logger: LoggerProvider | None = None
 
     def beside(self, host: "Providers") -> Mapping[str, tuple[object, object]]:
-        """Each of these by its argument, and what is used in its place."""
+        """Each argument with the given provider and the one in use."""
         return {
             "tracer_provider": (self.tracer, host.tracer or trace.get_tracer_provider()),
             "meter_provider": (self.meter, host.meter or get_meter_provider()),
@@ -54,9 +53,10 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Who uses the instrumentation beside the program, or without it.
+    """A user of the instrumentation beside the program, or without it.
 
-    `route` is told which provider the spans would go to, each time that changes, and returns the one that they go to.
+    `route(provider)` is called with the provider that spans would go to, each time that changes. It returns the
+    provider that they go to.
     """
 
     choices: Choices
@@ -65,7 +65,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Metrics and events of these providers, made once: a meter does not forget its instruments."""
+    """Metrics and events of some providers. They are created once, because a meter keeps its instruments."""
 
     providers: Providers
     metrics: Metrics
@@ -73,7 +73,7 @@ class Signals:
 
 
 class Instrumentation:
-    """One life of it, from the first that asked for it to the last that left."""
+    """One instrumentation, from the first party that asks for it until the last one leaves."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -85,27 +85,27 @@ class Instrumentation:
         self._guest: Guest | None = None
         self._signals: Signals | None = None
         self._announced: CaptureContent | None = None
-        self._calls: Calls | None = None  # from the moment that openai is imported
+        self._calls: Calls | None = None  # set when openai is imported
         self._telemetry: Telemetry
         self._is_early = False
         self.host: Providers | None = None
-        """What the program gave to `instrument()`; None if it has not called it."""
+        """The arguments of `instrument()`; None if the program has not called it."""
         self.tracer_provider: TracerProvider
-        """Where the spans go."""
+        """The provider that spans go to."""
 
     @property
     def other(self) -> str | None:
-        """The instrumentation that openai was left to, for it was there first."""
+        """Another instrumentation that was there first, and that openai was left to."""
         return self._patches.other
 
     def begin(self, providers: Providers, choices: Choices) -> None:
-        """The program instruments openai."""
+        """Instrument openai for the program."""
         with self._lock:
             self.host = providers
             self.say(choices)
 
     def say(self, choices: Choices) -> None:
-        """Let `choices` hold for every call that starts from now on, whoever said otherwise before."""
+        """Apply `choices` to every call that starts from now on."""
         with self._lock:
             self._said = choices.over(self._said)
             if self._guest is not None:
@@ -113,31 +113,31 @@ class Instrumentation:
             self._renew()
 
     def welcome(self, guest: Guest) -> None:
-        """Have a guest, whose choices hold from now on."""
+        """Add a guest and apply its choices."""
         with self._lock:
             self._guest = guest
             self._renew()
 
     def part(self) -> None:
-        """Go on without the guest."""
+        """Remove the guest."""
         with self._lock:
             self._guest = None
             self._renew()
 
     def patch(self) -> None:
-        """Wrap openai's methods as soon as the program imports it, or now if it has."""
+        """Wrap openai's methods now, or as soon as the program imports openai."""
         if "openai" in sys.modules:
             self._patch(sys.modules["openai"])
         else:
             wrapt.register_post_import_hook(self._patch, "openai")
 
     def end(self) -> None:
-        """Put back what stood in openai."""
+        """Restore openai's methods."""
         self._patches.undo()
 
     def _patch(self, openai: Any) -> None:
         with self._lock, self._faults.quietly("wrapping openai's methods"):
-            if self._patches.enabled:  # else uninstrumented before openai was imported
+            if self._patches.enabled:  # else `uninstrument()` came before openai was imported
                 self._calls = Calls(openai, self._telemetry)
                 if self._is_early:
                     self._calls.settle = self._settle
@@ -175,12 +175,12 @@ class Instrumentation:
             log.info("instrumenting openai; content of prompts and completions: %s", settings.capture.value)
 
     def _base(self) -> TracerProvider:
-        """Where the spans would go without a guest."""
+        """The provider that spans would go to without a guest."""
         given = None if self.host is None else self.host.tracer
         return given or trace.get_tracer_provider()
 
     def _settle(self) -> None:
-        """Look whether the program has set a provider: until then nobody knows its limits and its sampler."""
+        """Check whether the program has set a provider; its limits and its sampler are unknown until then."""
         with self._faults.quietly("finding the provider"):
             if not isinstance(self._base(), ProxyTracerProvider):
                 with self._lock:

@@ -22,27 +22,27 @@ SUPPORTED_OPENAI: Final = "openai >= 0.27.8, < 1"
 
 
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream leaves its file unchecked
-    """Instruments the module-level API of openai 0.27.8 to 0.28.1; one for the process, however often it is made.
+    """Instruments the module-level API of openai 0.27.8 to 0.28.1. One for the process, however often it is created.
 
-    openai is not imported: its methods are wrapped when the program imports it, or at once if it has.
+    It does not import openai: the methods are wrapped when the program imports it, or at once if it has.
     """
 
     _instrumentation: Instrumentation | None = None
 
     @property
     def tracer_provider(self) -> TracerProvider | None:
-        """Where the spans go while openai is instrumented."""
+        """The provider that spans go to while openai is instrumented."""
         return None if self._instrumentation is None else self._instrumentation.tracer_provider
 
     @property
     def other_instrumentation(self) -> str | None:
-        """The package that instruments openai instead of us, whether or not `instrument()` was called."""
+        """The package that instruments openai instead of us; it can be asked for before `instrument()`."""
         if self._instrumentation is not None:
             return self._instrumentation.other
         return other_instrumentation(sys.modules["openai"]) if "openai" in sys.modules else None
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """The range of openai that is supported; others are refused with one line in the log."""
+        """The supported range of openai. Other versions are refused with one line in the log."""
         return (SUPPORTED_OPENAI,)
 
     def instrument(  # pyright: ignore[reportIncompatibleMethodOverride]  # what does not exist is an error
@@ -99,7 +99,7 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
         self._instrumentation, self._is_instrumented_by_opentelemetry = found, True
 
     def part_from_guest(self) -> None:
-        """Go on as the program said; without a word from it, put back what stood in openai."""
+        """Remove the guest; without `instrument()` by the program, restore openai's methods."""
         found = self._instrumentation
         if found is not None and found.host is not None:
             found.part()
@@ -119,7 +119,7 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
 
 
 def _warn_of_what_stays(given: Providers, host: Providers, choices: Choices) -> None:
-    """Of what a second `instrument()` asks for and cannot change."""
+    """Warn about arguments of a second `instrument()` that cannot take effect."""
     kept = [name for name, (new, old) in given.beside(host).items() if new is not None and new is not old]
     if kept:
         log.warning("openai is instrumented already, %s stays as it is: uninstrument() first", " and ".join(kept))

@@ -110,5 +110,6 @@ MAY_QUOTE: Final = frozenset(
         ),
     }
 )
-"""Arguments that go where content goes: a user or a file may be named after a person, stop sequences are pieces of the
-prompt's form, and by its hash, its size or its dimensions somebody who has a file knows that it was this one."""
+"""Attributes that follow the content setting. A user or a file may be named after a person, stop sequences show the
+form of the prompt, and whoever has a file can recognise it by its hash, size or dimensions.
+"""

@@ -1,6 +1,7 @@
-"""The call that openai is working on, as the calls below it see it.
+"""The current call of openai, for the calls below it.
 
-Openai's methods call each other: what is wrapped below a call that is current adds to it and makes no span of its own.
+Openai's methods call each other. A wrapped method below the current call adds to that call and makes no span of its
+own.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,22 +16,25 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, format_trace_
 
 
 class Switch(Protocol):
-    """Whether to instrument: a method that somebody took hold of stays wrapped after `uninstrument()`."""
+    """Whether to instrument. A method that somebody holds stays wrapped after `uninstrument()`."""
 
     enabled: bool
 
 
 CURRENT_CALL: Final[ContextVar[Any]] = ContextVar("otel_openai_v0_call", default=True)
-"""The `Call` that is being made in this context, or a bool. A task that was started inside a call may outlive it.
+"""The `Call` being made in this context, or a bool. A task started inside a call may outlive it.
 
-Truthy when a new call gets a span of its own: there is no current call, or it has ended. Falsy below a call, and where
-calls are left alone. A context variable of our own: a value in OpenTelemetry's context costs a copy of that.
+Truthy when a new call should get its own span: there is no current call, or it has ended. Falsy below a call, and where
+calls are left alone. It is a context variable of our own because setting a value in OpenTelemetry's context copies the
+whole context.
 """
 begins_a_call: Final[Callable[[], Any]] = CURRENT_CALL.get
-"""`enabled` of wrapt's wrappers, which asks for the truth of what this returns, in C: a nested call costs little."""
+"""The argument `enabled` of wrapt's wrappers. wrapt asks for the truth of the result in C, so a nested call costs
+little.
+"""
 
 LAST_CALL: Final[ContextVar[tuple[Switch, SpanContext] | None]] = ContextVar("otel_openai_v0_last_call", default=None)
-"""The span of the latest call in this context, and the switch of the instrumentation that it is of."""
+"""The span context of the latest call in this context, and the switch of its instrumentation."""
 
 _MAKING: Final = create_key("otel-openai-v0-making-awaitable")
 # Plain keys, not made by `create_key`: `opentelemetry-util-genai` 1.3b0, `_inference_invocation.py` and
@@ -44,19 +48,18 @@ _UTIL_GENAI: Final[Mapping[str, str]] = {
 
 
 def current_trace_id() -> str | None:
-    """The trace of the current span, else of the latest call of openai in this context: 32 hex digits.
+    """The trace id of the current span, else of the latest call of openai in this context: 32 hex digits.
 
-    Usable during a call, after it, and while its stream is read. None before the first call, where the current span or
-    the latest call is not sampled, after a call that was suppressed, and after `uninstrument()`. A task or a thread has
-    its own latest call.
+    It can be asked for during a call, after it, and while its stream is read. It is None before the first call, after a
+    call that was suppressed or not sampled, and after `uninstrument()`. Each task and thread has its own latest call.
 
-    A thread that serves one request after another, with no span around each, has the call of the request before for its
-    latest, as long as the new one calls nothing: its answer came from a cache, perhaps. A `call_context` around each
-    request says where it begins: in it and after it, only calls made since its beginning count.
+    A worker thread may serve many requests without a span around each. If a request makes no call, because its answer
+    came from a cache for example, the latest call is that of an earlier request. Put a `call_context` around each
+    request: inside and after it only calls made since its beginning count.
     """
     current, last = trace.get_current_span().get_span_context(), _last_call()
     if current.is_valid and not current.trace_flags.sampled and last.trace_id != current.trace_id:
-        return None  # the latest call was of another request
+        return None  # the latest call belongs to another request
     found = current if current.is_valid and current.trace_flags.sampled else last
     return format_trace_id(found.trace_id) if found.trace_flags.sampled else None
 
@@ -70,19 +73,19 @@ def _last_call() -> SpanContext:
 
 
 def is_suppressed() -> bool:
-    """Whether somebody asked for no telemetry here."""
-    # Nobody has said anything in an empty context, which most programs call openai in.
+    """Whether instrumentation is suppressed here."""
+    # An empty context cannot suppress anything, and most programs call openai in one.
     return bool(get_current()) and not is_instrumentation_enabled()
 
 
 def has_span_above(operation: str, context: Context) -> bool:
-    """Whether another instrumentation has a span for the call of this operation that is being made in `context`."""
+    """Whether another instrumentation already has a span for this call."""
     return bool(context) and _UTIL_GENAI.get(operation, "") in context
 
 
 @contextmanager
 def left_alone() -> Iterator[None]:
-    """While a function of the program's runs for us: what it asks of openai has no span."""
+    """Leave calls alone while a function of the program runs for us: its calls of openai get no span."""
     before = CURRENT_CALL.set(False)
     try:
         yield
@@ -92,7 +95,7 @@ def left_alone() -> Iterator[None]:
 
 @contextmanager
 def making_awaitable() -> Iterator[None]:
-    """While a plain function of openai's makes what is to be awaited, and calls its base to do so."""
+    """Mark that one of openai's plain functions is creating an awaitable, and may call its base to do so."""
     token = attach(set_value(_MAKING, value=True))
     try:
         yield
@@ -101,5 +104,5 @@ def making_awaitable() -> Iterator[None]:
 
 
 def is_making_awaitable() -> bool:
-    """Whether the method that is called now is the base of one that is wrapped as well."""
+    """Whether the method called now is the base of another wrapped method."""
     return get_value(_MAKING) is not None

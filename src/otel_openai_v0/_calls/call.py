@@ -1,6 +1,6 @@
-"""The life of one API call as a span: started, current while openai runs, ended once on whichever path it ends.
+"""The life of one API call: its span is started, is current while openai runs, and ends once, on every path.
 
-The user's call is sacred: no method here raises, and each may be called after the end.
+The user's call is sacred. No method here raises, and each may be called after the end.
 """
 
 from contextvars import Token
@@ -23,15 +23,18 @@ from otel_openai_v0._openai.invocation import Invocation
 from otel_openai_v0._telemetry.faults import Stage
 from otel_openai_v0._telemetry.shared import Telemetry
 
-_LET_GO: Final = frozenset({"closed", "abandoned"})  # as `StreamRecord.ended` has it
+_LET_GO: Final = frozenset({"closed", "abandoned"})  # values of `openai.stream.end`
 
 
 class Call:
     """One call.
 
-    As a context manager it is the current call, with its span as the current one, so that spans of HTTP clients are its
-    children. Enter and exit are in one frame, never across a `yield` to the user; what is raised in between ends it.
-    The contexts of others may hold it for long, those of pooled connections for instance: what has ended is empty.
+    As a context manager it makes itself the current call and its span the current span, so that spans of HTTP clients
+    become children. Enter and exit happen in one frame, never across a `yield` to the user. An exception raised in
+    between ends the call.
+
+    Other contexts, such as those of pooled connections, may hold this object for a long time. It therefore gives up
+    everything it read when it ends.
     """
 
     __slots__ = (
@@ -81,7 +84,7 @@ class Call:
         self._before = self._token = None  # they hold the context that the call was made in
 
     def start(self, invocation: Invocation) -> None:
-        """Start the span with what a sampler may ask for; read the rest only if it records, or somebody measures."""
+        """Start the span with the attributes that a sampler may ask for; read the rest only if it is needed."""
         telemetry = self._telemetry
         attributes = invocation.start_attributes()
         span = telemetry.tracer.start_span(invocation.span_name(), None, SpanKind.CLIENT, attributes)
@@ -93,19 +96,19 @@ class Call:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether anybody reads what the call returns."""
+        """Whether the span or the metrics need the result."""
         return self._recorder is not None
 
     def read_status(self, response: Any) -> None:
-        """Note the status of a response of HTTP, for which openai has not raised anything yet."""
+        """Note the status of an HTTP response, before openai raises anything."""
         recorder = self._recorder
         if recorder is not None:
             recorder.read_status(response)
 
     def finish(self, error: BaseException | None = None, response: Any = None, more: Attributes | None = None) -> None:
-        """End the span, once: with `error`, with what `response` says and the attributes `more`, or with both.
+        """End the span once: with `error`, with `response` and the attributes `more`, or with both.
 
-        Without `more` there is no response to read.
+        `response` is read only where `more` is given.
         """
         if self.ended:
             return
@@ -124,12 +127,12 @@ class Call:
         return (self._stopped[0] if self._stopped else perf_counter()) - self._started
 
     def chunk_dimensions(self, response: Any) -> Attributes | None:
-        """What the time between chunks is measured with, or None where nobody measures."""
+        """The attributes for the time between chunks; None where metrics are off."""
         recorder = self._recorder
         return recorder.dimensions(response) if recorder is not None else None
 
     def chunk_came(self, seconds: float, dimensions: Attributes) -> None:
-        """Measure the time since the chunk before."""
+        """Record the seconds since the chunk before."""
         self._telemetry.metrics.record_chunk(seconds, dimensions)
 
     def quietly(self, stage: str) -> Stage:
@@ -174,5 +177,5 @@ def current_call() -> Call | None:
 
 
 def _was_let_go(error: BaseException | None, more: Attributes | None) -> bool:
-    """Whether a collection may be what ends a call: a stream or a coroutine that was begun before `uninstrument()`."""
+    """Whether a garbage collection may have ended this call: a stream or coroutine begun before `uninstrument()`."""
     return isinstance(error, GeneratorExit) or (more is not None and more.get(names.OPENAI_STREAM_END) in _LET_GO)

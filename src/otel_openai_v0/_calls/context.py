@@ -1,4 +1,4 @@
-"""What a program says about the calls that it is about to make: whose they are, and what they are for."""
+"""What a program says about its next calls: whose they are, and what they are for."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar, Token
@@ -21,14 +21,14 @@ _NONE: Final[Attributes] = {}
 _ENTERED: Final["ContextVar[tuple[tuple[CallContext, Token[Context]], ...]]"] = ContextVar(
     "otel_openai_v0_call_contexts", default=()
 )
-"""Those that this context is inside of: one object may be entered by many threads and tasks at once."""
+"""The call contexts entered here. Many threads and tasks may enter one object at once."""
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 class CallContext:
-    """What `call_context` returns: for `with`, as often as you like, and for functions."""
+    """What `call_context` returns: a context manager that can be entered many times, and a decorator."""
 
     def __init__(self, said: Attributes) -> None:
         self._said = said
@@ -40,14 +40,14 @@ class CallContext:
 
     def __exit__(self, *error: object) -> None:
         entered = list(_ENTERED.get())
-        for place in reversed(range(len(entered))):  # the last one, but for a generator that is closed late
+        for place in reversed(range(len(entered))):  # the latest; a generator that is closed late may not be the last
             if entered[place][0] is self:
                 detach(entered.pop(place)[1])
                 _ENTERED.set(tuple(entered))
                 return
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
-        """`function`, whose calls of openai are made inside; what it returns to be awaited is inside too."""
+        """`function`, with its calls of openai made inside; an awaitable that it returns runs inside too."""
         if isgeneratorfunction(function) or isasyncgenfunction(function):
             raise TypeError(
                 "call_context cannot hold while a generator waits: put `with call_context(...)` around its calls"
@@ -83,16 +83,19 @@ def call_context(
     tags: Sequence[str] = (),
     attributes: Attributes | None = None,
 ) -> CallContext:
-    """Put these on the span of every call made inside: a block, or a function that has this for its decorator.
+    """Put these attributes on the span of every call made inside.
 
-    As `user.id`, `session.id`, `gen_ai.conversation.id`, `gen_ai.prompt.name`, `gen_ai.prompt.version` and
-    `openai.call.tags`; `attributes` are any others, by their names, but what is read from the call wins over them. Kept
-    in OpenTelemetry's context: it reaches across awaits, into tasks, and into threads that are started with the context
-    (`contextvars.copy_context().run`). An inner one adds to an outer one, and wins where both speak; `user` wins over
-    the argument of the call. Nothing of it is sent to the API. It is recorded in every capture mode; only what looks
-    like a key is scrubbed.
+    Use it with `with`, or as a decorator of a function, also of an `async def`. The arguments become `user.id`,
+    `session.id`, `gen_ai.conversation.id`, `gen_ai.prompt.name`, `gen_ai.prompt.version` and `openai.call.tags`.
+    `attributes` adds any others by name; what is read from the call itself wins over them.
 
-    The function may be asynchronous. A generator raises TypeError, for nothing can hold while one waits.
+    The values live in OpenTelemetry's context. They reach across awaits, into tasks, and into threads started with that
+    context (`contextvars.copy_context().run`). An inner `call_context` adds to an outer one and wins where both set a
+    value. `user` wins over the argument `user=` of the call.
+
+    Nothing of it is sent to the API. It is recorded in every capture mode; only secrets are taken out.
+
+    Raises TypeError for a generator function, because a context cannot stay attached while a generator waits.
     """
     given = {
         names.USER_ID: user,
@@ -109,7 +112,7 @@ def call_context(
 
 
 def context_attributes(baggage_keys: Sequence[str]) -> Attributes:
-    """What was said in this context, and the baggage that may be recorded."""
+    """The attributes set in this context, and the baggage that may be recorded."""
     said = _said()
     if not baggage_keys:
         return said

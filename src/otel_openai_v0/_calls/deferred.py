@@ -1,10 +1,10 @@
-"""Calls that a garbage collection ends: streams that nobody holds any more, coroutines that were thrown away.
+"""Ends of calls that a garbage collection causes: abandoned streams, and coroutines that were thrown away.
 
-A collection may interrupt a thread anywhere, also where it holds a lock of the SDK's, or of an exporter's. Telling them
-of an end there would wait for that very thread, for ever; it is done in another one.
+A collection may interrupt a thread anywhere, even while it holds a lock of the SDK or of an exporter. Ending the span
+right there would wait for that same thread forever. Another thread ends it instead.
 """
 
-import _thread  # what `threading` adds takes locks as well
+import _thread  # `threading` would take locks as well
 import atexit
 import gc
 import os
@@ -16,17 +16,17 @@ _LONGEST_WAIT: Final = 5.0  # seconds, at the exit: an interpreter that ends whi
 
 
 class _Garbage:
-    """Who collects, and what was put off; one for the process."""
+    """Tracks the collecting thread and queues deferred ends. One for the process."""
 
     def __init__(self) -> None:
         self.collector = 0
         self.watchers: set[object] = set()
         self.is_ready = False
-        self.waiting: deque[tuple[int, Callable[[], None]]] = deque()  # with the process that it is of
-        self.working = _thread.allocate_lock()  # held by the one thread that works
+        self.waiting: deque[tuple[int, Callable[[], None]]] = deque()  # each with the process that queued it
+        self.working = _thread.allocate_lock()  # held by the one working thread
 
     def note(self, phase: str, _: dict[str, int]) -> None:
-        """As `gc.callbacks` takes it."""
+        """A callback for `gc.callbacks`."""
         self.collector = _thread.get_ident() if phase == "start" else 0
 
     def put_off(self, end: Callable[[], None]) -> None:
@@ -34,11 +34,11 @@ class _Garbage:
         if self.working.acquire(blocking=False):
             try:
                 _thread.start_new_thread(self.work, (self.working,))
-            except RuntimeError:  # there can be no more threads: it is done at the exit, or by the next one
+            except RuntimeError:  # no more threads: the next one does it, or the exit
                 self.working.release()
 
     def work(self, working: _thread.LockType) -> None:
-        """In a thread; a greenlet of gevent's lives on in a forked child, with the lock that it has."""
+        """Runs in a thread. A greenlet of gevent survives a fork, together with the lock that it holds."""
         while True:
             try:
                 self.catch_up()
@@ -57,12 +57,12 @@ class _Garbage:
                 end()
 
     def finish(self) -> None:
-        """At the exit: afterwards no thread is started."""
+        """At the exit; no thread is started afterwards."""
         self.catch_up()
         self.working.acquire(timeout=_LONGEST_WAIT)
 
     def forget(self) -> None:
-        """In a forked child, which has neither the thread that collects nor the one that works."""
+        """In a forked child, which has neither the collecting thread nor the working one."""
         self.collector = 0
         self.waiting.clear()
         self.working = _thread.allocate_lock()
@@ -73,7 +73,7 @@ _NOTE: Final = _GARBAGE.note
 
 
 def watch_collections(watcher: object) -> None:
-    """Know when a collection is under way, until no watcher is left."""
+    """Track collections until the last watcher leaves."""
     _GARBAGE.watchers.add(watcher)
     if _NOTE not in gc.callbacks:
         gc.callbacks.append(_NOTE)
@@ -89,16 +89,16 @@ def unwatch_collections(watcher: object) -> None:
     _GARBAGE.watchers.discard(watcher)
     if not _GARBAGE.watchers and _NOTE in gc.callbacks:
         gc.callbacks.remove(_NOTE)
-        _GARBAGE.collector = 0  # of a collection whose end we will not be told of
+        _GARBAGE.collector = 0  # we will not be told of this collection's end
 
 
 def is_collecting() -> bool | None:
-    """Whether a garbage collection has interrupted this very thread; None where nobody watches."""
+    """Whether a garbage collection has interrupted this thread; None where nobody tracks collections."""
     if not _GARBAGE.watchers:
         return None
     return _GARBAGE.collector == _thread.get_ident()
 
 
 def put_off(end: Callable[[], None]) -> None:
-    """Call `end` in another thread; at the exit, if there can be none."""
+    """Call `end` in another thread, or at the exit if no thread can be started."""
     _GARBAGE.put_off(end)

@@ -21,7 +21,7 @@ from otel_openai_v0._telemetry.shared import Telemetry
 
 _MOST_RETRY_EVENTS: Final = 10
 _TRY_AGAIN: Final = 409
-# As `Content` has them.
+# In the order of the fields of `Content`.
 _CONTENT: Final = (
     ("input", names.INPUT_MESSAGES),
     ("instructions", names.SYSTEM_INSTRUCTIONS),
@@ -30,10 +30,11 @@ _CONTENT: Final = (
 
 
 class Recorder:
-    """Reads what is asked and answered, and sets it at once: each call into the SDK takes a lock and cleans.
+    """Reads requests, responses and errors, and sets their attributes in batches.
 
-    No method raises. Where the span does not record, only what is measured is read. What every call comes through
-    catches by itself what `quietly` would: that costs a third of a microsecond each time.
+    The SDK takes a lock and cleans its input on each call, so few calls are made. No method raises. Where the span does
+    not record, only what the metrics need is read. The methods that every call passes catch exceptions themselves:
+    `quietly` costs a third of a microsecond each time.
     """
 
     __slots__ = (
@@ -52,19 +53,19 @@ class Recorder:
     )
 
     _transport: dict[str, AttributeValue]
-    """What the latest answer says beside its body."""
+    """Attributes from the HTTP side of the latest response."""
     _credentials: Credentials
     _pending: dict[str, AttributeValue]
-    """To be set with the next attributes."""
+    """Attributes to be set with the next batch."""
     _content: dict[str, AttributeValue]
-    """Content, for events."""
+    """Attributes with content, for the span and the event."""
     _seen: dict[str, AttributeValue]
-    """All that the span carries, for metrics and events."""
+    """All attributes of the span, for metrics and events."""
 
     def __init__(
         self, telemetry: Telemetry, span: Span, invocation: Invocation, started: dict[str, AttributeValue]
     ) -> None:
-        """`started` is what the span was started with."""
+        """`started` holds the attributes that the span was started with."""
         self._telemetry = telemetry
         self._span = span
         self._operation = operation = invocation.operation
@@ -79,10 +80,10 @@ class Recorder:
             self._read_request(invocation)
 
     def attempting(self) -> None:
-        """Note a request that is about to be sent: openai tries again, without a pause, while the server says 409."""
+        """Note a request that is about to be sent. While the server answers 409, openai tries again at once."""
         if not self._recording:
             return
-        # Some calls are several requests: they poll (Azure's images, `wait_for_processing`), or list and look.
+        # One call may send several requests: it polls (Azure's images, `wait_for_processing`), or lists and then reads.
         tries_again = self._transport.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
         self._attempts = self._attempts + 1 if tries_again else 1
         self._transport = {}
@@ -99,7 +100,7 @@ class Recorder:
                 self._transport = read_transport(requestor, response)
 
     def read_status(self, response: Any) -> None:
-        """Note the status of a response of HTTP, for which nobody has raised anything yet."""
+        """Note the status of an HTTP response, before openai raises anything."""
         with self._telemetry.faults.quietly("reading a status"):
             status = status_of(response)
             if status is not None and status >= FIRST_ERROR:
@@ -107,7 +108,7 @@ class Recorder:
                 self._span.set_status(Status(StatusCode.ERROR, f"HTTP {status}"))
 
     def read_response(self, response: Any, more: Attributes) -> None:
-        """Note what `response` says, and `more`."""
+        """Read `response`, and set its attributes and `more`."""
         operation, telemetry = self._operation, self._telemetry
         found = dict(more)
         try:
@@ -127,7 +128,7 @@ class Recorder:
         self._set(found)
 
     def read_error(self, error: BaseException) -> None:
-        """Note what an exception says; it is read, not kept."""
+        """Read an exception and set its attributes; it is not kept."""
         details = unread_error(error)
         if self._recording:
             with self._telemetry.faults.quietly("reading an error"):
@@ -138,7 +139,7 @@ class Recorder:
             self._span.add_event(names.EXCEPTION_EVENT, details.event())
 
     def emit(self, elapsed: float) -> None:
-        """Tell metrics and events of a call that took `elapsed` seconds."""
+        """Record the metrics and emit the event of a call that took `elapsed` seconds."""
         telemetry = self._telemetry
         if self._measured:
             with telemetry.faults.quietly("recording metrics"):
@@ -149,7 +150,7 @@ class Recorder:
                 telemetry.events.emit({**self._seen, **said}, trace.set_span_in_context(self._span))
 
     def dimensions(self, response: Any) -> Attributes | None:
-        """What the call is measured with as far as `response` has come, or None where nobody measures."""
+        """The metric attributes as far as `response` has come; None where metrics are off."""
         if not self._measured:
             return None
         seen = dict(self._seen)
@@ -172,7 +173,9 @@ class Recorder:
             try:
                 if quoting:
                     self._content.update(telemetry.content.attributes(quoting))
-                    if names.USER_ID in found:  # said for telemetry, which the argument need not be
+                    if (
+                        names.USER_ID in found
+                    ):  # `call_context(user=...)` is meant for telemetry; the argument `user=` need not be
                         self._content.pop(names.USER_ID, None)
             except Exception as error:  # noqa: BLE001
                 telemetry.faults.note("reading the request's words", error)
@@ -183,11 +186,11 @@ class Recorder:
         self._pending = found
 
     def _read_context(self, found: dict[str, AttributeValue]) -> None:
-        """Add what was said around the call; what is read of the call itself wins."""
+        """Add the attributes of the call's context; those read from the call itself win."""
         telemetry = self._telemetry
         try:
             for name, value in context_attributes(telemetry.settings.baggage_keys).items():
-                if name not in self._seen:  # with which the span was started
+                if name not in self._seen:  # the span was started with these
                     found.setdefault(name, value)
         except Exception as error:  # noqa: BLE001
             telemetry.faults.note("reading the context", error)
@@ -198,7 +201,7 @@ class Recorder:
                 self._content[name] = text
 
     def _details(self, error: BaseException) -> ErrorDetails:
-        """What may be recorded of an error: what the API says may quote the prompt."""
+        """What may be recorded of an error: the API's message may quote the prompt."""
         telemetry = self._telemetry
         secrets = known_secrets(self._credentials, telemetry.environ)
         read = read_error(error, partial(scrub, secrets=secrets))
@@ -210,7 +213,7 @@ class Recorder:
         return read.without_text()
 
     def _set(self, attributes: Attributes) -> None:
-        """Set `attributes`, and what is pending."""
+        """Set `attributes` and the pending ones."""
         pending, self._pending = self._pending, {}
         pending.update(self._transport)
         pending.update(attributes)

@@ -1,7 +1,7 @@
-"""The span that is current while openai runs, as others see it: it holds nothing once it has ended.
+"""The span that is current while openai runs. Others see it, and it is empty once the call has ended.
 
-aiohttp keeps a connection open after the call that opened it, and asyncio keeps the context in which that was done. The
-SDK's span stays in the memory with that context, and the prompt with the span.
+aiohttp keeps a connection open after the call that opened it, and asyncio keeps the context of that moment. Without
+this class the context would keep the SDK's span in memory, and with it the prompt.
 """
 
 from typing import Any, Protocol
@@ -10,16 +10,16 @@ from opentelemetry.trace import Span, SpanContext
 
 
 class Holder(Protocol):
-    """Has the SDK's span until it has ended, and then one that does nothing; and the span's context for ever."""
+    """Has the SDK's span until the call ends, afterwards a span that does nothing; and always the span's context."""
 
     span: Span
     span_context: SpanContext
 
 
 class CurrentSpan(Span):
-    """Another span in everything: its methods, its attributes and its class, which instrumentations ask for.
+    """Behaves as the holder's span in everything: methods, attributes, and the class that `isinstance` sees.
 
-    The methods of the API are written out, for `__getattr__` costs a microsecond.
+    The methods of the API are written out because `__getattr__` costs a microsecond.
     """
 
     def __init__(self, holder: Holder) -> None:
@@ -33,7 +33,7 @@ class CurrentSpan(Span):
         return getattr(self._holder.span, name)
 
     def get_span_context(self) -> SpanContext:
-        """That of an ended span too: later spans may have it as their parent."""
+        """The context of an ended span too: later spans may have it as their parent."""
         return self._holder.span_context
 
     def is_recording(self) -> bool:

@@ -1,4 +1,4 @@
-"""How a call starts: with the telemetry that is in force at that moment."""
+"""Starts calls with the telemetry in force at that moment."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,26 +14,26 @@ from otel_openai_v0._telemetry.shared import Telemetry
 
 
 class Calls:
-    """Starts calls; what the wrappers hold while openai is instrumented."""
+    """Starts calls. The wrappers hold one while openai is instrumented."""
 
     __slots__ = ("openai", "settle", "telemetry")
 
     def __init__(self, openai: Any, telemetry: Telemetry) -> None:
         self.openai = openai
         self.telemetry = telemetry
-        """What is in force; replaced as a whole."""
+        """The telemetry in force; replaced as a whole."""
         self.settle: Callable[[], None] | None = None
-        """Called before each call while the program has set no provider yet."""
+        """Called before each call until the program has set a tracer provider."""
 
     def start(
         self, method: Method, positional: Sequence[str], target: Any, args: Sequence[Any], kwargs: Arguments
     ) -> Call:
-        """Start the span of a method's call; a fault of ours gives a call that records nothing."""
+        """Start the span of a public method's call. After a fault of ours the call records nothing."""
         if self.settle is not None:
             self.settle()
         telemetry = self.telemetry
         call = Call(telemetry)
-        try:  # as `quietly` does it, which costs more: all that an unsampled call does is here
+        try:  # `quietly` costs more, and this is all that an unsampled call does
             context = get_current()
             if telemetry.sampling.says_no(context) and not telemetry.metrics.enabled:
                 return call
@@ -45,7 +45,7 @@ class Calls:
         return call
 
     def start_request(self, requestor: Any, given: Arguments) -> Call:
-        """Start the span of a request that no call of a method is behind, from the arguments of the requestor."""
+        """Start the span of a request without a public method behind it, from the requestor's arguments."""
         if self.settle is not None:
             self.settle()
         telemetry = self.telemetry

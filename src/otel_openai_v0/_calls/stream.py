@@ -1,9 +1,11 @@
-"""Streams: real generators around openai's own, which note each chunk on its way and end the span once.
+"""Streams: real generators around openai's own. They note each chunk as it passes, and end the span once.
 
 The caller may exhaust, close, throw into, abandon or never read a stream, in any thread or task. A generator that was
-never started runs no `finally`, hence the finalizer; it also fires before the generator's own GeneratorExit when the
-last reference goes, which is why all state lives in the call. No context is held across a `yield`, and none is
-attached while a chunk is read: the request was sent before the stream was handed out.
+never started runs no `finally`, so there is a finalizer as well. It may also fire before the generator's own
+GeneratorExit, when the last reference goes; therefore all state lives in the call.
+
+No context is held across a `yield`, and none is attached while a chunk is read: the request was sent before the caller
+got the stream.
 """
 
 import weakref
@@ -18,7 +20,7 @@ from otel_openai_v0._openai.response import payload
 
 
 class StreamRecord:
-    """What was seen of one stream."""
+    """What was seen of one stream so far."""
 
     __slots__ = ("_accumulator", "_call", "_chunks", "_dimensions", "_done", "_first", "_last")
 
@@ -32,23 +34,23 @@ class StreamRecord:
         self._done = False
 
     def saw(self, chunk: Any) -> None:
-        """Note a chunk before the caller has it, for the caller may change it."""
+        """Note a chunk before the caller gets it, because the caller may change it."""
         self._chunks += 1
-        try:  # as `quietly` does it, at half the price: there are a thousand chunks in a call
+        try:  # `quietly` costs twice as much, and a call has a thousand chunks
             if self._accumulator.add(payload(chunk)) and (self._first is None or self._dimensions is not None):
                 self._answered(self._call.elapsed())
         except Exception as error:  # noqa: BLE001
             self._call.note("reading a chunk", error)
 
     def ended(self, how: str) -> None:
-        """End the call: `how` is "exhausted", "closed" or "abandoned"; the first end counts."""
+        """End the call; `how` is "exhausted", "closed" or "abandoned". Only the first end counts."""
         if self._done:
             return
         self._done = True
         self._call.finish(None, self._response(), self._attributes(how))
 
     def broke(self, error: BaseException) -> None:
-        """End the call with what ended the stream: an error of openai's, a cancellation, or the caller's own throw."""
+        """End the call with the exception that ended the stream: of openai, a cancellation, or the caller's throw."""
         self._done = True
         self._call.finish(error, self._response(), self._attributes("error"))
 
@@ -62,7 +64,7 @@ class StreamRecord:
         self._last = elapsed
 
     def _response(self) -> Any:
-        # The caller may keep the stream after its end, and the stream keeps this.
+        # The caller may keep the stream, and with it this object, after the end.
         accumulator, self._accumulator = self._accumulator, StreamAccumulator()
         with self._call.quietly("joining a stream"):
             return accumulator.response()
@@ -74,7 +76,7 @@ class StreamRecord:
 
 
 def traced_stream(stream: Generator[Any, None, None], call: Call) -> Generator[Any, None, None]:
-    """`stream`, noted; of the same type, closed when it is closed."""
+    """A generator like `stream` that records its chunks and closes `stream` when it is closed."""
     record = StreamRecord(call)
     traced = _chunks(stream, record)
     weakref.finalize(traced, record.ended, "abandoned")

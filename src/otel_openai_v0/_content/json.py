@@ -1,4 +1,4 @@
-"""JSON for span attributes: always valid, always encodable, whatever is in it."""
+"""JSON for span attributes. It is always valid and always encodable, whatever the values are."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, Final
 
 DEEPEST: Final = 20
-INT_BITS: Final = 63  # beside the sign: exporters write no longer numbers
+INT_BITS: Final = 63  # beside the sign; exporters cannot write longer numbers
 _LONGEST_INT: Final = 10_000  # bits; `str(int)` refuses more than 4,300 digits
 
 
@@ -24,16 +24,17 @@ _ASCII_ENCODER: Final = json.JSONEncoder(
 
 
 def text_of(value: object) -> str:
-    """The characters of a str; `str()` of a member of an enumeration is its name, not what openai sends."""
+    """The characters of a str. `str()` of an enumeration's member would be its name, which is not what openai sends."""
     if type(value) is str:
         return value
     return str.__str__(value) if isinstance(value, str) else str(value)
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON of `value`; foreign objects become `<TypeName>`, infinities and NaN become strings.
+    """Compact JSON of `value`.
 
-    Text is not escaped, unless it holds lone surrogates, which no exporter could encode.
+    Foreign objects become `<TypeName>`; infinities and NaN become strings. Text is not escaped, unless it holds lone
+    surrogates, which no exporter could encode.
     """
     try:
         text = _ENCODER.encode(value)
@@ -44,14 +45,14 @@ def dumps(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """`dumps` of a text."""
+    """The same as `dumps` for a text."""
     if text.isascii():
-        return encode_basestring_ascii(text)  # a quarter quicker
+        return encode_basestring_ascii(text)  # 25 % faster
     return encode_basestring(text) if is_encodable(text) else encode_basestring_ascii(text)
 
 
 def is_encodable(text: str) -> bool:
-    """Whether UTF-8 can write `text`: it has no lone surrogates."""
+    """Whether `text` can be encoded as UTF-8, that is, has no lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -60,7 +61,7 @@ def is_encodable(text: str) -> bool:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """`value` without what JSON has no word for: infinities, cycles, and numbers that Python does not print."""
+    """`value` without what JSON cannot express: infinities, cycles, and integers that Python refuses to print."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int) and value.bit_length() > _LONGEST_INT:
@@ -75,7 +76,7 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def loads_strict(text: str) -> Any:
-    """Parse JSON as the standard has it; raises ValueError for NaN and Infinity too."""
+    """Parse JSON strictly. Raises ValueError for NaN and Infinity too."""
     return json.loads(text, parse_constant=_refuse)
 
 

@@ -12,30 +12,33 @@ from otel_openai_v0._content.secrets import cut_before_key
 
 @dataclass(frozen=True, slots=True)
 class ContentLimits:
-    """In characters: of one text in a message, and of the whole JSON text that an attribute gets (0: there is none)."""
+    """Limits in characters.
+
+    `message` is for one text in a message, `total` for the whole JSON text of an attribute (0: nothing is recorded).
+    """
 
     message: int = 50_000
     total: int = 500_000
 
 
-SHORTEST: Final = 200  # characters of JSON, enough to say how much was left out
+SHORTEST: Final = 200  # characters of JSON; enough to say how much was left out
 _TEXT_KEYS: Final = frozenset({"content", "response", "arguments"})
 _TEXT: Final = frozenset({str})
 _KEYS: Final = {key: quoted(key) for key in ("role", "parts", "type", "content", "name", "id", "arguments", "response")}
 _WORDS: Final = {word: quoted(word) for word in ("system", "user", "assistant", "stop", "length")}
 _FEW: Final = 5  # items
 _MOST_TRIES: Final = 12
-_ENOUGH: Final = 0.97  # of the room that there is
+_ENOUGH: Final = 0.97  # of the room
 
 
 def written(items: Sequence[Any], limits: ContentLimits) -> str:
-    """The JSON of `items`, with long texts shortened and the oldest left out: an answer is about what was said last.
+    """The JSON of `items`, with long texts cut and the oldest items left out: an answer is about what was said last.
 
-    It has `limits.total` characters at most (or 200, if that is less), and says how much is gone. Items are asked for
-    newest first, and none that there is no room for: the caller waits.
+    It has at most `limits.total` characters (or 200, if that is less) and says how much is missing. The newest items
+    are converted first, and none that does not fit, because the caller waits.
     """
     room = max(limits.total, SHORTEST) - 1
-    if len(items) <= _FEW:  # as most chats are, and small: at once is quicker than one by one
+    if len(items) <= _FEW:  # most chats are short, and this is faster than one by one
         texts = [_json(item, limits.message) for item in items]
         whole = f"[{','.join(texts)}]"
         if len(whole) <= room + 1:
@@ -53,7 +56,7 @@ def written(items: Sequence[Any], limits: ContentLimits) -> str:
 
 
 def _fill(kept: list[str], items: Sequence[Any], longest: int, room: int) -> None:
-    """Use the `room` that is left for a part of the next item, and for a note of those that are left out."""
+    """Fill the `room` that is left with a part of the next item and a note about the items left out."""
     note = len(_left_out(items[0], len(items))) + 1
     while room < note and kept:
         room += len(kept.pop()) + 1
@@ -72,14 +75,14 @@ def _left_out(oldest: Any, count: int) -> str:
 
 
 def _fitted(item: Any, longest: int, room: int) -> str | None:
-    """The JSON of `item` with its texts as long as there is room for; None where there is none even without them."""
+    """The JSON of `item`, with texts as long as fit; None where it does not fit even without them."""
     best, least, most, largest = _json(item, 0), 0, min(longest, room), 0
     if len(best) >= room:
         return None
     for attempt in range(_MOST_TRIES):
         if least >= most - bool(largest) or len(best) >= _ENOUGH * room:
             break
-        more = room - 1 - len(best)  # characters, where none of them is escaped
+        more = room - 1 - len(best)  # characters, if none needs an escape
         if largest:
             more = (most - least) // 2 if attempt % 3 == 0 else more * (most - least) // (largest - len(best))
         length = min(most - bool(largest), least + max(1, more))
@@ -99,19 +102,19 @@ def _json(item: Any, longest: int) -> str:
 
 
 def _text_json(message: TextMessage, longest: int) -> str:
-    """What `dumps` gives for the message, in half the time."""
+    """The same as `dumps` for the message, in half the time."""
     role, said, reason = message.role, message.text, message.finish_reason
     if len(said) > longest:
         said = cut_text(text_of(said), longest)
-    text = encode_basestring_ascii(said) if said.isascii() else quoted(said)  # as `quoted`, which costs a call
+    text = encode_basestring_ascii(said) if said.isascii() else quoted(said)  # `quoted`, without its call
     end = "" if reason is None else f',"finish_reason":{_WORDS.get(reason) or quoted(reason)}'
     return f'{{"role":{_WORDS.get(role) or quoted(role)},"parts":[{{"type":"text","content":{text}}}]{end}}}'
 
 
 def _dict_json(item: Any, longest: int) -> str | None:
-    """The same for other messages and parts, which are little but texts; None for what is no dict of texts.
+    """The same for other messages and parts, which are mostly texts; None for anything that is no dict of texts.
 
-    An encoder takes longer to make than to use.
+    Creating an encoder takes longer than using it.
     """
     if type(item) is not dict or not _TEXT.issuperset(map(type, item)):
         return None
@@ -149,7 +152,7 @@ def _shorten_value(key: str, value: Any, longest: int, depth: int = DEEPEST) -> 
 
 
 def _shorten_text(value: Any, longest: int) -> Any:
-    """A text, or the structure that stands in place of one: a function's arguments, its response, tokens."""
+    """A text, or what stands in its place: a function's arguments or response, tokens."""
     if isinstance(value, str):
         return cut_text(text_of(value), longest)
     text = dumps(value)
@@ -157,7 +160,7 @@ def _shorten_text(value: Any, longest: int) -> Any:
 
 
 def cut_text(text: str, longest: int) -> str:
-    """`text`, cut at `longest` characters with a note, or before the key that would be cut in two there."""
+    """`text`, cut at `longest` characters with a note, or earlier where the cut would fall into a secret."""
     if len(text) <= longest:
         return text
     kept = cut_before_key(text, longest)

@@ -1,4 +1,4 @@
-"""A message, and what a request says: the values that readers make and the writer takes.
+"""Messages and the content of a request: the values that readers create and the content writer takes.
 
 A message is `{"role": str, "parts": [part, ...], "name"?: str, "finish_reason"?: str}`, a part `{"type": str, ...}`, as
 in the GenAI conventions.
@@ -12,9 +12,9 @@ Part: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 
 
-@dataclass(slots=True)  # frozen, it would take three times as long to make
+@dataclass(slots=True)  # a frozen one takes three times as long to create
 class TextMessage:
-    """A message of one text, as most are: quicker to write than the dict that it stands for."""
+    """A message with one text, as most are. It is faster to write than the dict that it stands for."""
 
     role: str
     text: str
@@ -33,7 +33,7 @@ class Content(NamedTuple):
 
 
 def message_of(item: Any) -> Any:
-    """The message of the conventions that `item` stands for; any other item as it is."""
+    """The dict of the conventions for a `TextMessage`; any other item unchanged."""
     if not isinstance(item, TextMessage):
         return item
     message: Message = {"role": item.role, "parts": [{"type": "text", "content": item.text}]}

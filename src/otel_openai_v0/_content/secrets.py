@@ -1,8 +1,8 @@
-"""Takes keys and tokens out of texts: out of what is asked and answered, and of what a server says of an error.
+"""Removes secrets from texts: from prompts and completions, and from error messages of servers.
 
-The forms of keys, and how much entropy each has, are those of gitleaks (https://github.com/gitleaks/gitleaks), file
-`config/gitleaks.toml` of commit 009e025a, for the services that a prompt is likely to name; sessions of OpenAI, keys
-that a server has masked, and data addresses are ours. A text is JSON, or is not: what is taken out of JSON leaves JSON.
+The patterns and their entropies are those of gitleaks (https://github.com/gitleaks/gitleaks), `config/gitleaks.toml` of
+commit 009e025a, for the services that a prompt is likely to name. OpenAI's session keys, keys masked by a server, and
+data URLs are ours. A text may be JSON; it is still JSON afterwards.
 """
 
 import math
@@ -13,35 +13,35 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from otel_openai_v0._content.json import is_encodable
 
 SCRUBBED: Final = "[scrubbed]"
-_NEAR: Final = 1_024  # characters; of a longer key, any part that a cut leaves is still known for one
-_SHORTEST_KEY: Final = 20  # characters, with what tells that it is one
+_NEAR: Final = 1_024  # characters; any part of a longer secret is still recognised after a cut
+_SHORTEST_KEY: Final = 20  # characters, with its prefix
 
 _ESCAPES: Final = (r"\\[abfnrtv]", r"\\u[0-9A-Fa-f]{4}", r"\\x[0-9A-Fa-f]{2}", r"%[0-9A-Fa-f]{2}")
 
 
 def _first(fixed: str) -> str:
-    """A pattern of `fixed` where a word begins, or behind the letter of an escape of JSON, a repr or an address.
+    """A pattern for `fixed` at the start of a word, or after the letter of an escape in JSON, a repr or a URL.
 
-    The fixed text comes first, what must stand before it after that: a text is searched 50 times faster so.
+    `fixed` comes first and the condition on what stands before it comes second: that searches a text 50 times faster.
     """
     return f"{fixed}(?:(?<![\\w-]{fixed})|{'|'.join(f'(?<={escape}{fixed})' for escape in _ESCAPES)})"
 
 
 class _Rule(NamedTuple):
-    """What a key looks like; the first group of `pattern` is the key, and has `entropy` bits per character or more."""
+    """The form of a secret: the first group of `pattern`, with `entropy` bits per character or more."""
 
     pattern: re.Pattern[str]
     entropy: float
 
     def keys(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where in `text` the keys begin and end."""
+        """The start and end of each secret in `text`."""
         for found in self.pattern.finditer(text):
             if self.entropy == 0 or _entropy(found[1]) >= self.entropy:
                 yield found.span(1)
 
 
-# `(mark, gate, rules)` for keys that all have `mark`. Many texts have that; few have what `gate` finds, in one quick
-# look. Plain tuples: every text passes through all of them, and a named one takes twice as long to unpack.
+# `(mark, gate, rules)` for secrets that contain `mark`. Many texts contain a mark; few match `gate`, one fast search.
+# Plain tuples, because every text passes all of them and a named tuple takes twice as long to unpack.
 _Family: TypeAlias = tuple[str, Callable[[str], object], tuple[_Rule, ...]]
 
 
@@ -53,16 +53,16 @@ def _rule(pattern: str, entropy: float) -> _Rule:
     return _Rule(re.compile(pattern), entropy)
 
 
-# Words with hyphens have no such run of letters and digits in them.
+# Hyphenated words have no such run of letters and digits.
 _RANDOM: Final = r"(?:[A-Za-z0-9]*[-_]){0,10}(?:(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}|[A-Za-z]{40,})[\w-]*"
 _ASSIGNED: Final = r"(?:\\*[\"'`])?\s*(?:=>|:=|[:=])\s*"
-# A name that ends in `api-key` or the like, and its value: `api-key: ...`, `"api_key": "..."`, `API_KEY='...'`.
+# A name that ends in `api-key` or the like, with its value: `api-key: ...`, `"api_key": "..."`, `API_KEY='...'`.
 _NAMED: Final = _rule(
     r"[-_][Kk][Ee][Yy](?i:(?<=api.{4})|(?<=access.{4})|(?<=account.{4})|(?<=openai.{4})|(?<=subscription.{4}))"
     rf"{_ASSIGNED}(?:\\*[\"'`])?(?=[\w+/=-]{{0,64}}\d)([\w+/=-]{{32,}})",
     3,
 )
-# Up to its end; as far as it goes where that was cut off. No quote that ends a text of JSON is in it.
+# Up to its end line, or as far as it goes if that is missing. It contains no quote that ends a JSON string.
 _PRIVATE_KEY: Final = _rule(
     r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r'(?:[^"\\-]*(?:(?:\\.|-(?!----))[^"\\-]*)*-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----'
@@ -109,26 +109,26 @@ _FAMILIES: Final[tuple[_Family, ...]] = (
         (_rule(rf"({_first('eyJ')}[\w-]{{17,}}\.eyJ[\w-]{{7,}}(?:\.[\w-]*)?)", 3),),
     ),
     (";", _gate(r";base64,"), (_rule(r";base64,((?=(?:[\w+/=%-]|\\+/){16})[\w+/=%-]*(?:\\+/[\w+/=%-]*)*)", 0),)),
-    # In a prompt, where "the bearer of this letter" is a text.
+    # In a prompt "the bearer of this letter" is ordinary text.
     ("earer ", _gate(r"earer "), (_rule(r"[Bb]earer ((?=[\w.~+/=*-]*\d)[\w.~+/=*-]{16,})", 0),)),
 )
-# In an error, where no one means to record the value of a header that carries a key, or that of an address.
+# In an error message nobody means to record the value of such a header or query parameter.
 _KEY_IN_ERROR: Final = re.compile(
     r"(?i:(?<=bearer )[\w.~+/=*-]{6,}|(?<=api-key: )\S+|(?<='api-key': ')[^']+)"
     r"|(?i:(?<=key=)|(?<=token=)|(?<=sig=)|(?<=secret=))[^&\s'\"]+"
 )
-# The user information of an address, as in an `api_base` that openai quotes.
+# The user information of a URL, as in an `api_base` that openai quotes.
 _USER_INFORMATION: Final = re.compile(r"(?<=://)[^/\s]+@")
 _KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "proxy-authorization"})
-_SHORTEST: Final = 4  # a shorter "key" would be cut out of ordinary words
+_SHORTEST: Final = 4  # characters; a shorter "key" would be removed from ordinary words
 
 
 Credentials: TypeAlias = tuple[Any, Any, Any]
-"""Where the key of a call may be: its arguments `api_key` and `headers`, and the module's setting when it was made."""
+"""Where the key of a call may be: the arguments `api_key` and `headers`, and the module's setting at that time."""
 
 
 def known_secrets(credentials: Credentials, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The keys that a call may have been made with, longest first."""
+    """The keys that may have been used for a call, longest first."""
     api_key, headers, module_key = credentials
     found = [api_key, module_key, environ.get("OPENAI_API_KEY")]
     if isinstance(headers, Mapping):
@@ -138,20 +138,20 @@ def known_secrets(credentials: Credentials, environ: Mapping[str, str]) -> tuple
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """`text` without `secrets` and without anything that looks like a key."""
+    """`text` without `secrets` and without anything that looks like a secret."""
     for secret in secrets:
         text = text.replace(secret, SCRUBBED)
     return scrub_keys(_USER_INFORMATION.sub("", _KEY_IN_ERROR.sub(SCRUBBED, text)))
 
 
 def scrub_keys(text: str) -> str:
-    """`text` without what looks like a key, as UTF-8 can write it."""
+    """`text` without anything that looks like a secret, encodable as UTF-8."""
     text = without_keys(text)
     return text if text.isascii() or is_encodable(text) else text.encode(errors="replace").decode()
 
 
 def without_keys(text: str) -> str:
-    """`text` without what looks like a key; JSON stays JSON. Quick where there is nothing."""
+    """`text` without anything that looks like a secret. JSON stays JSON. Fast where there is nothing to find."""
     if len(text) >= _SHORTEST_KEY:
         for mark, gate, rules in _FAMILIES:
             if mark in text and gate(text):
@@ -161,7 +161,7 @@ def without_keys(text: str) -> str:
 
 
 def cut_before_key(text: str, longest: int) -> int:
-    """Where to cut `text`: at `longest`, or before the key that a cut there would leave a part of."""
+    """Where to cut `text`: at `longest`, or before a secret that the cut would split."""
     start = max(0, longest - _NEAR)
     near = text[start : longest + _NEAR]
     spans = (span for rule in _rules_for(near) for span in rule.keys(near))
@@ -169,7 +169,7 @@ def cut_before_key(text: str, longest: int) -> int:
 
 
 def _rules_for(text: str) -> list[_Rule]:
-    """The rules for what `text` may have."""
+    """The rules that may match `text`."""
     return [rule for mark, gate, rules in _FAMILIES if mark in text and gate(text) for rule in rules]
 
 
@@ -183,7 +183,7 @@ def _without(text: str, keys: Iterable[tuple[int, int]]) -> str:
 
 
 def _entropy(text: str) -> float:
-    """Shannon's, in bits per character."""
+    """Shannon entropy in bits per character."""
     shares = [text.count(character) / len(text) for character in set(text)]
     return -sum(share * math.log2(share) for share in shares)
 

@@ -1,4 +1,4 @@
-"""What of prompts and completions may be recorded, and how much of it: redacted, scrubbed, cut, and then written."""
+"""Writes prompts and completions for the record: redacted, without secrets, within limits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,13 +25,13 @@ person, or tell which file was sent, by their names: `user.id`, `openai.request.
 
 @dataclass(frozen=True, slots=True)
 class ContentWriter:
-    """Writes content as JSON text; raises what `redact` raises, for the content must then not be recorded."""
+    """Writes content as JSON. Raises what `redact` raises; the content must then not be recorded."""
 
     redact: Redactor | None = None
     limits: ContentLimits = field(default_factory=ContentLimits)
 
     def write(self, kind: str, items: Sequence[Any]) -> str | None:
-        """The JSON of `items`, or None where there is nothing to record."""
+        """The JSON of `items`; None where there is nothing to record."""
         if self.limits.total == 0:
             return None
         items = self._redacted(kind, items)
@@ -40,14 +40,14 @@ class ContentWriter:
         return without_keys(written(items, self.limits))
 
     def attributes(self, found: Attributes) -> Attributes:
-        """What may be recorded of attributes that say what the caller says or sends."""
+        """What may be recorded of attributes that may contain personal data or prompt text."""
         redacted = self._redacted("attributes", [found] if found else [])
         return {
             name: _word(item[name], found[name]) for item in redacted for name in found if item.get(name) is not None
         }
 
     def error(self, message: str) -> str | None:
-        """What may be recorded in place of an error's message; None: it may."""
+        """The text to record in place of an error message; None: the message itself."""
         if self.redact is None:
             return None
         redacted = self._redacted("error", [{"message": message}] if message else [])
@@ -56,12 +56,12 @@ class ContentWriter:
     def _redacted(self, kind: str, items: Sequence[Any]) -> Sequence[Any]:
         if self.redact is None or not items:
             return items
-        with left_alone():  # a call of openai that it makes would be shown to it again
+        with left_alone():  # the redactor's own calls of openai would be passed to it again
             return _checked(self.redact(kind, [loads_strict(dumps(message_of(item))) for item in items]))
 
 
 def _checked(redacted: Any) -> Sequence[Any]:
-    """What a redactor returned, if it is what was asked for: else it may be anything, and is better not recorded."""
+    """Check what a redactor returned. Anything unexpected is refused, because it could be unredacted."""
     if redacted is None:
         return ()
     if not isinstance(redacted, (list, tuple)) or not all(isinstance(item, Mapping) for item in redacted):
@@ -70,7 +70,7 @@ def _checked(redacted: Any) -> Sequence[Any]:
 
 
 def _word(value: Any, found: AttributeValue) -> AttributeValue:
-    """A redacted value, as an attribute takes it: of a size, a number."""
+    """A redacted value in the type of the attribute that it replaces."""
     if isinstance(value, int) and isinstance(found, int) and value.bit_length() <= INT_BITS:
         return value
     return [str(item) for item in value] if isinstance(value, (list, tuple)) else str(value)

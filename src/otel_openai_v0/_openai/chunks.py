@@ -1,7 +1,7 @@
-"""Adds the chunks of a stream up to the response that a plain call would have returned.
+"""Joins the chunks of a stream into the response that a plain call would have returned.
 
-Chunks of the choices come interleaved, in any order of their indexes; Azure's first has no choices and an empty id
-and model; usage is in any chunk or in none. Servers mix the forms of a chat and of a completion: what is there is read.
+Chunks of several choices come interleaved, in any order. Azure's first chunk has no choices and an empty id and model.
+Usage is in any chunk or in none. Some servers mix the forms of a chat and of a completion, so both are read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from typing import Any, Final
 from otel_openai_v0._openai.function_calls import FunctionCall, ToolCalls
 
 _IDENTITY: Final = ("id", "model", "object", "system_fingerprint", "service_tier")
-_ALWAYS_SENT: Final = ("id", "model")  # sooner or later
+_ALWAYS_SENT: Final = ("id", "model")  # in some chunk
 
 
 class StreamAccumulator:
-    """The pieces of one stream so far; it holds their text, not the chunks."""
+    """The text of one stream so far. It does not keep the chunks."""
 
     __slots__ = ("_choices", "_identified", "_identity", "_usage")
 
@@ -25,7 +25,7 @@ class StreamAccumulator:
         self._usage: Any = None
 
     def add(self, chunk: Any) -> bool:
-        """Take one chunk in; True when it carried any part of an answer."""
+        """Add a chunk. True if it contained any part of an answer."""
         if not self._identified:
             self._identify(chunk)
         usage = chunk.get("usage")
@@ -41,7 +41,7 @@ class StreamAccumulator:
         return answered
 
     def response(self) -> Mapping[str, Any]:
-        """What came so far, in the shape of a whole response."""
+        """The answer so far, in the form of a whole response."""
         found = dict(self._identity)
         found["choices"] = [choice.whole(index) for index, choice in sorted(self._choices.items())]
         if self._usage is not None:

@@ -1,4 +1,4 @@
-"""Where a call goes: the API's kind, and the server's address and port."""
+"""Reads where a call goes: the kind of API, and the server's address and port."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ class Endpoint:
     address: str | None
     port: int | None
     attributes: Attributes
-    """What a sampler may want to see at the start of a span."""
+    """The attributes that a sampler may ask for."""
 
 
 def read_endpoint(arguments: Mapping[str, Any], openai: Any) -> Endpoint:
-    """The endpoint of a call: its arguments, else the module's settings, which users change between calls."""
+    """The endpoint of a call: from its arguments, else from the module's settings at that time."""
     api_type = arguments.get("api_type") or openai.api_type
     api_base = arguments.get("api_base") or openai.api_base
     return _endpoint(text_of(api_type), text_of(api_base))
 
 
 def requestor_endpoint(requestor: Any) -> Endpoint:
-    """The endpoint that an APIRequestor of openai really talks to; its type is an enumeration by then."""
+    """The endpoint that an APIRequestor really uses. Its API type is an enumeration."""
     return _endpoint(requestor.api_type.name, text_of(requestor.api_base))
 
 
 @lru_cache(maxsize=64)
 def _endpoint(api_type: str, api_base: str) -> Endpoint:
-    """Of the address only the host is taken: the user information in it may be a password."""
+    """Only the host is taken from the address: its user information may contain a password."""
     provider = "azure.ai.openai" if api_type.lower() in _AZURE else "openai"
     address, port = _address(api_base)
     found = {names.PROVIDER_NAME: provider, names.SERVER_ADDRESS: address, names.SERVER_PORT: port}

@@ -1,4 +1,4 @@
-"""Reads an exception: what it is, and what it says without the response that openai quotes in some messages."""
+"""Reads exceptions, without the response body that openai quotes in some messages."""
 
 import re
 import traceback
@@ -13,26 +13,29 @@ from otel_openai_v0._base.attributes import Attributes
 
 _LONGEST_MESSAGE: Final = 2_000
 _LINE_OF_SOURCE: Final = re.compile(r"^ {4}.*\n", re.MULTILINE)  # below `  File "...", line 1, in f`
-_CODE: Final = re.compile(r"[\w.-]{1,64}")  # one word: what is more is a text, which may quote the prompt
+_CODE: Final = re.compile(r"[\w.-]{1,64}")  # one word; a longer text may quote the prompt
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """`None` means that the exception does not say; `message` and `frames` hold no key and no response body."""
+    """What an exception says; None where it does not say.
+
+    `message` and `frames` contain no secret and no response body.
+    """
 
     type: str
     qualified_type: str
-    """With its module, as the SDK's `record_exception` has it."""
+    """With its module, as `record_exception` of the SDK writes it."""
     message: str
     frames: str
-    """Where it was raised, with lines of the program's source."""
+    """The frames of the traceback, with lines of the program's source."""
     http_status: int | None
     code: str | None
     request_id: str | None
     retry_after: str | None
 
     def attributes(self) -> Attributes:
-        """What the span of a failed call carries."""
+        """The attributes of a failed call's span."""
         found: dict[str, AttributeValue | None] = {
             names.ERROR_TYPE: self.type,
             names.HTTP_RESPONSE_STATUS_CODE: self.http_status,
@@ -43,19 +46,19 @@ class ErrorDetails:
         return {name: value for name, value in found.items() if value is not None}
 
     def without_text(self) -> "ErrorDetails":
-        """The same without a word that somebody else wrote."""
+        """The same without any text that somebody else wrote."""
         return replace(self, message="", frames="")
 
     def saying(self, message: str) -> "ErrorDetails":
-        """The same with another message, and without the lines of source, which may say what it does not."""
+        """The same with another message, and without source lines, which may say what the message no longer does."""
         return replace(self, message=message, frames=_LINE_OF_SOURCE.sub("", self.frames))
 
     def description(self) -> str:
-        """What the status says: never nothing, for some receivers take a failure without a word for a success."""
+        """The description of the span's status, never empty: some receivers take a failure without one for a success."""
         return self.message or self.type
 
     def event(self) -> Attributes:
-        """What its one exception event carries."""
+        """The attributes of the exception event."""
         found = {
             names.EXCEPTION_TYPE: self.qualified_type,
             names.EXCEPTION_MESSAGE: self.message,
@@ -69,20 +72,22 @@ class ErrorDetails:
 
 
 def unread_error(error: BaseException) -> ErrorDetails:
-    """An exception of which nothing can be read but what it is."""
+    """The details of an exception that cannot be read, or must not be: its type."""
     return ErrorDetails(type(error).__qualname__, _qualified(type(error)), "", "", None, None, None, None)
 
 
 def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetails:
-    """Read any exception; those of openai 0.28 say more. `scrub` takes secrets out of a text.
+    """Read any exception; those of openai 0.28 say more. `scrub(text)` removes secrets.
 
-    The code is an attribute of InvalidRequestError only, and the header is `x-request-id`, not the one that
+    Only InvalidRequestError has a code. The request id is in the header `x-request-id`, not in the one that
     `OpenAIError.request_id` reads.
     """
     status = getattr(error, "http_status", None)
     headers = getattr(error, "headers", None)
     api_error = _api_error(error)
-    is_openais = any(base.__module__ == "openai.error" for base in type(error).__mro__)  # SystemExit has one as well
+    is_openais = any(
+        base.__module__ == "openai.error" for base in type(error).__mro__
+    )  # SystemExit has a `code` as well
     code = (getattr(error, "code", None) if is_openais else None) or api_error.get("code")
     return ErrorDetails(
         type=type(error).__qualname__,
@@ -101,7 +106,7 @@ def _qualified(kind: type[BaseException]) -> str:
 
 
 def _message(error: BaseException) -> str:
-    """What the API said itself stands in its JSON; APIError quotes the body, and behind it the headers."""
+    """The API's own message, from its JSON. APIError quotes the body, followed by the headers."""
     said = _api_error(error).get("message")
     if isinstance(said, str) and said:
         return said

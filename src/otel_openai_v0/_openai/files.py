@@ -1,6 +1,6 @@
-"""Describes files and images by type, size, hash and dimensions; none of their bytes is recorded.
+"""Describes files and images by type, size, hash and dimensions. Their bytes are not recorded.
 
-A file is looked at without being moved: openai reads it next, from where it stands.
+A file is read without moving its position, because openai reads it next.
 """
 
 import base64
@@ -13,7 +13,7 @@ from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
-_LARGEST_HASHED: Final = 1 << 20  # bytes; a millisecond or two on the caller's thread
+_LARGEST_HASHED: Final = 1 << 20  # bytes; a millisecond or two in the caller's thread
 _HEAD: Final = 32  # bytes, enough for every signature below
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -29,7 +29,10 @@ _CONTAINERS: Final = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """`None` where it cannot be told; `size` in bytes, `dimensions` as `WIDTHxHEIGHT` in pixels."""
+    """What is known of some bytes; None where it cannot be told.
+
+    `size` is in bytes, `dimensions` is `WIDTHxHEIGHT` in pixels.
+    """
 
     size: int | None
     mime_type: str | None
@@ -38,12 +41,12 @@ class Descriptor:
 
 
 def describe(value: Any) -> Descriptor | None:
-    """The descriptor of bytes, of a BytesIO or of an open file; None for anything else."""
+    """Describe bytes, a BytesIO or an open file; None for anything else."""
     if isinstance(value, (bytes, bytearray)):
         return describe_bytes(bytes(value))
     if isinstance(value, BytesIO):
         return describe_bytes(value.getvalue())
-    if isinstance(value, SpooledTemporaryFile):  # to ask for its number would move it to the disk, and rename it
+    if isinstance(value, SpooledTemporaryFile):  # asking a spooled file for its number would move it to the disk
         return None
     try:
         number = value.fileno()
@@ -55,12 +58,12 @@ def describe(value: Any) -> Descriptor | None:
 
 
 def describe_bytes(data: bytes) -> Descriptor:
-    """The descriptor of bytes in hand."""
+    """Describe bytes."""
     return _descriptor(data, len(data))
 
 
 def describe_base64(text: str) -> Descriptor:
-    """The descriptor of bytes that came as base64; of a large one only what its beginning tells."""
+    """Describe bytes given as base64; of a large text only what its beginning tells."""
     size = len(text) * 3 // 4 - text.count("=", -2)
     try:
         data = base64.b64decode(text if size <= _LARGEST_HASHED else text[: _HEAD * 2])

@@ -1,4 +1,4 @@
-"""Joins the calls of functions that a stream asks for: each comes as a name, and its arguments in pieces."""
+"""Joins the function calls of a stream: each comes as a name, and its arguments in pieces."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,25 +21,25 @@ class FunctionCall:
         return any(self._name)
 
     def add(self, call: Any) -> None:
-        """Take in one piece of a `function_call`."""
+        """Add one piece of a `function_call`."""
         self._name.append(call.get("name") or "")
         self._arguments.append(call.get("arguments") or "")
 
     def add_tool(self, tool: Any) -> None:
-        """Take in one piece of `tool_calls`."""
+        """Add one piece of `tool_calls`."""
         self.id = tool.get("id") or self.id
         self.add(tool.get("function") or {})
 
     def whole(self) -> Mapping[str, Any]:
-        """The call as a plain answer has it."""
+        """The call in the form of a plain answer."""
         return {"name": "".join(map(str, self._name)), "arguments": "".join(map(str, self._arguments))}
 
 
 class ToolCalls:
     """The calls in `tool_calls`.
 
-    OpenAI numbers them; other servers leave the number out, or give all of them the same. Such pieces are told apart by
-    their id, by their place in the chunk, and by a name, which is sent whole and begins a call.
+    OpenAI numbers them. Other servers leave the number out, or give all calls the same. Their pieces are told apart by
+    id, by place in the chunk, and by name: a name is sent whole and begins a call.
     """
 
     __slots__ = ("_calls",)
@@ -48,7 +48,7 @@ class ToolCalls:
         self._calls: list[FunctionCall] = []
 
     def add(self, tools: Sequence[Any]) -> None:
-        """Take in the pieces of one chunk."""
+        """Add the pieces of one chunk."""
         going_on = sum(not _name(tool) for tool in tools)
         for place, tool in enumerate(tools):
             number = tool.get("index")
@@ -60,13 +60,13 @@ class ToolCalls:
             call.add_tool(tool)
 
     def whole(self) -> list[Mapping[str, Any]]:
-        """The calls as a plain answer has them: by their numbers, else as they came."""
+        """The calls in the form of a plain answer: by number, else in order of arrival."""
         placed = [(place if call.index is None else call.index, call) for place, call in enumerate(self._calls)]
         ordered = sorted(placed, key=lambda item: item[0])
         return [{"id": call.id, "type": "function", "function": call.whole()} for _, call in ordered]
 
     def _known(self, tool: Any, index: int | None, place: int) -> FunctionCall | None:
-        """The call that a piece goes on with, unless it begins another; where nothing tells, the one in its place."""
+        """The call that a piece continues or begins. Where nothing tells, it continues the one in its place."""
         given = tool.get("id")
         if given and (same := next((call for call in self._calls if call.id == given), None)):
             return same
@@ -76,9 +76,9 @@ class ToolCalls:
 
 
 def _begins_another(call: FunctionCall, tool: Any) -> bool:
-    """Whether a piece is of another call than the one in its place.
+    """Whether a piece belongs to another call than the one in its place.
 
-    With a number it takes both, an id and a name: there are servers that send a new id with each piece.
+    With a number this takes both an id and a name, because some servers send a new id with each piece.
     """
     given = tool.get("id")
     if given and given == call.id:

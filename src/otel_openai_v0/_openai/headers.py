@@ -1,4 +1,4 @@
-"""Reads what only the HTTP side of a call knows: the response's headers, its status, and where it really went."""
+"""Reads what only the HTTP side of a call knows: the response's headers and status, and the server that answered."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -31,9 +31,9 @@ def status_of(response: Any) -> int | None:
 
 
 def read_transport(requestor: Any, response: Any) -> dict[str, AttributeValue]:
-    """Attributes of one answered request, from the response of requests or aiohttp; both know headers in any case.
+    """The attributes of one answered request. `response` is one of requests or aiohttp; both find headers in any case.
 
-    A requestor without a base is one that polls a full address (Azure images in openai 0.28.1): its host is not read.
+    A requestor without a base polls a full address (Azure images in openai 0.28.1); its host is not read.
     """
     found: dict[str, AttributeValue] = {}
     headers = response.headers

@@ -1,7 +1,6 @@
-"""What was asked and answered, as the messages of the GenAI conventions (`opentelemetry-util-genai` 1.3b0).
+"""Converts requests and responses into the messages of the GenAI conventions (`opentelemetry-util-genai` 1.3b0).
 
-A message is `{"role": str, "parts": [part, ...], "name"?: str, "finish_reason"?: str}`, a part `{"type": str, ...}`.
-Functions of openai 0.28 have no call id: their parts carry `"id": null`.
+The form is described in `_content.message`. Functions of openai 0.28 have no call id: their parts carry `"id": null`.
 """
 
 import re
@@ -13,25 +12,25 @@ from otel_openai_v0._content.json import DEEPEST, loads_strict, text_of
 from otel_openai_v0._content.message import AnyMessage, Message, Part, TextMessage
 from otel_openai_v0._openai.files import Descriptor, describe_base64, describe_bytes
 
-# The type before the abstract class, whose check takes ten times as long.
+# `dict` comes first: the check against the abstract class takes ten times as long.
 MAPPING: Final = (dict, Mapping)
 _DATA: Final = "data:"
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
-# Of base64 in parts in the spelling of any API.
+# Keys of base64 data in the parts of any API.
 _DATA_KEYS: Final = frozenset({"data", "b64_json", "file_data", "image", "image_url", "url"})
 _MODALITIES: Final = frozenset({"image", "video", "audio"})  # of the conventions, beside "document"
 _FILE: Final = re.compile(r"data:(?:[\w.+-]+/[\w.+-]+[^,]{0,200}|[^,]{0,200};base64),", re.IGNORECASE)
-_LONGEST_PARSED: Final = 1_000  # characters: to parse a text and to write it again takes longer than the call may wait
-_FEW: Final = 20  # messages; to convert them one by one takes longer than it saves
-_FIRST_TOKENS: Final = 20  # of a list: people read texts, and the count says how long it is
-_PLAIN: Final = ("role", "content")  # most messages have no more
+_LONGEST_PARSED: Final = 1_000  # characters; the caller must not wait for longer texts to be parsed and written again
+_FEW: Final = 20  # messages; converting these lazily takes longer than it saves
+_FIRST_TOKENS: Final = 20  # of a list; the count says how long it is
+_PLAIN: Final = ("role", "content")  # most messages have only these
 _ANSWERING: Final = frozenset({"function", "tool"})
-# The enumeration of the conventions says "tool_call" for what the API spells in two ways.
+# The conventions say "tool_call" where the API has two spellings.
 _FINISH_REASONS: Final = {"function_call": "tool_call", "tool_calls": "tool_call"}
 
 
 class Converted(Sequence[AnyMessage]):
-    """What was given, converted item by item when somebody asks for it: most of a long request is never recorded."""
+    """A sequence that converts its items when they are asked for. Most of a long request is never recorded."""
 
     __slots__ = ("_convert", "_given")
 
@@ -49,8 +48,8 @@ class Converted(Sequence[AnyMessage]):
 
 
 def chat_input(messages: Any) -> Sequence[AnyMessage]:
-    """Messages of a chat request; anything that is no list is kept as text for the reader to see."""
-    if not isinstance(messages, (list, tuple)):  # an iterator is not asked: it is the caller's, and may be endless
+    """The messages of a chat request. Anything that is no list is kept as a text."""
+    if not isinstance(messages, (list, tuple)):  # an iterator is the caller's and may be endless, so it is not read
         return [TextMessage("user", _said(messages))]
     if len(messages) <= _FEW:
         return [_chat_message(message) for message in messages]
@@ -58,7 +57,7 @@ def chat_input(messages: Any) -> Sequence[AnyMessage]:
 
 
 def prompt_input(prompt: Any) -> Sequence[AnyMessage]:
-    """One user message per prompt of a completion or embedding: text, texts, a token list, or token lists."""
+    """One user message for each prompt of a completion or embedding: text, texts, a token list, or token lists."""
     if prompt is None:
         return []
     if not isinstance(prompt, (list, tuple)) or _is_tokens(prompt):
@@ -72,7 +71,7 @@ def instruction(text: Any) -> list[Part]:
 
 
 def tool_definitions(functions: Any, tools: Any) -> list[Part]:
-    """Functions, and the tools that later API versions take, in the flat shape of the conventions."""
+    """The definitions of functions and tools, in the flat form of the conventions."""
     if not functions and not tools:
         return []
     given = functions if isinstance(functions, (list, tuple)) else ()
@@ -81,17 +80,17 @@ def tool_definitions(functions: Any, tools: Any) -> list[Part]:
 
 
 def chat_output(choices: Sequence[Mapping[str, Any]]) -> list[AnyMessage]:
-    """One message per choice, in the order of their indexes."""
+    """One message for each choice, in the order of their indexes."""
     return [_finished(_chat_answer(choice), choice) for choice in choices]
 
 
 def text_output(choices: Sequence[Mapping[str, Any]]) -> list[AnyMessage]:
-    """One message per choice of a completion or an edit."""
+    """One message for each choice of a completion or an edit."""
     return [_finished(_text_answer(choice), choice) for choice in choices]
 
 
 def _chat_answer(choice: Mapping[str, Any]) -> AnyMessage:
-    """A choice of a chat; some servers answer with the `text` of a completion."""
+    """The message of a chat's choice; some servers answer with the `text` of a completion."""
     answer = _chat_message(choice.get("message") or {})
     if type(answer) is dict and not answer["parts"] and (text := choice.get("text")):
         answer["parts"] = [_text(text)]
@@ -99,7 +98,7 @@ def _chat_answer(choice: Mapping[str, Any]) -> AnyMessage:
 
 
 def _text_answer(choice: Mapping[str, Any]) -> AnyMessage:
-    """A choice of a completion or an edit; some servers answer with the `message` of a chat."""
+    """The message of a completion's or edit's choice; some servers answer with the `message` of a chat."""
     text = choice.get("text")
     if not text and (message := choice.get("message")):
         return _chat_message(message)
@@ -165,7 +164,7 @@ def _sound(audio: Mapping[str, Any]) -> Part:
 
 
 def _file(file: Mapping[str, Any]) -> Part:
-    """A file that the API knows already by its id; one that is sent by what it is."""
+    """A file: by its id where the API has it, else by a description of its bytes."""
     name = {"name": text_of(file["filename"])} if file.get("filename") else {}
     if file.get("file_id"):
         return {"type": "file", "modality": "document", "file_id": text_of(file["file_id"]), **name}
@@ -175,7 +174,7 @@ def _file(file: Mapping[str, Any]) -> Part:
 
 
 def _described(value: Any, depth: int = DEEPEST) -> Any:
-    """`value`, of whatever form, with what is in it as base64 by what it is."""
+    """`value`, with all base64 in it replaced by descriptions."""
     if isinstance(value, str):
         return _data(value, "document") if _FILE.match(value) else value
     if depth == 0 or not isinstance(value, (Mapping, list, tuple)):
@@ -192,7 +191,7 @@ def _described_item(key: Any, item: Any, depth: int) -> Any:
 
 
 def image_part(said: Any) -> Part:
-    """An image by its address; one that is given itself, as a data address or as base64, by what it is."""
+    """An image: by its URL, or by a description where it is given as a data URL or as base64."""
     address = str(said).strip()
     if _is_data_address(address):
         return _data(address, "image")
@@ -202,12 +201,12 @@ def image_part(said: Any) -> Part:
 
 
 def base64_image(text: str) -> Part:
-    """An image that was given as base64, by what it is."""
+    """A description of an image given as base64."""
     return image_part(text) if _is_data_address(text) else blob_descriptor("image", describe_base64(text), None)
 
 
 def blob_descriptor(modality: str, found: Descriptor, mime_type: str | None) -> Part:
-    """A part for bytes that are not recorded. A `blob` of the conventions would have to have them."""
+    """A part for bytes that are not recorded. The conventions' `blob` would have to contain them."""
     about = {
         "mime_type": mime_type or found.mime_type,
         "size": found.size,
@@ -245,7 +244,7 @@ def _tool_call(call_id: Any, call: Mapping[str, Any]) -> Part:
 
 
 def _arguments(call: Mapping[str, Any]) -> Any:
-    """The arguments as an object; as the text they came in when they are long, or no JSON, as after a cut by length."""
+    """The arguments as an object; as text where they are long or no JSON, as after a cut by length."""
     arguments = call.get("arguments")
     if not isinstance(arguments, str) or len(arguments) > _LONGEST_PARSED:
         return arguments

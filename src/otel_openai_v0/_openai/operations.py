@@ -1,8 +1,8 @@
 """The tables of what is instrumented: a new method is a new row.
 
-An operation says what a call does, a method where it stands. Methods that many classes inherit are wrapped once, at the
-abstract class that defines them, so that a user's own subclass is seen too; what they do is known by the class that
-they are called on.
+An operation says what a call does, a method says where it is defined. Methods that many classes inherit are wrapped
+once, at the abstract class, so that a user's subclass is covered too. The class that the method is called on decides
+what the call does.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,19 +21,19 @@ AttributesReader: TypeAlias = Callable[[Any], Attributes]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a call does, and how it is read."""
+    """What a call does, and the functions that read it."""
 
     name: str
-    """The value of `gen_ai.operation.name`; of a management call our own `openai.operation.name`."""
+    """The value of `gen_ai.operation.name`; for a management call, of our own `openai.operation.name`."""
     api: str
     """The value of `openai.api.type`."""
     is_model_call: bool = True
     read_content: ContentReader = asked.no_content
     read_output: OutputReader = answered.no_output
     read_request: AttributesReader = asked.nothing
-    """What a request says beside its model and parameters."""
+    """Reads what a request says beside its model and parameters."""
     read_extra: AttributesReader = answered.nothing
-    """What a response says beside identity, finish reasons, usage and content."""
+    """Reads what a response says beside identity, finish reasons, usage and content."""
 
 
 CHAT: Final = Operation("chat", "chat_completions", read_content=asked.chat_content, read_output=answered.chat_messages)
@@ -44,7 +44,7 @@ EDIT: Final = Operation("text_completion", "edits", read_content=asked.edit_cont
 EMBEDDING: Final = Operation(
     "embeddings", "embeddings", read_content=asked.input_content, read_extra=answered.read_embeddings
 )
-# Those below have no convention: their names, and the attributes that only they have, are ours.
+# These have no convention; their names and special attributes are ours.
 MODERATION: Final = Operation(
     "moderation", "moderations", read_content=asked.input_content, read_extra=answered.read_moderation
 )
@@ -65,7 +65,7 @@ _AUDIO: Final[Mapping[str, Any]] = {
 TRANSCRIPTION: Final = Operation("transcription", "audio", **_AUDIO)
 TRANSLATION: Final = Operation("translation", "audio", **_AUDIO)
 
-# By the end of an address, without the engine or deployment in it: for requests that no public method is behind.
+# By the end of the path, without engine or deployment: for requests without a public method.
 OPERATIONS_BY_PATH: Final[Mapping[str, Operation]] = {
     "chat/completions": CHAT,
     "completions": COMPLETION,
@@ -79,7 +79,7 @@ OPERATIONS_BY_PATH: Final[Mapping[str, Operation]] = {
     "audio/transcriptions": TRANSCRIPTION,
     "audio/translations": TRANSLATION,
 }
-# What a request does to the objects that openai knows, by HTTP's method and what follows their kind in the address.
+# The verb of a management request, by its HTTP method and the words after the kind of objects.
 MANAGED: Final = frozenset(
     {
         "deployments",
@@ -111,17 +111,17 @@ _OPERATIONS_BY_OBJECT: Final[Mapping[str, Operation]] = {
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method of a class of openai; `owner` is the class's path below the module `openai`."""
+    """One method of openai. `owner` is the path of its class below the module `openai`."""
 
     owner: str
     name: str
     verb: str
     operation: Operation | None = None
-    """None: what the class does that it is called on, else the management of the class's objects."""
+    """None: decided by the class that it is called on, else a management call."""
 
     @property
     def is_async(self) -> bool:
-        """The asynchronous twin of a method is called as it is, with an `a` before its name."""
+        """Whether this is the async twin of a method, whose name begins with `a`."""
         return self.name == f"a{self.verb}"
 
     def operation_on(self, target: Any) -> Operation:
@@ -133,7 +133,7 @@ class Method:
 
 
 def management(verb: str) -> Operation:
-    """A call that asks no model: files, fine-tunes, lists of models, ..."""
+    """A call without a model: files, fine-tunes, lists of models, ..."""
     return Operation(
         verb,
         "management",

@@ -1,4 +1,4 @@
-"""Reads the arguments of a call; here and in `_messages` the user's own objects end."""
+"""Reads the arguments of a call. Behind this module and `messages` there are no objects of the user's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
@@ -19,12 +19,12 @@ Reader: TypeAlias = Callable[[Any], AttributeValue | None]
 
 
 def bind(positional: Sequence[str], args: Sequence[Any], kwargs: Arguments) -> Arguments:
-    """The arguments by name; `create(*args)` hands positional ones on to `EngineAPIResource.create`."""
+    """The arguments by name. `create(*args)` passes positional ones to `EngineAPIResource.create`."""
     return {**dict(zip(positional, args, strict=False)), **kwargs} if args else kwargs
 
 
 def read_model(arguments: Arguments) -> str | None:
-    """The model as it was asked for; an engine or a deployment where no model is named.
+    """The requested model; the engine or deployment where no model is named.
 
     `engine` wins over `deployment_id`, as in `EngineAPIResource.__prepare_create_request` of openai 0.28.1.
     """
@@ -33,7 +33,7 @@ def read_model(arguments: Arguments) -> str | None:
 
 
 def read_parameters(arguments: Arguments) -> Attributes:
-    """The request's parameters that have an attribute; one that is absent or of no use gives none."""
+    """The attributes of the request's parameters. One that is missing or unusable has none."""
     found: dict[str, AttributeValue] = {}
     for argument, value in arguments.items():
         row = None if value is None else _PARAMETERS.get(argument)
@@ -46,12 +46,12 @@ def read_parameters(arguments: Arguments) -> Attributes:
 
 
 def nothing(_: Any) -> Attributes:
-    """A request or response with no attributes of its own."""
+    """For requests and responses without special attributes."""
     return {}
 
 
 def no_content(_: Arguments) -> Content:
-    """A request that says nothing to a model."""
+    """For requests without content."""
     return Content()
 
 
@@ -62,22 +62,22 @@ def chat_content(arguments: Arguments) -> Content:
 
 
 def prompt_content(arguments: Arguments) -> Content:
-    """The prompt of a completion, an image, or a transcription; or the prompts."""
+    """The prompt or prompts of a completion, an image, or a transcription."""
     return Content(prompt_input(arguments.get("prompt")))
 
 
 def input_content(arguments: Arguments) -> Content:
-    """The texts to embed or to moderate. The conventions name no attribute for them; they are recorded as prompts."""
+    """The texts to embed or to moderate, recorded as prompts: the conventions have no attribute for them."""
     return Content(prompt_input(arguments.get("input")))
 
 
 def edit_content(arguments: Arguments) -> Content:
-    """An edit's instruction, which the API takes apart from the text that it is about."""
+    """The input of an edit, and its instruction, which the API takes separately."""
     return Content(prompt_input(arguments.get("input")), instruction(arguments.get("instruction")))
 
 
 def read_image_request(arguments: Arguments) -> Attributes:
-    """Size and form of the images asked for, and the files sent along, by what they are."""
+    """Size and format of the requested images, and descriptions of the files that are sent."""
     found: dict[str, AttributeValue] = {names.OUTPUT_TYPE: "image"}
     for argument, name in (("size", names.OPENAI_REQUEST_SIZE), ("response_format", names.OPENAI_REQUEST_FORMAT)):
         if arguments.get(argument) is not None:
@@ -86,7 +86,7 @@ def read_image_request(arguments: Arguments) -> Attributes:
 
 
 def read_audio_request(arguments: Arguments) -> Attributes:
-    """The recording, by what it is, and what is asked about it."""
+    """A description of the recording, and the parameters of its transcription."""
     found: dict[str, AttributeValue] = {}
     for argument, name in (
         ("language", names.OPENAI_REQUEST_LANGUAGE),
@@ -98,7 +98,7 @@ def read_audio_request(arguments: Arguments) -> Attributes:
 
 
 def read_management_request(arguments: Arguments) -> Attributes:
-    """Which object a call is about, and the file that it sends."""
+    """The object that a call is about, and a description of the file that it sends."""
     found: dict[str, AttributeValue] = {}
     for argument in ("id", "sid", "customer"):
         if isinstance(arguments.get(argument), str):
@@ -107,7 +107,7 @@ def read_management_request(arguments: Arguments) -> Attributes:
 
 
 def _file(value: Any, argument: str, filename: Any = None) -> Attributes:
-    """A file by its name and what it is."""
+    """A file's name and description."""
     descriptor = None if value is None else describe(value)
     name = filename or getattr(value, "name", None)
     found: dict[str, AttributeValue | None] = {"name": _text(PurePath(name).name) if isinstance(name, str) else None}
@@ -186,5 +186,5 @@ _PARAMETERS: Final[Mapping[str, tuple[str, Reader]]] = {
     "logprobs": (names.OPENAI_REQUEST_LOGPROBS, _int),
     "user": (names.USER_ID, _text),
 }
-# Where both are given, the other argument of the same attribute wins: openai takes `engine` over `deployment_id`.
+# Where both arguments of one attribute are given, these lose: openai takes `engine` over `deployment_id`.
 _YIELDING: Final = frozenset({"max_tokens", "deployment_id"})

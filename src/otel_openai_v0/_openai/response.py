@@ -1,4 +1,4 @@
-"""Reads what a call returned; a stream is read by the same functions, from the response that its chunks add up to."""
+"""Reads responses. A stream is read by the same functions, from the response that its chunks add up to."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -18,14 +18,14 @@ _FLOAT32_BYTES: Final = 4
 
 
 def read_response(response: Any) -> Attributes:
-    """Identity, finish reasons and usage; nothing for an answer that is no mapping."""
+    """Identity, finish reasons and usage; nothing if the response is no mapping."""
     if not isinstance(response, MAPPING):
         return {}
     found: dict[str, AttributeValue] = {}
     for key, name in _TEXTS:
         value = response.get(key)
         if isinstance(value, str) and value:
-            found[name] = scrub_keys(value)  # some servers repeat the model as it was asked for
+            found[name] = scrub_keys(value)  # some servers repeat the requested model
     reasons = [scrub_keys(text_of(reason)) for choice in choices(response) if (reason := choice.get("finish_reason"))]
     if reasons:
         found[names.RESPONSE_FINISH_REASONS] = reasons
@@ -36,7 +36,7 @@ def read_response(response: Any) -> Attributes:
 
 
 def read_embeddings(response: Any) -> Attributes:
-    """How many vectors came, and how long they are; never the vectors."""
+    """The number of vectors and their length, but not the vectors."""
     vectors = response.get("data") if isinstance(response, MAPPING) else None
     if not vectors:
         return {}
@@ -48,17 +48,17 @@ def read_embeddings(response: Any) -> Attributes:
 
 
 def payload(response: Any) -> Any:
-    """What the API said: some methods of openai hand out its `OpenAIResponse`, which holds it as `data`."""
+    """The body of the response. Some methods of openai return an `OpenAIResponse`, which holds it as `data`."""
     return response if isinstance(response, MAPPING) else getattr(response, "data", response)
 
 
 def nothing(_: Any) -> Attributes:
-    """A response with no attributes of its own."""
+    """For responses without special attributes."""
     return {}
 
 
 def no_output(_: Any) -> list[AnyMessage]:
-    """A response that says nothing."""
+    """For responses without content."""
     return []
 
 
@@ -76,24 +76,24 @@ def text_messages(response: Any) -> list[AnyMessage]:
 
 
 def image_messages(response: Any) -> list[AnyMessage]:
-    """Images by their address; those that are in the response by what they are."""
+    """Images by their URL, or by a description where the response contains them."""
     return [{"role": "assistant", "parts": [_image(image)]} for image in _data(response)]
 
 
 def audio_messages(response: Any) -> list[AnyMessage]:
-    """The text of a recording: the API answers with JSON, or with plain text for some formats."""
+    """The text of a recording. The API answers with JSON, or with plain text for some formats."""
     text = response.get("text") if isinstance(response, MAPPING) else response
     return [{"role": "assistant", "parts": [{"type": "text", "content": text}]}] if isinstance(text, str) else []
 
 
 def read_images(response: Any) -> Attributes:
-    """How many images came."""
+    """The number of images."""
     images = _data(response)
     return {names.OPENAI_RESPONSE_IMAGE_COUNT: len(images)} if images else {}
 
 
 def read_managed(response: Any) -> Attributes:
-    """Which object came; a list, or an event of a stream, is none."""
+    """The id of the object in the response; lists and events have none."""
     found = response.get("id") if isinstance(response, MAPPING) and "choices" not in response else None
     return {names.OPENAI_RESOURCE_ID: scrub_keys(found)} if isinstance(found, str) else {}
 
@@ -121,7 +121,7 @@ def _image(given: Mapping[str, Any]) -> Part:
 
 
 def choices(response: Any) -> Choices:
-    """The choices in the order of their indexes: servers may send them in any order."""
+    """The choices in the order of their indexes; servers send them in any order."""
     found = response.get("choices") if isinstance(response, MAPPING) else None
     if not found:
         return ()
@@ -145,7 +145,7 @@ def _read_usage(usage: Mapping[str, Any], found: dict[str, AttributeValue]) -> N
 
 
 def _dimensions(vector: Any) -> int:
-    if isinstance(vector, str):  # base64 of float32, when the user asked for it
+    if isinstance(vector, str):  # base64 of float32, if the user asked for it
         return (len(vector) * 3 // 4 - vector.count("=", -2)) // _FLOAT32_BYTES
     return len(vector) if isinstance(vector, Sequence) else 0
 

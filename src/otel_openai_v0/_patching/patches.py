@@ -1,6 +1,6 @@
-"""Puts wrappers where the tables say, and puts back the very descriptors that stood there.
+"""Wraps openai's methods, and restores the very descriptors that stood there.
 
-`opentelemetry.instrumentation.utils.unwrap` would leave a bound method in place of a classmethod: every subclass would
+`opentelemetry.instrumentation.utils.unwrap` would leave a bound method in place of a classmethod; every subclass would
 then run as its base.
 """
 
@@ -56,13 +56,13 @@ class Patches:
     def __init__(self) -> None:
         self.enabled = True
         self.other: str | None = None
-        """The instrumentation that openai was left to."""
+        """The instrumentation that was there first, and that openai was left to."""
         self._done: list[Patch] = []
 
     def apply(self, calls: Calls, methods: Iterable[Method] = METHODS) -> None:
-        """Wrap every method at the class that defines it, and the requestor; openai 0.27 lacks some of them.
+        """Wrap every method at the class that defines it, and the requestor. openai 0.27 lacks some of them.
 
-        Where another instrumentation stands already, nothing is wrapped: each call would have two spans.
+        Nothing is wrapped where another instrumentation stands already: each call would have two spans.
         """
         openai = calls.openai
         found = places(openai, methods)
@@ -83,14 +83,14 @@ class Patches:
                     self._wrap(at, make(partial(_start_request, calls), self), enabled)
 
     def undo(self) -> None:
-        """Undo all, last first."""
+        """Undo all patches, last first."""
         self.enabled = False
         while self._done:
             self._done.pop().undo()
         unwatch_collections(self)
 
     def _wrap(self, place: Place, wrapper: Wrapper, enabled: Callable[[], bool] | None) -> None:
-        # A coroutine is called after its function: the name of a task, and of one that was never awaited.
+        # asyncio names a task, and the warning about a coroutine that was never awaited, after the function.
         update_wrapper(wrapper, place.function, ("__name__", "__qualname__"), ())
         replacement = WrappedMethod(place.original, wrapper, enabled)
         setattr(place.owner, place.name, replacement)

@@ -14,8 +14,8 @@ from otel_openai_v0._patching.wrapped import WrappedMethod
 
 log: Final = logging.getLogger(__name__)
 
-# What wraps for instrumentations, those that are no instrumentors of OpenTelemetry's too. Decorators for programs stand
-# elsewhere in the same packages: `langfuse.observe`, `ddtrace.tracer.wrap`, `newrelic.agent.function_trace`.
+# Packages that wrap methods for an instrumentation without an OpenTelemetry instrumentor. Their decorators for programs
+# live elsewhere: `langfuse.observe`, `ddtrace.tracer.wrap`, `newrelic.agent.function_trace`.
 _INSTRUMENTATIONS: Final = (
     "agentops.llm_tracker",
     "ddtrace.contrib",
@@ -28,7 +28,7 @@ _INSTRUMENTATIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A class attribute, and what stands there."""
+    """A class attribute, and the object that stands there."""
 
     owner: type
     name: str
@@ -42,26 +42,28 @@ class Place:
 
     @property
     def is_openais(self) -> bool:
-        """Whether openai's own function stands here. Below another's, each request has a span of its own.
+        """Whether openai's own function stands here.
 
-        What such a function returns need not be openai's, and it may ask more than once (instructor does both).
+        A function of somebody else may return anything and may call openai more than once (instructor does both). Below
+        it, each request gets a span of its own.
         """
         return _is_in(self.module, "openai")
 
     @property
     def module(self) -> str:
-        """The module of the function that runs first: that of a wrapper, not of what it wraps."""
+        """The module of the function that runs first: of a wrapper, not of what it wraps."""
         found = self.original
-        while type(found) in {classmethod, WrappedMethod}:  # one of ours, which could not be taken away
+        while type(found) in {classmethod, WrappedMethod}:  # one of ours that could not be removed
             found = found.__wrapped__
         found = getattr(found, "_self_wrapper", found)  # documented by wrapt
         # `functools.wraps` copies `__module__`; a `partial`, say, has no globals.
         return str(getattr(found, "__globals__", {}).get("__name__") or getattr(found, "__module__", ""))
 
     def positional(self) -> tuple[str, ...]:
-        """The names of the arguments that can be given by position.
+        """The names of the positional arguments.
 
-        `create(cls, *args, **kwargs)` hands them on to the method of that name in a base, each to one of its own order.
+        `create(cls, *args, **kwargs)` passes them to the method of that name in a base class; each base has an order of
+        its own.
         """
         for owner in self.owner.__mro__:
             if self.name in vars(owner):
@@ -73,7 +75,7 @@ class Place:
 
 
 def other_instrumentation(openai: Any, methods: Iterable[Method] = METHODS) -> str | None:
-    """The module of another instrumentation that has wrapped one of the methods already."""
+    """The module of another instrumentation that has already wrapped a method; None if there is none."""
     found = (place.module for place, _ in places(openai, methods))
     return next((module for module in found if _is_instrumentation(module)), None)
 
@@ -92,9 +94,9 @@ def place_of(openai: Any, owner: str, name: str) -> Place | None:
 
 
 def _is_instrumentation(module: str) -> bool:
-    """Whether a module wraps for an instrumentation: a known one, or any that has an instrumentor of OpenTelemetry's.
+    """Whether `module` belongs to an instrumentation: a known one, or any package with an OpenTelemetry instrumentor.
 
-    What the program puts around one of openai's methods is none: a cache, a retry, a line in the log.
+    A decorator of the program, such as a cache, a retry or a log line, is no instrumentation.
     """
     instrumentors = {kind.__module__ for kind in BaseInstrumentor.__subclasses__()} - {"__main__"}
     return any(_is_in(module, package) for package in (*_INSTRUMENTATIONS, *instrumentors))

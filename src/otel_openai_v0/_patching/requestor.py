@@ -1,7 +1,7 @@
-"""The wrappers of `APIRequestor`, through which every request goes.
+"""The wrappers of `APIRequestor`, which sends every request.
 
-Below a call of a public method they add what only HTTP knows to its span. A request that no such call is behind gets a
-span of its own: methods that were taken hold of before `instrument()`, `obj.request(...)`, direct use.
+Below a call of a public method they add to its span what only HTTP knows. Any other request gets a span of its own: a
+method taken before `instrument()`, `obj.request(...)`, direct use.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from otel_openai_v0._patching.wrappers import (
     sync_wrapper,
 )
 
-# Of `request` and `arequest`; the raw ones take all after the address (and the session) by name.
+# Of `request` and `arequest`. The raw methods take all but the first by name.
 _PARAMETERS: Final = ("method", "url", "params", "headers", "files")
 
 
@@ -81,8 +81,8 @@ def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 
 
 def _returned(call: Call, result: Any) -> Any:
-    """`(response or stream, whether it is a stream, key)`: the very tuple, or one with the stream noted."""
-    if not isinstance(result, tuple) or not result:  # a stand-in of somebody's
+    """Handle `(response or stream, is_stream, key)`; the same tuple is returned unless it holds a stream."""
+    if not isinstance(result, tuple) or not result:  # somebody's test double
         return returned(call, result)
     answered = returned(call, result[0])
     return result if answered is result[0] else (answered, *result[1:])

@@ -1,4 +1,4 @@
-"""The objects that stand in place of openai's methods: pickled, copied and bound as the bare methods are."""
+"""The objects that replace openai's methods. They can be pickled, copied and bound as the methods can."""
 
 import copy
 import importlib
@@ -14,18 +14,18 @@ def _found(module: str, place: str) -> Any:
 
 
 class BoundMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # of wrapt 2; wrapt 1 has none
-    """A wrapped method of a class or an object, which can be sent to other processes and copied as the bare one can."""
+    """A wrapped method of a class or an object, which pickles and copies as the original does."""
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Callable[..., Any], tuple[object, str]]:
         of = getattr(self, "__self__", None)
-        # As a method does it; taken from its class, one that belongs to objects is known by its place.
+        # A bound method is pickled by its object and name; taken from its class, by its place.
         return (_found, (self.__module__, self.__qualname__)) if of is None else (getattr, (of, self.__name__))
 
     def __copy__(self) -> "BoundMethod":
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """Of a copy of its object, which need not be of the same type (OpenAIObject's is not)."""
+        """Bind to the copy of its object, whose type may differ (as OpenAIObject's does)."""
         of = getattr(self, "__self__", None)
         if of is None or isinstance(of, type):
             return self
@@ -34,6 +34,6 @@ class BoundMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # of w
 
 
 class WrappedMethod(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # as above
-    """What stands in place of a method."""
+    """Replaces one method."""
 
     __bound_function_wrapper__ = BoundMethod

@@ -1,4 +1,4 @@
-"""What stands in place of openai's methods: the sync and the async one differ by `await`."""
+"""The wrappers around openai's methods. Sync and async differ by `await` only."""
 
 from collections.abc import Awaitable, Callable
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
@@ -18,16 +18,16 @@ from otel_openai_v0._calls.stream import traced_async_stream, traced_stream
 
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 Start: TypeAlias = Callable[[Any, tuple[Any, ...], dict[str, Any]], Call]
-"""`start(target, args, kwargs)`: starts the span; `target` is the class or the object that the method is called on."""
+"""`start(target, args, kwargs)` starts the span. `target` is the class or object that the method is called on."""
 Returned: TypeAlias = Callable[[Call, Any], Any]
 
 _NOTHING: Final[Attributes] = {}
 
 
 def passes_through(switch: Switch) -> bool:
-    """Whether a call is left alone: part of one that has its span already, switched off, or suppressed.
+    """Whether to call openai without a span: below a call that has one, when switched off, or when suppressed.
 
-    The last two are the latest call all the same: what was before them is not to be taken for it.
+    The last two still become the latest call, so that an earlier call is not taken for them.
     """
     if not CURRENT_CALL.get():
         return True
@@ -38,7 +38,7 @@ def passes_through(switch: Switch) -> bool:
 
 
 def returned(call: Call, result: Any) -> Any:
-    """End the call with `result`, or hand back a stream that ends it; the caller gets what this returns."""
+    """End the call with `result`, or return a stream that ends it. The caller gets what this returns."""
     if call.is_recorded:
         if isinstance(result, GeneratorType):
             with call.quietly("wrapping a stream"):
@@ -51,7 +51,7 @@ def returned(call: Call, result: Any) -> Any:
 
 
 def returned_raw(call: Call, response: Any) -> Any:
-    """The same for a response of HTTP, for which openai has not raised anything yet."""
+    """The same for an HTTP response, before openai raises anything."""
     call.read_status(response)
     return returned(call, response)
 
@@ -87,10 +87,11 @@ def async_wrapper(start: Start, switch: Switch, end: Returned = returned) -> Wra
 
 
 def awaitable_wrapper(start: Start, switch: Switch) -> Wrapper:
-    """For a plain function that returns an awaitable, as a third of openai's asynchronous methods are.
+    """Wraps a plain function that returns an awaitable, as a third of openai's async methods are.
 
-    It is called at once, for some of them raise before there is anything to await. Whether the call is part of another
-    is known only when it is awaited: `aretrieve` makes the coroutine of `arefresh` before its own span is current.
+    The function is called at once, because some raise before there is anything to await. Whether the call is part of
+    another is only known when it is awaited: `aretrieve` creates the coroutine of `arefresh` before its own span is
+    current.
     """
 
     async def finished(awaitable: Awaitable[Any]) -> Any:
@@ -110,7 +111,7 @@ def awaitable_wrapper(start: Start, switch: Switch) -> Wrapper:
             call.finish(error)
             raise
         coroutine = awaited(lambda *_, **__: finished(awaitable), target, args, kwargs)
-        if isinstance(awaitable, CoroutineType):  # is called after a function of openai's own
+        if isinstance(awaitable, CoroutineType):  # named after a function of openai's
             coroutine.__name__, coroutine.__qualname__ = awaitable.__name__, awaitable.__qualname__
         return coroutine
 

@@ -25,7 +25,7 @@ class Events:
         self._logger: Logger = (provider or get_logger_provider()).get_logger(scope, version, schema_url)
 
     def emit(self, attributes: Attributes, context: Context) -> None:
-        """Emit one event with all attributes of the call; its content is structured, where spans have JSON text."""
+        """Emit one event with all attributes of the call. Content is structured here; on spans it is JSON text."""
         structured: dict[str, Any] = dict(attributes)
         for name in _CONTENT:
             text = structured.get(name)

@@ -1,4 +1,4 @@
-"""Keeps our faults ours: swallowed by stage, counted, and said once without a word of content."""
+"""Our own faults: swallowed, counted by stage, and logged once without content."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class Faults:
-    """Our own failures, counted by the stage in which they happened."""
+    """Counts our own failures by the stage in which they happened."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a garbage collection may interrupt its own thread
@@ -31,12 +31,12 @@ class Faults:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How often each stage failed so far."""
+        """How often each stage has failed."""
         with self._lock:
             return dict(self._counts)
 
     def note(self, stage: str, error: Exception) -> None:
-        """Count `error`, and log the first of its stage: its type and place, for its message may quote a prompt."""
+        """Count `error`, and log the first of each stage by type and place. Its message may quote a prompt."""
         with self._lock:
             self._counts[stage] += 1
             first = self._counts[stage] == 1
@@ -45,7 +45,7 @@ class Faults:
 
 
 class Stage:
-    """Stateless, so that one object serves all calls and threads."""
+    """Has no state of its own, so one object serves all calls and threads."""
 
     __slots__ = ("_faults", "_name")
 

@@ -1,4 +1,4 @@
-"""What a sampler is known to say before it is asked: the span of an unsampled call costs more than all else of ours."""
+"""What the SDK's samplers are certain to say. Starting a span that is not sampled costs more than all else we do."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,12 +11,14 @@ _COUNTS_SPANS: Final = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 
 
 class Sampling:
-    """The sampler of one tracer, as far as it is one of the SDK's own: what others say is theirs to say each time."""
+    """The sampler of one tracer, where it is one of the SDK's own. Any other sampler is asked for each span."""
 
     __slots__ = ("_as_its_parent", "_never", "_never_a_root")
 
     def __init__(self, tracer: Tracer, environ: Mapping[str, str]) -> None:
-        sampler = None if _counts_spans(environ) else getattr(tracer, "sampler", None)  # of the SDK's tracers
+        sampler = (
+            None if _counts_spans(environ) else getattr(tracer, "sampler", None)
+        )  # only the SDK's tracers have one
         below = [getattr(sampler, name, None) for name in ("_remote_parent_not_sampled", "_local_parent_not_sampled")]
         is_parent_based = _is_known(sampler) and None not in below
         self._never = _is_never(sampler)
@@ -25,12 +27,12 @@ class Sampling:
 
     @property
     def is_never(self) -> bool:
-        """Whether no span is ever sampled, whatever stands above it."""
+        """Whether no span is ever sampled."""
         return self._never
 
     def says_no(self, context: Context) -> bool:
-        """Whether a span that is started in `context` is certain not to be sampled; False if only the sampler knows."""
-        if not context:  # nothing is above, as in most programs that use nothing but us
+        """Whether a span started in `context` is certain not to be sampled. False where only the sampler knows."""
+        if not context:  # no parent, as in most programs without other instrumentation
             return self._never_a_root
         if not self._as_its_parent:
             return self._never
@@ -49,5 +51,5 @@ def _is_never(sampler: Any) -> bool:
 
 
 def _counts_spans(environ: Mapping[str, str]) -> bool:
-    """Whether the SDK counts the spans that it is asked for, those that are left out among them."""
+    """Whether the SDK counts all spans that are started, unsampled ones included."""
     return environ.get(_COUNTS_SPANS, "").strip().lower() == "true"

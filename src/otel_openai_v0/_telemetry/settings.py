@@ -1,4 +1,4 @@
-"""What the instrumentation is told by its environment and by the arguments of `instrument()`."""
+"""The settings of the instrumentation: from the environment, and from the arguments of `instrument()`."""
 
 import enum
 import logging
@@ -45,7 +45,7 @@ _BOOLEANS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("true", "1", "yes", "y", "on", "enable", "enabled", "t"), True),
     **dict.fromkeys(("false", "0", "no", "n", "off", "disable", "disabled", "none", "never", "f"), False),
 }
-# The older OpenAI instrumentations took a boolean here; util-genai reads `true` as "no content", which nobody means.
+# Older OpenAI instrumentations took a boolean here. util-genai reads `true` as "no content", which nobody means.
 _SPELLINGS: Final[Mapping[str, CaptureContent]] = {
     **{mode.value: mode for mode in CaptureContent},
     **{word: CaptureContent.SPAN_ONLY if yes else CaptureContent.NO_CONTENT for word, yes in _BOOLEANS.items()},
@@ -55,14 +55,14 @@ _MODES: Final = f"{', '.join(mode.value for mode in CaptureContent)}, true and f
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What code says about content: the arguments of `instrument()` and `autolog()`. None: nothing is said."""
+    """The arguments of `instrument()` and `autolog()` about content; None where an argument is not given."""
 
     capture: CaptureContent | None = None
     redact: Redactor | None = None
     baggage_keys: tuple[str, ...] | None = None
 
     def over(self, others: "Choices") -> "Choices":
-        """These, and those of `others` about which these say nothing."""
+        """These choices, completed by `others`."""
         return Choices(
             others.capture if self.capture is None else self.capture,
             others.redact if self.redact is None else self.redact,
@@ -70,7 +70,7 @@ class Choices:
         )
 
     def without(self, others: "Choices") -> "Choices":
-        """These, without what `others` say something about."""
+        """These choices, without those that `others` make."""
         return Choices(
             self.capture if others.capture is None else None,
             self.redact if others.redact is None else None,
@@ -80,11 +80,11 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """What the environment says; None: nothing is said."""
+    """The settings of the environment; None where a variable is not set."""
 
     capture: CaptureContent | None = None
     complaint: str | None = None
-    """Why `capture` is not what the environment says: to be told where no argument decides instead."""
+    """A warning about the variable for content; logged unless an argument decides."""
     emit_event: bool | None = None
     baggage_keys: tuple[str, ...] = ()
     limits: ContentLimits = field(default_factory=ContentLimits)
@@ -93,7 +93,7 @@ class Variables:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings that are in force."""
+    """The settings in force."""
 
     capture: CaptureContent = DEFAULT_CAPTURE
     emit_event: bool = False
@@ -106,10 +106,10 @@ def read_choices(
     redact: Redactor | None = None,
     baggage_keys: Sequence[str] | None = None,
 ) -> Choices:
-    """The arguments, checked: one that means nothing is a mistake in the code that passes it.
+    """Check the arguments.
 
-    Raises ValueError for a mode that is none and for keys that are one text, TypeError for a `redact` that is no
-    function.
+    Raises ValueError for an unknown mode and for keys given as one text, TypeError for a `redact` that cannot be
+    called.
     """
     if redact is not None and not callable(redact):
         raise TypeError(f"redact={redact!r} is no function of a kind and a list of items")
@@ -120,9 +120,10 @@ def read_choices(
 
 
 def read_variables(environ: Mapping[str, str]) -> Variables:
-    """The environment's settings; one that cannot be read is said at WARNING, and replaced by the default.
+    """Read the environment.
 
-    Not so the one about content: then none is recorded, for whoever set it may have meant to turn content off.
+    A variable that cannot be read is logged at WARNING and replaced by its default. The one about content is replaced
+    by "no content": whoever set it may have meant to turn content off.
     """
     limits = ContentLimits()
     capture, complaint = _capture_setting(environ)
@@ -141,9 +142,10 @@ def read_variables(environ: Mapping[str, str]) -> Variables:
 
 
 def settings_of(variables: Variables, choices: Choices, longest_attribute: int | None = None) -> Settings:
-    """What is in force: what code says, else what the environment says, else the defaults.
+    """The settings in force: arguments first, then the environment, then the defaults.
 
-    `longest_attribute` is where the SDK cuts an attribute's text, which no JSON survives; None: as its variables say.
+    `longest_attribute` is the number of characters at which the SDK cuts an attribute, which breaks its JSON; None:
+    read it from the SDK's variables.
     """
     capture = choices.capture or variables.capture or DEFAULT_CAPTURE
     is_known = longest_attribute is not None and capture.on_span

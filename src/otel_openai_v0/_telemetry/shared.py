@@ -1,4 +1,4 @@
-"""What the calls that start now are told to, and share with each other."""
+"""What calls share: tracer, sampling, metrics, events, settings, content writer, faults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from otel_openai_v0._telemetry.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """A call keeps the one that it started with: what is said about content later is about the calls that come."""
+    """A call keeps the one that it started with; a later change of settings affects later calls."""
 
     tracer: Tracer
     sampling: Sampling
