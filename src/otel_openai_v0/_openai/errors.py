@@ -54,7 +54,7 @@ class ErrorDetails:
         return replace(self, message=message, frames=_LINE_OF_SOURCE.sub("", self.frames))
 
     def description(self) -> str:
-        """The description of the span's status, never empty: some receivers take a failure without one for a success."""
+        """The description of the span's status, never empty: some receivers take a failure without it for a success."""
         return self.message or self.type
 
     def event(self) -> Attributes:
