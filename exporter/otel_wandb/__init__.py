@@ -7,7 +7,7 @@ from otel_wandb._install import require
 
 if TYPE_CHECKING:
     from otel_wandb._exporter import WandbSpanExporter
-    from otel_wandb._span import SpanRecord
+    from otel_wandb._spans.span import SpanRecord
 
 __all__ = ["SpanRecord", "WandbSpanExporter", "__version__"]
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require(name, "wandb", "opentelemetry-sdk")
     from otel_wandb._exporter import WandbSpanExporter
-    from otel_wandb._span import SpanRecord
+    from otel_wandb._spans.span import SpanRecord
 
     globals().update(SpanRecord=SpanRecord, WandbSpanExporter=WandbSpanExporter)
     return globals()[name]

@@ -20,15 +20,15 @@ from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_wandb._exit_status import keep_interrupt
-from otel_wandb._health import Health
+from otel_wandb._costs.prices import PRICES, Price, read_prices
 from otel_wandb._install import require
-from otel_wandb._log_records import LogStore, WandbLogRecordProcessor
 from otel_wandb._pipeline import Choices, Pipeline
-from otel_wandb._prices import PRICES, Price, read_prices
-from otel_wandb._processors import flushes_of
-from otel_wandb._routes import Route
-from otel_wandb._run import (
+from otel_wandb._process.exit_status import keep_interrupt
+from otel_wandb._process.health import Health
+from otel_wandb._process.processors import flushes_of
+from otel_wandb._process.termination import TERMINATION
+from otel_wandb._records.tables import FEEDBACK, feedback_row
+from otel_wandb._runs.run import (
     OpenRun,
     RunOptions,
     bound_wait_for_service,
@@ -38,10 +38,10 @@ from otel_wandb._run import (
     init_beside,
     open_run,
 )
-from otel_wandb._selection import Keep, wanted_by
 from otel_wandb._settings import PRICES_VARIABLE, read_settings
-from otel_wandb._tables import FEEDBACK, feedback_row
-from otel_wandb._termination import TERMINATION
+from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
+from otel_wandb._traces.routes import Route
+from otel_wandb._traces.selection import Keep, wanted_by
 
 if TYPE_CHECKING:
     import wandb

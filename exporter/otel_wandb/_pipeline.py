@@ -10,24 +10,24 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_wandb._assembly import Limits, Trace, TraceAssembler
-from otel_wandb._billing import bill_of
-from otel_wandb._budget import Budget
-from otel_wandb._destination import MOST_TRACES, Destination, NoRunError, described
-from otel_wandb._health import Health
-from otel_wandb._history import history_row
-from otel_wandb._log_records import LogStore
-from otel_wandb._prices import Price
-from otel_wandb._routes import Route, route_of
-from otel_wandb._run import DiskFullError, OpenRun
-from otel_wandb._selection import Wanted, select
+from otel_wandb._costs.billing import bill_of
+from otel_wandb._costs.prices import Price
+from otel_wandb._process.budget import Budget
+from otel_wandb._process.health import Health
+from otel_wandb._process.worker import Worker
+from otel_wandb._records.history import history_row
+from otel_wandb._records.tables import TraceSource, table_rows
+from otel_wandb._records.tree_json import fitting_tree
+from otel_wandb._runs.destination import MOST_TRACES, Destination, NoRunError, described
+from otel_wandb._runs.run import DiskFullError, OpenRun
+from otel_wandb._runs.table_writer import TableRows, TableWriter
 from otel_wandb._settings import Settings
-from otel_wandb._size import size_of
-from otel_wandb._span import EventRecord, read_span
-from otel_wandb._table_writer import TableRows, TableWriter
-from otel_wandb._tables import TraceSource, table_rows
-from otel_wandb._tree_json import fitting_tree
-from otel_wandb._worker import Worker
+from otel_wandb._spans.log_records import LogStore
+from otel_wandb._spans.size import size_of
+from otel_wandb._spans.span import EventRecord, read_span
+from otel_wandb._traces.assembly import Limits, Trace, TraceAssembler
+from otel_wandb._traces.routes import Route, route_of
+from otel_wandb._traces.selection import Wanted, select
 
 log: Final = logging.getLogger(__name__)
 

@@ -23,10 +23,10 @@ from otel_openai_v0._telemetry.sampling import Sampling
 from otel_openai_v0._telemetry.settings import read_choices
 from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter
+from otel_wandb._costs.prices import read_prices
 from otel_wandb._exporter import live_exporters
-from otel_wandb._prices import read_prices
-from otel_wandb._run import is_of_this_process, stop_unused_service, without_weave
-from otel_wandb._selection import Keep, wanted_by
+from otel_wandb._runs.run import is_of_this_process, stop_unused_service, without_weave
+from otel_wandb._traces.selection import Keep, wanted_by
 
 if TYPE_CHECKING:
     import wandb

@@ -16,7 +16,7 @@ from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.settings import Choices
 from otel_openai_wandb._finding import Finding, failed, note, ok
 from otel_wandb import WandbSpanExporter
-from otel_wandb._run import configured_server, has_credentials
+from otel_wandb._runs.run import configured_server, has_credentials
 
 _SECONDS: Final = 15  # for W&B to answer
 _REFUSED: Final = ("401", "403", "invalid")  # what wandb says of a key

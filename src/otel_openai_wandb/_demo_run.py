@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from otel_wandb._run import has_credentials
+from otel_wandb._runs.run import has_credentials
 
 # For W&B; the first is also how long its process may live on after a Ctrl-C before it is answered.
 _INIT_SECONDS: Final = 15

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from otel_openai_wandb._demo_tree import heading, trace_tree
-from otel_wandb._timeline import Node
+from otel_wandb._records.timeline import Node
 
 
 class Screen:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from otel_wandb._assembly import TraceAssembler
-from otel_wandb._span import read_span
-from otel_wandb._timeline import Node, timeline
+from otel_wandb._records.timeline import Node, timeline
+from otel_wandb._spans.span import read_span
+from otel_wandb._traces.assembly import TraceAssembler
 
 _LONGEST_TEXT = 1_000
 

@@ -8,8 +8,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from otel_openai_wandb._demo_traces import walk
-from otel_wandb import _attributes as names
-from otel_wandb._timeline import Node
+from otel_wandb._records.timeline import Node
+from otel_wandb._spans import attributes as names
 
 _GUIDE: Final = 4  # cells that rich.tree indents a level by
 _WIDEST_NAME: Final = 44

@@ -11,12 +11,12 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
-from otel_wandb._assembly import Trace
-from otel_wandb._billing import Bill
-from otel_wandb._history import history_row
-from otel_wandb._run import OpenRun
-from otel_wandb._timeline import Timeline
-from otel_wandb._tree_json import fitting_tree
+from otel_wandb._costs.billing import Bill
+from otel_wandb._records.history import history_row
+from otel_wandb._records.timeline import Timeline
+from otel_wandb._records.tree_json import fitting_tree
+from otel_wandb._runs.run import OpenRun
+from otel_wandb._traces.assembly import Trace
 from tests.benchmarks.calls import REQUEST, fresh_openai
 from tests.benchmarks.measuring import microseconds
 from tests.benchmarks.volume import measure_volume, report

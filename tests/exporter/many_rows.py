@@ -8,11 +8,11 @@ import os
 import sys
 from typing import Final
 
-from otel_wandb._destination import Destination
-from otel_wandb._health import Health
-from otel_wandb._run import OpenRun, RunOptions, open_run
-from otel_wandb._table import Column, Table
-from otel_wandb._table_writer import TableWriter
+from otel_wandb._process.health import Health
+from otel_wandb._records.table import Column, Table
+from otel_wandb._runs.destination import Destination
+from otel_wandb._runs.run import OpenRun, RunOptions, open_run
+from otel_wandb._runs.table_writer import TableWriter
 
 BATCH: Final = 500
 TABLE: Final[Table[int]] = Table(

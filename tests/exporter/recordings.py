@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from otel_wandb._span import EventRecord, SpanRecord
+from otel_wandb._spans.span import EventRecord, SpanRecord
 from tests.exporter.spans import START, span
 
 RECORDINGS = Path(__file__).parent / "dialects"

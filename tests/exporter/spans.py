@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from otel_wandb._assembly import Reason, Trace
-from otel_wandb._billing import Bill, bill_of
-from otel_wandb._prices import PRICES
-from otel_wandb._span import SpanRecord
-from otel_wandb._tables import STATS, CallSource
-from otel_wandb._timeline import Timeline
-from otel_wandb._view import read_view
+from otel_wandb._costs.billing import Bill, bill_of
+from otel_wandb._costs.prices import PRICES
+from otel_wandb._genai.view import read_view
+from otel_wandb._records.tables import STATS, CallSource
+from otel_wandb._records.timeline import Timeline
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.assembly import Reason, Trace
 
 START = 1_700_000_000_000_000_000  # nanoseconds
 MILLISECOND = 1_000_000

@@ -8,11 +8,11 @@ from typing import Any, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_wandb._dialects import INDEX, ROWS
-from otel_wandb._span import EventRecord
-from otel_wandb._tables import STATS_COLUMNS
-from otel_wandb._timeline import timeline
-from otel_wandb._view import read_view
+from otel_wandb._genai.dialects import INDEX, ROWS
+from otel_wandb._genai.view import read_view
+from otel_wandb._records.tables import STATS_COLUMNS
+from otel_wandb._records.timeline import timeline
+from otel_wandb._spans.span import EventRecord
 from tests.exporter.spans import span, stats_of, trace
 
 _MEMBERS: Final = (".0.role", ".7.role", ".0.message.content", ".7.message", ".3", ".0.tool_calls.1.name", ".x")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_wandb._assembly import Limits, Reason, Trace, TraceAssembler
-from otel_wandb._span import SpanRecord
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.assembly import Limits, Reason, Trace, TraceAssembler
 from tests.exporter.spans import span
 
 LIMITS = Limits(quiet=1, idle=30, max_age=600)

@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from otel_wandb._assembly import Limits, Trace, TraceAssembler
-from otel_wandb._span import SpanRecord
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.assembly import Limits, Trace, TraceAssembler
 from tests.exporter.spans import span
 
 SIZE = 10

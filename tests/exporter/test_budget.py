@@ -2,7 +2,7 @@
 
 import threading
 
-from otel_wandb._budget import Budget
+from otel_wandb._process.budget import Budget
 
 
 def test_what_waits_is_bounded_by_number_and_by_size() -> None:

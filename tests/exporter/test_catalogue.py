@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from otel_wandb._billing import bill_of
-from otel_wandb._catalogue import _load, catalogue_cost
-from otel_wandb._model_call import Usage
-from otel_wandb._prices import PRICES, Cost, Price
-from otel_wandb._view import read_view
+from otel_wandb._costs.billing import bill_of
+from otel_wandb._costs.catalogue import _load, catalogue_cost
+from otel_wandb._costs.prices import PRICES, Cost, Price
+from otel_wandb._genai.model_call import Usage
+from otel_wandb._genai.view import read_view
 from tests.exporter.spans import chat_attributes, span
 
 installed = pytest.mark.skipif(find_spec("genai_prices") is None, reason="the extra `prices` is not installed")

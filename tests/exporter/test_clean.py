@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_wandb._clean import clean, clean_text
+from otel_wandb._spans.clean import clean, clean_text
 
 FOREIGN = st.recursive(
     st.one_of(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from otel_wandb._conversation import answered, asked, conversation, input_messages, instructions
-from otel_wandb._parts import tool_calls
+from otel_wandb._genai.conversation import answered, asked, conversation, input_messages, instructions
+from otel_wandb._genai.parts import tool_calls
 
 
 def text(role: str, content: str, **more: str) -> dict[str, Any]:

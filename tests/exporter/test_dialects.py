@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import pytest
 
-from otel_wandb._dialects import fields as f
-from otel_wandb._fields import read_fields
-from otel_wandb._merging import merged
-from otel_wandb._model_call import Kind, ModelCall, Usage
-from otel_wandb._span import SpanRecord
-from otel_wandb._timeline import timeline
-from otel_wandb._view import read_view
+from otel_wandb._genai.dialects import fields as f
+from otel_wandb._genai.model_call import Kind, ModelCall, Usage
+from otel_wandb._genai.reading import read_fields
+from otel_wandb._genai.view import read_view
+from otel_wandb._records.timeline import timeline
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.merging import merged
 from tests.exporter.recordings import recording
 from tests.exporter.spans import span as one_span
 from tests.exporter.spans import stats_of, trace

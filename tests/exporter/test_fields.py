@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from otel_wandb._model_call import ModelCall, Usage
-from otel_wandb._span import EventRecord
-from otel_wandb._view import read_view
+from otel_wandb._genai.model_call import ModelCall, Usage
+from otel_wandb._genai.view import read_view
+from otel_wandb._spans.span import EventRecord
 from tests.exporter.spans import MILLISECOND, START, chat_attributes, span
 
 LLM: Final = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from otel_wandb._health import Health
+from otel_wandb._process.health import Health
 
 
 def test_the_counters_are_those_of_the_summary() -> None:

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from opentelemetry.trace import Span
 
-from otel_wandb._log_records import LogStore, WandbLogRecordProcessor
-from otel_wandb._span import EventRecord, read_span
-from otel_wandb._view import read_view
+from otel_wandb._genai.view import read_view
+from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
+from otel_wandb._spans.span import EventRecord, read_span
 
 EVENT = EventRecord("gen_ai.user.message", 1, {})
 

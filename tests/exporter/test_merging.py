@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import pytest
 
-from otel_wandb._merging import merged
-from otel_wandb._span import SpanRecord
-from otel_wandb._timeline import timeline
+from otel_wandb._records.timeline import timeline
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.merging import merged
 from tests.exporter.recordings import recording
 from tests.exporter.spans import chat_attributes, span, trace
 

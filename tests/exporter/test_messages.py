@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from otel_wandb._messages import CHAT_LABELS, labels_of, render_input, render_outputs, tool_names
+from otel_wandb._genai.rendering import CHAT_LABELS, labels_of, render_input, render_outputs, tool_names
 
 
 def test_each_message_of_a_chat_is_a_line_with_its_role() -> None:

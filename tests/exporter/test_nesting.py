@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from otel_wandb._model_call import Kind, Usage
-from otel_wandb._span import SpanRecord
-from otel_wandb._timeline import Timeline, timeline
+from otel_wandb._genai.model_call import Kind, Usage
+from otel_wandb._records.timeline import Timeline, timeline
+from otel_wandb._spans.span import SpanRecord
 from tests.exporter.spans import bills, chat_attributes, messages, span, trace
 from tests.exporter.test_dialects import RECORDED, spans_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otel_wandb._plain import plain, plain_mapping, plain_text
+from otel_wandb._spans.plain import plain, plain_mapping, plain_text
 from tests.exporter.any_spans import ODD, Broken, Elusive, Unprintable, cycle, deep
 
 

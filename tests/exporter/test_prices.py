@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_wandb._prices import PRICES, Cost, Images, Price, cost_of, read_prices
+from otel_wandb._costs.prices import PRICES, Cost, Images, Price, cost_of, read_prices
 
 
 def cost(

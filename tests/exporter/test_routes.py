@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from otel_wandb._routes import Route, route_of
+from otel_wandb._traces.routes import Route, route_of
 from tests.exporter.spans import span
 
 SAID = {"wandb.project": "said", "wandb.entity": "speaker"}

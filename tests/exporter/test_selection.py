@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_wandb._selection import Keep, select, wanted_by
-from otel_wandb._span import SpanRecord
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.selection import Keep, select, wanted_by
 from tests.exporter.spans import chat_attributes, span, trace
 
 LLM = chat_attributes()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
-from otel_wandb._size import size_of
+from otel_wandb._spans.size import size_of
 from tests.exporter.any_spans import Broken, Elusive, cycle
 
 MEGABYTE = 1_000_000

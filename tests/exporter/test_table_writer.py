@@ -4,11 +4,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otel_wandb._destination import Destination
-from otel_wandb._health import Health
-from otel_wandb._run import OpenRun
-from otel_wandb._table import Column, Row, Table
-from otel_wandb._table_writer import TableWriter
+from otel_wandb._process.health import Health
+from otel_wandb._records.table import Column, Row, Table
+from otel_wandb._runs.destination import Destination
+from otel_wandb._runs.run import OpenRun
+from otel_wandb._runs.table_writer import TableWriter
 
 TABLE: Table[float] = Table("numbers", (Column("number", float, float),))
 

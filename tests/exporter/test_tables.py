@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from otel_wandb import _attributes as names
-from otel_wandb._table import Column, Table
-from otel_wandb._tables import FEEDBACK, STATS_COLUMNS, feedback_row
+from otel_wandb._records.table import Column, Table
+from otel_wandb._records.tables import FEEDBACK, STATS_COLUMNS, feedback_row
+from otel_wandb._spans import attributes as names
 from tests.exporter.spans import chat_attributes, messages, span, stats_of
 
 LEGACY = [

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from otel_wandb._assembly import Reason
-from otel_wandb._history import history_row
-from otel_wandb._model_call import Kind
-from otel_wandb._timeline import Node, Result, timeline
-from otel_wandb._tree_json import fitting_tree, tree_json
+from otel_wandb._genai.model_call import Kind
+from otel_wandb._records.history import history_row
+from otel_wandb._records.timeline import Node, Result, timeline
+from otel_wandb._records.tree_json import fitting_tree, tree_json
+from otel_wandb._traces.assembly import Reason
 from tests.exporter.spans import START, bills, chat_attributes, span, trace
 
 LONGEST = 1_000

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from otel_wandb._model_call import Kind
-from otel_wandb._span import EventRecord
-from otel_wandb._timeline import Node, timeline
-from otel_wandb._view import SpanView, is_genai, read_view
+from otel_wandb._genai.model_call import Kind
+from otel_wandb._genai.view import SpanView, is_genai, read_view
+from otel_wandb._records.timeline import Node, timeline
+from otel_wandb._spans.span import EventRecord
 from tests.exporter.spans import START, chat_attributes, messages, span, trace
 
 

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from otel_wandb._worker import Worker
+from otel_wandb._process.worker import Worker
 
 
 def worker(take: Callable[[int], None], **more: Callable[..., object]) -> Worker[int]:

@@ -15,9 +15,9 @@ import pytest
 
 from otel_openai_wandb._demo_run import Place
 from otel_openai_wandb._demo_tree import trace_tree
+from otel_wandb._genai.model_call import Kind
 from otel_wandb._install import how_to_install
-from otel_wandb._model_call import Kind
-from otel_wandb._timeline import Node
+from otel_wandb._records.timeline import Node
 from tests.support.openai_server import OpenAIServer, error
 from tests.support.processes import wandb_services
 from tests.support.program import Finished, environment, run_command, run_program

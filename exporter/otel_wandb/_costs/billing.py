@@ -1,0 +1,111 @@
+"""What a call used and cost: as its span says, else by prices and, where they are installed, a catalogue and a counter.
+
+A price is the user's, else that of our table, else the catalogue's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from otel_wandb._costs.catalogue import catalogue_cost
+from otel_wandb._costs.estimates import Message, estimate_chat_tokens, estimate_tokens
+from otel_wandb._costs.prices import UNKNOWN_MODEL, Cost, Images, Price, cost_of
+from otel_wandb._genai.model_call import ModelCall, Usage
+
+_CHAT: Final = "chat"
+_TEXT_COMPLETION: Final = "text_completion"
+_CUT: Final = ("characters cut]", "left out]")  # how `otel_openai_v0` ends a text that it cut, or left out
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Tokens and dollars of one call; `is_estimated` where the tokens are not the server's count."""
+
+    usage: Usage
+    cost: Cost
+    is_estimated: bool = False
+
+
+def bill_of(call: ModelCall, prices: Mapping[str, Price], start_ns: int) -> Bill:
+    """The bill of `call`. A cost that its span carries wins; what nobody said or knows is None, never 0."""
+    estimate = _estimated(call)
+    usage = estimate or call.usage
+    return Bill(usage, _cost(call, usage, prices, start_ns), estimate is not None)
+
+
+def _cost(call: ModelCall, usage: Usage, prices: Mapping[str, Price], start_ns: int) -> Cost:
+    """By the model that answered, else by the one that was asked."""
+    if call.cost is not None:
+        return Cost(dollars=call.cost)
+    models = tuple(dict.fromkeys((call.model, call.request_model)))
+    found = [_listed(call, model, usage, prices) for model in models]
+    if any(cost.dollars is not None for cost in found):
+        return next(cost for cost in found if cost.dollars is not None)
+    if found[0].reason != UNKNOWN_MODEL:
+        return found[0]
+    return next((cost for model in models if (cost := _catalogued(call, model, usage, start_ns))), found[0])
+
+
+def _listed(call: ModelCall, model: str | None, usage: Usage, prices: Mapping[str, Price]) -> Cost:
+    return cost_of(
+        model=model,
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        operation=call.operation,
+        prices=prices,
+        provider=call.provider,
+        images=None if call.image_count is None else Images(call.image_count, call.image_size),
+    )
+
+
+def _catalogued(call: ModelCall, model: str | None, usage: Usage, start_ns: int) -> Cost | None:
+    return catalogue_cost(model=model, provider=call.provider, operation=call.operation, usage=usage, start_ns=start_ns)
+
+
+def total_cost(bills: Sequence[Bill]) -> Cost:
+    """The cost of several calls; unknown as soon as one of them is, with how many and why."""
+    reasons = sorted({bill.cost.reason for bill in bills if bill.cost.reason is not None})
+    if reasons:
+        unknown = sum(bill.cost.dollars is None for bill in bills)
+        return Cost(reason=f"{unknown} of {len(bills)} calls: {', '.join(reasons)}")
+    return Cost(dollars=round(sum(bill.cost.dollars or 0 for bill in bills), 12))
+
+
+def _estimated(call: ModelCall) -> Usage | None:
+    """Tokens of a stream, which has no usage unless it was asked for; None if they were said or cannot be told."""
+    if call.usage.total is not None or not call.parameters.get("stream") or call.tools or call.instructions:
+        return None
+    asked, answers = _plain(call.asked), _plain(call.answered)
+    if asked is None or answers is None:
+        return None
+    if call.operation == _CHAT:
+        given = estimate_chat_tokens(call.model, asked)
+    elif call.operation == _TEXT_COMPLETION:
+        given = estimate_tokens(call.model, [message.content for message in asked])
+    else:
+        return None
+    gave = estimate_tokens(call.model, [message.content for message in answers])
+    return None if given is None or gave is None else Usage(input=given, output=gave, total=given + gave)
+
+
+def _plain(messages: Sequence[Any]) -> list[Message] | None:
+    """Messages of nothing but text, all of it: others cost more than can be counted."""
+    found = [_message(message) for message in messages]
+    plain = [message for message in found if message is not None]
+    return plain if plain and len(plain) == len(found) else None
+
+
+def _message(message: Any) -> Message | None:
+    if not isinstance(message, Mapping) or not isinstance(parts := message.get("parts"), (list, tuple)):
+        return None
+    texts = list(_texts(parts))
+    if len(texts) != len(parts) or any(text.endswith(_CUT) for text in texts):
+        return None
+    name = message.get("name")
+    return Message(str(message.get("role")), "".join(texts), name if isinstance(name, str) else None)
+
+
+def _texts(parts: Sequence[Any]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, Mapping) and part.get("type") == "text" and isinstance(content := part.get("content"), str):
+            yield content

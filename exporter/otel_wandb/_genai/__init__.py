@@ -1,0 +1,1 @@
+"""What a span says about GenAI, whatever its dialect."""

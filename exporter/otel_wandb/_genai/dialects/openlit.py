@@ -1,0 +1,36 @@
+"""OpenLIT: the conventions' attributes, with defaults that nobody asked for."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from otel_wandb._genai.dialects import fields as f
+from otel_wandb._genai.dialects.fields import Row
+
+MARK_KEY: Final = "telemetry.sdk.name"  # on its spans, where others have it on the resource
+MARK: Final = "openlit"
+
+# What is written where the caller said nothing; all but the seed is what the API does then anyway.
+_INVENTED: Final[Mapping[str, Any]] = {
+    "gen_ai.request.temperature": 1.0,
+    "gen_ai.request.top_p": 1.0,
+    "gen_ai.request.frequency_penalty": 0.0,
+    "gen_ai.request.presence_penalty": 0.0,
+    "gen_ai.request.seed": 0,
+    "gen_ai.request.user": "",
+    "gen_ai.usage.cost": 0,  # of a model that it has no price for
+}
+
+ROWS: Final[tuple[Row[Any], ...]] = (
+    Row(f.INPUT_MESSAGES, "gen_ai.content.prompt"),
+    Row(f.OUTPUT_MESSAGES, "gen_ai.content.completion"),
+    Row(f.TOTAL_TOKENS, "gen_ai.client.token.usage"),
+    Row(f.COST, "gen_ai.usage.cost"),
+    Row(f.TIME_TO_FIRST_CHUNK, "gen_ai.server.time_to_first_token"),
+    Row(f.USER, "gen_ai.request.user"),
+    Row(f.USER, "gen_ai.user.id"),
+)
+
+
+def is_invented(key: str, value: Any) -> bool:
+    """Whether a value of a span of OpenLIT's was said by nobody."""
+    return isinstance(value, (int, float, str)) and key in _INVENTED and bool(_INVENTED[key] == value)

@@ -1,0 +1,172 @@
+"""The one view of a span that everything else is made from, whatever dialect the span speaks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from otel_wandb._genai.conversation import Messages, finish_reasons, with_calls
+from otel_wandb._genai.dialects import fields as f
+from otel_wandb._genai.model_call import Kind, ModelCall, Usage
+from otel_wandb._genai.reading import Fields, Said, read_fields
+from otel_wandb._genai.rendering import CHAT_LABELS, labels_of, render_input, render_outputs
+from otel_wandb._spans.span import SpanRecord
+
+_AZURE: Final = "azure.ai.openai"
+_CHAT: Final = "chat"
+_EMBEDDINGS: Final = "embeddings"
+_OPERATIONS_IN_NAMES: Final = frozenset({_CHAT, _EMBEDDINGS, "text_completion", "generate_content"})
+_OF_STEPS: Final = frozenset({f.KIND, f.DISPLAY_NAME, f.TRACE_NAME, f.INPUTS, f.OUTPUTS})
+
+
+@dataclass(frozen=True, slots=True)
+class SpanView:
+    """What a span is, and for a call of a model what was asked and answered."""
+
+    kind: Kind
+    is_genai: bool
+    """Whether any dialect says what it is: a call of a model, an agent, a tool, or a step of what these are part of."""
+    name: str
+    """What the timeline calls it."""
+    call: ModelCall | None = None
+    inputs: str | None = None
+    """What a tool, an agent or a step was given, to be read."""
+    outputs: str | None = None
+    is_error: bool = False
+    """Whether an attribute says that it failed, whatever the span's own status is."""
+    message: str | None = None
+    """What the attribute beside that says."""
+
+
+def read_view(span: SpanRecord) -> SpanView:
+    """The view of any span, with any values in its attributes."""
+    fields = read_fields(span)
+    kind = fields.get(f.KIND)
+    name = _name(span, fields)
+    if kind is None:
+        return SpanView(Kind.CHAIN, is_genai=False, name=name)
+    view = SpanView(
+        kind, is_genai=True, name=name, is_error=fields.get(f.FAILED) is True, message=fields.get(f.STATUS_MESSAGE)
+    )
+    if kind is Kind.LLM:
+        return replace(view, call=_call(span, fields.all_but(_OF_STEPS), name))
+    return replace(view, inputs=_inputs(fields), outputs=_outputs(fields))
+
+
+def is_genai(span: SpanRecord) -> bool:
+    """`read_view(span).is_genai`, without reading the rest."""
+    return read_fields(span).get(f.KIND) is not None
+
+
+def _name(span: SpanRecord, fields: Fields) -> str:
+    return fields.get(f.DISPLAY_NAME) or (span.is_local_root and fields.get(f.TRACE_NAME)) or span.name
+
+
+def _inputs(fields: Fields) -> str | None:
+    given = fields.get(f.INPUTS)
+    if given is not None:
+        return given
+    return render_input(fields.get(f.INPUT_MESSAGES), fields.get(f.INSTRUCTIONS), CHAT_LABELS)
+
+
+def _outputs(fields: Fields) -> str | None:
+    gave = fields.get(f.OUTPUTS)
+    if gave is not None:
+        return gave
+    return "\n\n".join(render_outputs(fields.get(f.OUTPUT_MESSAGES), CHAT_LABELS)) or None
+
+
+def _call(span: SpanRecord, said: Said, name: str) -> ModelCall:
+    operation = said(f.OPERATION) or _operation_in(span.name)
+    provider = said(f.PROVIDER)
+    labels = labels_of(operation, said(f.API))
+    answers = _answers(said)
+    return ModelCall(
+        name=name,
+        operation=operation,
+        provider=provider,
+        api_type="azure" if provider == _AZURE else provider,
+        request_model=said(f.REQUEST_MODEL),
+        response_model=said(f.RESPONSE_MODEL),
+        response_id=said(f.RESPONSE_ID),
+        request=render_input(said(f.INPUT_MESSAGES), said(f.INSTRUCTIONS), labels),
+        asked=said(f.INPUT_MESSAGES) or (),
+        answered=answers,
+        instructions=said(f.INSTRUCTIONS) is not None,
+        responses=_facts(operation, said) or render_outputs(answers, labels),
+        finish_reasons=said(f.FINISH_REASONS) or f.FINISH_REASONS.read(finish_reasons(answers)) or (),
+        usage=_usage(said),
+        tools=tuple(said(f.TOOLS) or ()),
+        parameters=_parameters(said),
+        cost=said(f.COST),
+        error_type=said(f.ERROR_TYPE),
+        user=said(f.USER),
+        session=said(f.SESSION),
+        conversation=said(f.CONVERSATION),
+        prompt_name=said(f.PROMPT_NAME),
+        prompt_version=said(f.PROMPT_VERSION),
+        tags=said(f.TAGS) or (),
+        image_count=said(f.IMAGE_COUNT),
+        image_size=said(f.IMAGE_SIZE),
+        time_to_first_chunk=_time_to_first_chunk(span, said),
+        stream_end=said(f.STREAM_END),
+        engine=said(f.ENGINE),
+        http_status=said(f.HTTP_STATUS),
+        http_request_id=said(f.HTTP_REQUEST_ID),
+    )
+
+
+def _operation_in(name: str) -> str:
+    """What the name of a span begins with, in the conventions before 1.28."""
+    word = name.partition(" ")[0]
+    return word if word in _OPERATIONS_IN_NAMES else _CHAT
+
+
+def _answers(said: Said) -> Messages:
+    answers = said(f.OUTPUT_MESSAGES) or ()
+    calls = said(f.TOOL_CALLS)
+    return answers if calls is None else with_calls(answers, calls)
+
+
+def _usage(said: Said) -> Usage:
+    given, gave, total = said(f.INPUT_TOKENS), said(f.OUTPUT_TOKENS), said(f.TOTAL_TOKENS)
+    if total is None and (given is not None or gave is not None):
+        total = (given or 0) + (gave or 0)
+    return Usage(
+        input=given,
+        output=gave,
+        cache_read=said(f.CACHE_READ_TOKENS),
+        cache_write=said(f.CACHE_WRITE_TOKENS),
+        reasoning=said(f.REASONING_TOKENS),
+        total=total,
+    )
+
+
+def _parameters(said: Said) -> Mapping[str, Any]:
+    """What the request asked for; "stream" only where it did, for some dialects write False and some nothing."""
+    found = {name: value for name, field in f.PARAMETERS.items() if (value := said(field)) is not None}
+    if found.get(f.STREAM.name) is False:
+        del found[f.STREAM.name]
+    return found
+
+
+def _time_to_first_chunk(span: SpanRecord, said: Said) -> float | None:
+    """Seconds; of a stream only, for OpenLIT calls the time of any answer so."""
+    if said(f.STREAM) is False:
+        return None
+    seconds = said(f.TIME_TO_FIRST_CHUNK)
+    if seconds is not None:
+        return seconds
+    first = said(f.FIRST_CHUNK_AT)
+    return None if first is None or first < span.start_ns else (first - span.start_ns) / 1e9
+
+
+def _facts(operation: str, said: Said) -> tuple[str, ...]:
+    """What is to be read of an answer that has no text."""
+    count, flagged = said(f.EMBEDDING_COUNT), said(f.FLAGGED)
+    if count is not None and operation == _EMBEDDINGS:
+        dimensions = said(f.DIMENSION_COUNT)
+        return (f"**Embeddings**: {count}" + ("" if dimensions is None else f" of {dimensions} dimensions"),)
+    if flagged is None:
+        return ()
+    categories = ", ".join(said(f.CATEGORIES) or ())
+    return (f"**Flagged**: {categories or 'yes'}" if flagged else "**Flagged**: no",)

@@ -1,0 +1,1 @@
+"""The process around the exporter: threads, budgets, counters, and every way to end."""

@@ -1,0 +1,53 @@
+"""The scalars that stand in the same history row as a trace: W&B's trace table shows them as its columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from otel_wandb._costs.billing import Bill, total_cost
+from otel_wandb._records.timeline import Timeline
+from otel_wandb._traces.assembly import Trace
+
+USAGE: Final = (
+    "usage/elapsed_time",
+    "usage/prompt_tokens",
+    "usage/completion_tokens",
+    "usage/total_tokens",
+    "usage/cost",
+)
+"""The curves."""
+
+
+def history_row(trace: Trace, tree: Timeline, bills: Sequence[Bill]) -> Mapping[str, str | float]:
+    """Identity, status and usage of a trace; what no call says, or nobody knows, is left out, never 0.
+
+    `usage/elapsed_time` is seconds, `usage/cost` US dollars, `_timestamp` the start of the root in seconds since the
+    epoch.
+    """
+    root = tree.root
+    row: dict[str, str | float] = {
+        "trace_id": trace.trace_id,
+        "trace_name": root.name,
+        "trace_status": "ERROR" if root.is_error else "SUCCESS",
+        "_timestamp": root.start_ms / 1e3,
+    }
+    if not bills:
+        return row
+    row["usage/elapsed_time"] = _elapsed(trace)
+    _add(row, "usage/prompt_tokens", (bill.usage.input for bill in bills))
+    _add(row, "usage/completion_tokens", (bill.usage.output for bill in bills))
+    _add(row, "usage/total_tokens", (bill.usage.total for bill in bills))
+    cost = total_cost(bills).dollars
+    if cost is not None:
+        row["usage/cost"] = cost
+    return row
+
+
+def _elapsed(trace: Trace) -> float:
+    start = min(span.start_ns for span in trace.spans)
+    return (max(span.end_ns for span in trace.spans) - start) / 1e9
+
+
+def _add(row: dict[str, str | float], name: str, counts: Iterable[int | None]) -> None:
+    reported = [count for count in counts if count is not None]
+    if reported:
+        row[name] = sum(reported)

@@ -1,0 +1,269 @@
+"""The tables: `stats` with a row for each call of a model, `traces` for each trace, `feedback` for what is said of one.
+
+The columns of `stats` begin with those of W&B's own autolog, in their order.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Final, TypeAlias
+
+from otel_wandb._costs.billing import Bill, total_cost
+from otel_wandb._genai.model_call import ModelCall
+from otel_wandb._records.table import Cell, Column, Row, Table
+from otel_wandb._records.timeline import Timeline
+from otel_wandb._spans import attributes as names
+from otel_wandb._spans.clean import clean, clean_text
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.assembly import Trace
+
+_LONGEST_CELL: Final = 20_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class CallSource:
+    """What a row of `stats` is made from; `session_id` is the run's id."""
+
+    span: SpanRecord
+    call: ModelCall
+    bill: Bill
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSource:
+    """What a row of `traces` is made from; the bills are those of the calls in the tree, in their order."""
+
+    trace: Trace
+    tree: Timeline
+    bills: Sequence[Bill]
+
+
+CallColumn: TypeAlias = Column[CallSource]
+TraceColumn: TypeAlias = Column[TraceSource]
+
+
+def table_rows(source: TraceSource, session_id: str) -> Mapping[Table[Any], Sequence[Row]]:
+    """The rows of one trace, by their tables."""
+    calls = [
+        CallSource(span, call, bill, session_id)
+        for (span, call), bill in zip(source.tree.calls, source.bills, strict=True)
+    ]
+    return {STATS: [STATS.row(call) for call in calls], TRACES: [TRACES.row(source)]}
+
+
+def _timestamp(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds / 1e9, tz=timezone.utc)
+
+
+def _cut(text: str | None) -> str | None:
+    return None if text is None else clean_text(text, _LONGEST_CELL)
+
+
+def _error(source: CallSource) -> str | None:
+    if not source.span.is_error:
+        return None
+    said = (source.call.error_type, source.span.status_message)
+    return _cut(": ".join(part for part in dict.fromkeys(said) if part) or "error")
+
+
+def _joined(texts: Sequence[str]) -> str | None:
+    return ", ".join(texts) or None
+
+
+def _text(name: str, read: Callable[[ModelCall], str | None]) -> CallColumn:
+    return Column(name, str, lambda source: _cut(read(source.call)))
+
+
+def _number(name: str, read: Callable[[ModelCall], float | None]) -> CallColumn:
+    def as_float(source: CallSource) -> Cell:
+        value = read(source.call)
+        return None if value is None else float(value)
+
+    return Column(name, float, as_float)
+
+
+def _parameter(name: str) -> CallColumn:
+    return _number(name, lambda call: call.parameters.get(name))
+
+
+def _stop(call: ModelCall) -> str | None:
+    stop = call.parameters.get("stop")
+    return json.dumps(stop, ensure_ascii=False) if stop else None
+
+
+LEGACY_COLUMNS: Final[tuple[CallColumn, ...]] = (
+    _text("request", lambda call: call.request),
+    _text("response", lambda call: call.response),
+    _text("model", lambda call: call.model),
+    Column("start_time", datetime, lambda source: _timestamp(source.span.start_ns)),
+    Column("end_time", datetime, lambda source: _timestamp(source.span.end_ns)),
+    _text("request_id", lambda call: call.response_id),
+    _text("api_type", lambda call: call.api_type),
+    Column("session_id", str, lambda source: source.session_id),
+    Column("elapsed_time", float, lambda source: source.span.seconds),
+    Column("prompt_tokens", float, lambda source: source.bill.usage.input),
+    Column("completion_tokens", float, lambda source: source.bill.usage.output),
+    Column("total_tokens", float, lambda source: source.bill.usage.total),
+)
+
+STATS_COLUMNS: Final[tuple[CallColumn, ...]] = (
+    *LEGACY_COLUMNS,
+    Column("trace_id", str, lambda source: source.span.trace_id),
+    Column("span_id", str, lambda source: source.span.span_id),
+    Column("parent_span_id", str, lambda source: source.span.parent_id),
+    _text("name", lambda call: call.name),
+    _text("operation", lambda call: call.operation),
+    Column("status", str, lambda source: "ERROR" if source.span.is_error else "SUCCESS"),
+    Column("error", str, _error),
+    _text("finish_reasons", lambda call: _joined(call.finish_reasons)),
+    _text("request_model", lambda call: call.request_model),
+    _parameter("temperature"),
+    _parameter("top_p"),
+    _parameter("max_tokens"),
+    _parameter("n"),
+    _text("stop", _stop),
+    _parameter("frequency_penalty"),
+    _parameter("presence_penalty"),
+    _parameter("seed"),
+    Column("stream", bool, lambda source: bool(source.call.parameters.get("stream"))),
+    _text("stream_end", lambda call: call.stream_end),
+    _number("time_to_first_chunk", lambda call: call.time_to_first_chunk),
+    _text("engine", lambda call: call.engine),
+    _text("functions", lambda call: _joined(call.tools)),
+    _text("user", lambda call: call.user),
+    _text("session", lambda call: call.session),
+    _text("conversation", lambda call: call.conversation),
+    _text("prompt_name", lambda call: call.prompt_name),
+    _text("prompt_version", lambda call: call.prompt_version),
+    _text("tags", lambda call: _joined(call.tags)),
+    _number("http_status", lambda call: call.http_status),
+    _text("http_request_id", lambda call: call.http_request_id),
+    _text("provider", lambda call: call.provider),
+    _number("cached_tokens", lambda call: call.usage.cache_read),
+    _number("cache_write_tokens", lambda call: call.usage.cache_write),
+    _number("reasoning_tokens", lambda call: call.usage.reasoning),
+    Column("estimated", bool, lambda source: source.bill.is_estimated),
+    Column("cost", float, lambda source: source.bill.cost.dollars),
+    Column("cost_reason", str, lambda source: source.bill.cost.reason),
+)
+
+
+def _seconds(source: TraceSource) -> float:
+    return (source.tree.root.end_ms - source.tree.root.start_ms) / 1e3
+
+
+def _side(side: str) -> Callable[[TraceSource], Cell]:
+    """What the root was asked, or answered, as the timeline shows it."""
+
+    def read(source: TraceSource) -> Cell:
+        sets = (getattr(result, side) for result in source.tree.root.results)
+        return _cut("\n\n".join(text for found in sets if found for text in found.values()) or None)
+
+    return read
+
+
+def _sum(counts: Sequence[int | None]) -> float | None:
+    known = [count for count in counts if count is not None]
+    return float(sum(known)) if known else None
+
+
+def _first(name: str, read: Callable[[ModelCall], str | None]) -> TraceColumn:
+    """What the first call says that says anything."""
+    return Column(
+        name, str, lambda source: _cut(next(filter(None, (read(call) for _, call in source.tree.calls)), None))
+    )
+
+
+def _models(source: TraceSource) -> str | None:
+    return _cut(_joined(list(dict.fromkeys(call.model for _, call in source.tree.calls if call.model))))
+
+
+def _cost_of_trace(source: TraceSource) -> float | None:
+    return total_cost(source.bills).dollars if source.bills else None
+
+
+def _remote_parent(source: TraceSource) -> str | None:
+    return next((span.parent_id for span in source.trace.spans if span.parent_is_remote), None)
+
+
+TRACES_COLUMNS: Final[tuple[TraceColumn, ...]] = (
+    Column("trace_id", str, lambda source: source.trace.trace_id),
+    Column("name", str, lambda source: _cut(source.tree.root.name)),
+    Column("status", str, lambda source: "ERROR" if source.tree.root.is_error else "SUCCESS"),
+    Column("error", str, lambda source: _cut(source.tree.error)),
+    Column("start_time", datetime, lambda source: _timestamp(int(source.tree.root.start_ms * 1e6))),
+    Column("end_time", datetime, lambda source: _timestamp(int(source.tree.root.end_ms * 1e6))),
+    Column("elapsed_time", float, _seconds),
+    Column("input", str, _side("inputs")),
+    Column("output", str, _side("outputs")),
+    Column("models", str, _models),
+    Column("calls", float, lambda source: float(len(source.tree.calls))),
+    Column("spans", float, lambda source: float(len(source.trace.spans))),
+    Column("prompt_tokens", float, lambda source: _sum([bill.usage.input for bill in source.bills])),
+    Column("completion_tokens", float, lambda source: _sum([bill.usage.output for bill in source.bills])),
+    Column("total_tokens", float, lambda source: _sum([bill.usage.total for bill in source.bills])),
+    Column("estimated", bool, lambda source: any(bill.is_estimated for bill in source.bills)),
+    Column("cost", float, _cost_of_trace),
+    Column("cost_reason", str, lambda source: total_cost(source.bills).reason),
+    _first("user", lambda call: call.user),
+    _first("session", lambda call: call.session),
+    _first("conversation", lambda call: call.conversation),
+    Column(
+        "service", str, lambda source: _cut(str(source.trace.spans[0].resource.get(names.SERVICE_NAME) or "") or None)
+    ),
+    Column("remote_parent_id", str, _remote_parent),
+    Column("sequence", float, lambda source: float(source.trace.sequence)),
+    Column("complete", bool, lambda source: source.trace.is_complete),
+)
+
+STATS: Final = Table("stats", STATS_COLUMNS)
+TRACES: Final = Table("traces", TRACES_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackSource:
+    """What a row of `feedback` is made from; `seconds` are since the epoch."""
+
+    trace_id: str
+    name: str
+    value: float | str
+    seconds: float
+
+
+def feedback_row(trace_id: str, name: str, value: float | str, seconds: float) -> Row:
+    """What somebody says about a trace; raises ValueError or TypeError for what cannot be said."""
+    if not _TRACE_ID.fullmatch(trace_id):
+        raise ValueError(f"{trace_id!r} is no trace id: 32 hex digits, as current_trace_id() gives them")
+    if not isinstance(value, (bool, int, float, str)):
+        raise TypeError(f"feedback is a number or a text, not {type(value).__name__}")
+    return FEEDBACK.row(FeedbackSource(trace_id, name, value, seconds))
+
+
+def _number_said(source: FeedbackSource) -> float | None:
+    """None for a text, and for a number that JSON does not have."""
+    if isinstance(source.value, str):
+        return None
+    try:
+        found = float(source.value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _text_said(source: FeedbackSource) -> str | None:
+    return None if _number_said(source) is not None else _cut(str(clean(source.value)))
+
+
+FEEDBACK_COLUMNS: Final[tuple[Column[FeedbackSource], ...]] = (
+    Column("trace_id", str, lambda source: source.trace_id),
+    Column("name", str, lambda source: _cut(source.name)),
+    Column("value", float, _number_said),
+    Column("text", str, _text_said),
+    Column("time", datetime, lambda source: _timestamp(int(source.seconds * 1e9))),
+)
+FEEDBACK: Final = Table("feedback", FEEDBACK_COLUMNS)
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")

@@ -1,0 +1,295 @@
+"""Turns a trace into what W&B's timeline panel shows: a tree of nodes, and the architecture of the model.
+
+The panel scales everything to the root and divides by its duration, shows the root's inputs and outputs as text, and
+groups traces by a hash of the model's architecture (facts of the panel: `PanelTraceTree` of W&B's front end).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from otel_wandb._genai.model_call import Kind, ModelCall
+from otel_wandb._genai.nesting import innermost
+from otel_wandb._genai.reading import is_shown_event, shown_attributes
+from otel_wandb._genai.view import SpanView, read_view
+from otel_wandb._spans.clean import Json, clean, clean_text
+from otel_wandb._spans.span import EventRecord, SpanRecord
+from otel_wandb._traces.assembly import Trace
+from otel_wandb._traces.merging import merged
+
+_DEEPEST: Final = 100  # wandb serialises recursively and fails from 330 levels on
+_MOST_NODES: Final = 1_000
+_CALL_KIND: Final = "openai"  # `_kind` of the legacy integration: the panel's icon for a model goes by this word
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One set of named texts."""
+
+    inputs: Mapping[str, str] | None
+    outputs: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One span of the timeline; times are milliseconds since the epoch with a fraction."""
+
+    span_id: str
+    name: str
+    kind: Kind
+    start_ms: float
+    end_ms: float
+    is_error: bool
+    message: str | None
+    attributes: Mapping[str, Json]
+    results: tuple[Result, ...]
+    children: tuple["Node", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A tree, the architecture of its model, and the calls in it, in the order of their starts."""
+
+    root: Node
+    model: Mapping[str, Json]
+    calls: tuple[tuple[SpanRecord, ModelCall], ...]
+    error: str | None = None
+    """What the first span says that failed."""
+    left_out: int = 0
+    """How many spans there was no room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which spans the tree shows and where, however long its texts are."""
+
+    trace: Trace
+    spans: Sequence[SpanRecord]
+    views: Mapping[str, SpanView]
+    placed: Mapping[str, SpanRecord]
+    """The spans that there is room for, from the top of the tree down."""
+    roots: Sequence[SpanRecord]
+    children: Mapping[str, Sequence[SpanRecord]]
+
+
+def timeline(trace: Trace, longest: int) -> Timeline:
+    """The timeline of `trace`, its texts cut at `longest` characters."""
+    return drawn(lay_out(trace), longest)
+
+
+def lay_out(trace: Trace) -> Layout:
+    """The layout of `trace`: the first spans from the top down, none deeper than wandb can nest."""
+    records = merged(trace.spans)
+    views = innermost(records, {span.span_id: read_view(span) for span in records})
+    spans = [_with_status(span, views[span.span_id]) for span in records]
+    above, below = _families(spans)
+    placement = _Placement(below)
+    for span in (*above, *spans):  # spans that are each other's parents hang below no root
+        placement.add(span)
+    return Layout(trace, spans, views, placement.placed, placement.roots, placement.children)
+
+
+def drawn(layout: Layout, longest: int) -> Timeline:
+    """The timeline of a layout, its texts cut at `longest` characters."""
+    calls = tuple((span, call) for span in layout.spans if (call := layout.views[span.span_id].call) is not None)
+    root = _root(layout, longest)
+    return Timeline(
+        root=_covering(_readable(root, [call for _, call in calls], longest)),
+        model=_architecture(root, {span.span_id: call for span, call in calls}),
+        calls=calls,
+        error=next((span.status_message or span.name for span in layout.spans if span.is_error), None),
+        left_out=len(layout.spans) - len(layout.placed),
+    )
+
+
+def _with_status(span: SpanRecord, view: SpanView) -> SpanRecord:
+    """The span with a failure that only an attribute says."""
+    if span.is_error or not view.is_error:
+        return span
+    return replace(span, is_error=True, status_message=span.status_message or view.message)
+
+
+def _families(spans: Sequence[SpanRecord]) -> tuple[Sequence[SpanRecord], Mapping[str, Sequence[SpanRecord]]]:
+    """The spans without a parent here, and the others by their parent."""
+    known = {span.span_id for span in spans}
+    below: dict[str, list[SpanRecord]] = {}
+    above = []
+    for span in spans:
+        if span.parent_id is not None and span.parent_id in known:
+            below.setdefault(span.parent_id, []).append(span)
+        else:
+            above.append(span)
+    return above, below
+
+
+class _Placement:
+    """Finds a place for each span while there is room. What is too deep hangs beside the span that it belongs below."""
+
+    def __init__(self, below: Mapping[str, Sequence[SpanRecord]]) -> None:
+        self.placed: dict[str, SpanRecord] = {}
+        self.roots: list[SpanRecord] = []
+        self.children: dict[str, list[SpanRecord]] = {}
+        self._below = below
+
+    def add(self, root: SpanRecord) -> None:
+        """Place `root`, if it has no place yet, and all that is below it."""
+        waiting: list[tuple[SpanRecord, str | None, int]] = [(root, None, 0)]
+        while waiting and len(self.placed) < _MOST_NODES:
+            span, parent, depth = waiting.pop()
+            if span.span_id in self.placed:
+                continue
+            self.placed[span.span_id] = span
+            (self.roots if parent is None else self.children.setdefault(parent, [])).append(span)
+            under, level = (span.span_id, depth + 1) if depth < _DEEPEST else (parent, depth)
+            waiting += [(child, under, level) for child in reversed(self._below.get(span.span_id, ()))]
+
+
+def _root(layout: Layout, longest: int) -> Node:
+    order = {span.span_id: number for number, span in enumerate(layout.spans, 1)}
+
+    def node(span: SpanRecord, parent: str | None) -> Node:
+        children = tuple([node(child, span.span_id) for child in layout.children.get(span.span_id, ())])
+        found = _node(span, layout.views[span.span_id], order[span.span_id], longest, children)
+        if parent is None or parent == span.parent_id:
+            return found
+        return replace(found, attributes={**found.attributes, "parent_id": span.parent_id})
+
+    nodes = [node(span, None) for span in layout.roots]
+    root = nodes[0] if len(nodes) == 1 else _joining(layout.trace, nodes)
+    notes = _notes(layout)
+    return replace(root, attributes={**root.attributes, **notes}) if notes else root
+
+
+def _notes(layout: Layout) -> Mapping[str, Json]:
+    """What the root says of the whole trace."""
+    trace, left_out = layout.trace, len(layout.spans) - len(layout.placed)
+    notes: dict[str, Json] = {}
+    if not trace.is_complete:
+        notes["trace.incomplete"] = f"supplement {trace.sequence}" if trace.sequence else trace.reason.value
+    if left_out:
+        notes["trace.spans_left_out"] = left_out
+    return notes
+
+
+def _node(span: SpanRecord, view: SpanView, order: int, longest: int, children: tuple[Node, ...]) -> Node:
+    attributes: dict[str, Json] = {
+        key: clean(value, longest) for key, value in shown_attributes(span.attributes, is_genai=view.is_genai)
+    }
+    attributes["execution_order"] = order
+    if span.parent_is_remote and span.parent_id is not None:
+        attributes["remote_parent_id"] = span.parent_id
+    if span.events or span.logs:
+        events = [_event(event, longest) for event in (*span.events, *span.logs) if is_shown_event(event)]
+        if events:
+            attributes["events"] = events
+    return Node(
+        span_id=span.span_id,
+        name=clean_text(view.name),
+        kind=view.kind,
+        start_ms=_milliseconds(span.start_ns),
+        end_ms=_milliseconds(span.end_ns),
+        is_error=span.is_error,
+        message=clean_text(span.status_message, longest) if span.status_message else None,
+        attributes=attributes,
+        results=_results(view, longest),
+        children=children,
+    )
+
+
+def _event(event: EventRecord, longest: int) -> Json:
+    found: dict[str, Json] = {
+        "name": clean_text(event.name),
+        "time_ms": _milliseconds(event.time_ns),
+        "attributes": clean(event.attributes, longest),
+    }
+    return found if event.body is None else {**found, "body": clean(event.body, longest)}
+
+
+def _results(view: SpanView, longest: int) -> tuple[Result, ...]:
+    if view.call is None:
+        return _step_results(view, longest)
+    request, responses = view.call.request, view.call.responses
+    inputs = None if request is None else {"request": clean_text(request, longest)}
+    if not responses:
+        return () if inputs is None else (Result(inputs, None),)
+    outputs = [{"response": clean_text(response, longest)} for response in responses]
+    return (Result(inputs, outputs[0]), *(Result(None, output) for output in outputs[1:]))
+
+
+def _step_results(view: SpanView, longest: int) -> tuple[Result, ...]:
+    if view.inputs is None and view.outputs is None:
+        return ()
+    given, gave = ("arguments", "result") if view.kind is Kind.TOOL else ("input", "output")
+    inputs = None if view.inputs is None else {given: clean_text(view.inputs, longest)}
+    outputs = None if view.outputs is None else {gave: clean_text(view.outputs, longest)}
+    return (Result(inputs, outputs),)
+
+
+def _joining(trace: Trace, nodes: Sequence[Node]) -> Node:
+    """One root above several: the panel takes a tree, and scales to its root."""
+    return Node(
+        span_id=trace.trace_id,
+        name=f"trace {trace.trace_id[:8]}",
+        kind=Kind.CHAIN,
+        start_ms=min(node.start_ms for node in nodes),
+        end_ms=max(node.end_ms for node in nodes),
+        is_error=any(node.is_error for node in nodes),
+        message=None,
+        attributes={},
+        results=(),
+        children=tuple(nodes),
+    )
+
+
+def _readable(root: Node, calls: Sequence[ModelCall], longest: int) -> Node:
+    """The root with something to read: its own results, else the first question and the last answer below it."""
+    if root.results or not calls:
+        return root
+    question = next((call.request for call in calls if call.request), None)
+    answer = next((call.response for call in reversed(calls) if call.response), None)
+    if question is None and answer is None:
+        return root
+    inputs = None if question is None else {"request": clean_text(question, longest)}
+    outputs = None if answer is None else {"response": clean_text(answer, longest)}
+    return replace(root, results=(Result(inputs, outputs),))
+
+
+def _covering(root: Node) -> Node:
+    """The root from the first start to the last end below it, and never without a duration."""
+    start = min(node.start_ms for node in _walk(root))
+    end = max(node.end_ms for node in _walk(root))
+    return replace(root, start_ms=start, end_ms=max(end, start + 1))
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.children
+
+
+def _architecture(node: Node, calls: Mapping[str, ModelCall]) -> Mapping[str, Json]:
+    """What the node is made of: settings that many calls share, none of one call, for the panel groups by it."""
+    call = calls.get(node.span_id)
+    if call is not None:
+        found: dict[str, Json] = {
+            "_kind": _CALL_KIND,
+            "provider": call.provider,
+            "operation": call.operation,
+            "model": call.request_model,
+            "answered_by": call.response_model,
+            **{name: clean(value) for name, value in call.parameters.items()},
+        }
+        if call.tools:
+            found["allowed_tools"] = list(call.tools)
+    else:
+        found = {"_kind": node.kind.value.lower(), "name": node.name}
+    for child in node.children:
+        if any(part.span_id in calls or part.kind is not Kind.CHAIN for part in _walk(child)):
+            found.setdefault(child.name.lstrip("_"), dict(_architecture(child, calls)))
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _milliseconds(nanoseconds: int) -> float:
+    return round(nanoseconds / 1e6, 3)

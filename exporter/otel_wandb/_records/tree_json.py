@@ -1,0 +1,79 @@
+"""The JSON that W&B's trace panel reads, as `wandb.sdk.data_types.trace_tree.WBTraceTree` of wandb 0.31 writes it.
+
+We write it ourselves: wandb deep-copies every span first, and empties the whole trace for one value that it cannot
+take.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from otel_wandb._records.timeline import Layout, Node, Result, Timeline, drawn, lay_out
+from otel_wandb._spans.clean import LONGEST_TEXT, Json
+from otel_wandb._traces.assembly import Trace
+
+# A history line of more than 10,383,360 bytes is skipped with no more than a warning, and this JSON is escaped again.
+_LARGEST: Final = 4_000_000
+_SHORTER_TEXTS: Final = (LONGEST_TEXT, 5_000, 500)
+_MOST_RESULTS: Final = 100  # of a root alone
+
+
+@dataclass(frozen=True, slots=True)
+class TreeJson:
+    """`root` and `model` are JSON texts; `model_hash` groups traces of one architecture."""
+
+    root: str
+    model: str
+    model_hash: str
+
+
+def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
+    """The timeline of `trace` with texts as long as W&B takes them; the root alone where nothing else helps."""
+    layout = lay_out(trace)
+    for longest in _SHORTER_TEXTS:
+        if _characters(layout, longest) > _LARGEST:  # seen without writing what is too large
+            continue
+        tree = drawn(layout, longest)
+        found = tree_json(tree)
+        if len(found.root) + len(found.model) <= _LARGEST:
+            return tree, found
+    tree = drawn(layout, _SHORTER_TEXTS[-1])
+    is_joining = tree.root.span_id == trace.trace_id
+    left_out = len(trace.spans) - (0 if is_joining else 1)
+    notes: Mapping[str, Json] = {"trace.cut": "too large for W&B's panel", "trace.spans_left_out": left_out}
+    root = replace(tree.root, children=(), attributes=notes, results=tree.root.results[:_MOST_RESULTS])
+    tree = replace(tree, root=root, model={"_kind": "chain"}, left_out=left_out)
+    return tree, tree_json(tree)
+
+
+def tree_json(tree: Timeline) -> TreeJson:
+    """The tree as text."""
+    model = json.dumps(tree.model, allow_nan=False)
+    digest = hashlib.md5(model.encode(), usedforsecurity=False).hexdigest()[:16]
+    return TreeJson(json.dumps(_span(tree.root), allow_nan=False), model, digest)
+
+
+def _characters(layout: Layout, longest: int) -> int:
+    texts = (value for span in layout.placed.values() for value in span.attributes.values() if isinstance(value, str))
+    return sum(min(len(text), longest) for text in texts)
+
+
+def _span(node: Node) -> Mapping[str, Any]:
+    return {
+        "span_id": node.span_id,
+        "name": node.name,
+        "start_time_ms": node.start_ms,
+        "end_time_ms": node.end_ms,
+        "status_code": "ERROR" if node.is_error else "SUCCESS",
+        "status_message": node.message,
+        "attributes": node.attributes,
+        "results": [_result(result) for result in node.results],
+        "child_spans": [_span(child) for child in node.children],
+        "span_kind": node.kind.value,
+    }
+
+
+def _result(result: Result) -> Mapping[str, Any]:
+    return {"inputs": result.inputs, "outputs": result.outputs}

@@ -1,0 +1,1 @@
+"""W&B: opens runs, writes to them, finishes them."""

@@ -1,0 +1,105 @@
+"""Where the traces of one route go: a run, and its successors."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any, Final
+
+from otel_wandb._records.tree_json import TreeJson
+from otel_wandb._runs.run import OpenRun
+
+log: Final = logging.getLogger(__name__)
+
+# W&B documents 100,000 points for each metric of a run.
+MOST_TRACES: Final = 50_000
+_RETRY_SECONDS: Final = 30.0  # before a run that could not be opened is tried again
+
+OpenNextRun = Callable[[Mapping[str, Any], int], OpenRun]
+"""`open_next(resource, number)` opens the run with that number, from 1, of this process."""
+
+
+class NoRunError(Exception):
+    """There is no run to write to, for a reason that is the message."""
+
+
+class Destination:
+    """Opens a run when the first trace is there, and another when that one is full, or was ended by somebody else.
+
+    Two threads write: traces are logged by one, rows of tables by the other.
+    """
+
+    def __init__(self, open_next: OpenNextRun, most_traces: int = MOST_TRACES) -> None:
+        self._open_next = open_next
+        self._most_traces = most_traces
+        self._lock = threading.RLock()
+        self._resource: Mapping[str, Any] = {}
+        self._run: OpenRun | None = None
+        self._opened = 0
+        self._traces = 0  # of the run that is open
+        self._not_before = 0.0
+        self._problem = ""
+
+    @property
+    def run(self) -> OpenRun | None:
+        """The run that is open."""
+        return self._run
+
+    def opened(self, resource: Mapping[str, Any]) -> OpenRun:
+        """The run to write to; raises NoRunError while there is none. After a failure some time passes first."""
+        with self._lock:
+            self._resource = resource or self._resource
+            return self._run or self._open()
+
+    def log(self, tree: TreeJson, row: Mapping[str, Any]) -> OpenRun:
+        """Write one trace to the run that is open, else to the next; raises NoRunError, or what wandb raises."""
+        run = self._run or self.opened(self._resource)
+        try:
+            run.log_trace(tree, row)
+        except Exception as error:  # noqa: BLE001
+            run = self.after(run, error)
+            run.log_trace(tree, row)
+        self._traces += 1
+        return run
+
+    def after(self, run: OpenRun, error: Exception) -> OpenRun:
+        """The run that takes the place of `run`, if `error` means that somebody ended it; else raises `error`."""
+        if not run.was_ended(error):
+            raise error
+        with self._lock:
+            if self._run is run:
+                self._run = None
+                run.abandon()
+                log.warning("the W&B run %s was ended from outside (%s); a new one goes on", run.id, described(error))
+            return self._run or self._open()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the run has as many traces as W&B shows well."""
+        return self._traces >= self._most_traces
+
+    def given_up(self) -> OpenRun | None:
+        """The run if it is ours, to be closed when its rows are written; the next trace opens another."""
+        with self._lock:
+            run = self._run
+            if run is None or not run.owned:
+                return None
+            self._run = None
+            return run
+
+    def _open(self) -> OpenRun:
+        if monotonic() < self._not_before:
+            raise NoRunError(self._problem)
+        try:
+            self._run = self._open_next(self._resource, self._opened + 1)
+        except Exception as error:
+            self._problem, self._not_before = described(error), monotonic() + _RETRY_SECONDS
+            raise NoRunError(self._problem) from error
+        self._opened += 1
+        self._traces = 0
+        return self._run
+
+
+def described(error: Exception) -> str:
+    """The type and message of an error of wandb's."""
+    return f"{type(error).__qualname__}: {error}"

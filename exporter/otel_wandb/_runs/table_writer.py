@@ -1,0 +1,150 @@
+"""Writes the rows of tables in a thread of its own: logging a table to an online run waits for the server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from time import monotonic
+from typing import Any, Final, TypeAlias
+
+from otel_wandb._process.budget import Budget
+from otel_wandb._process.health import Health
+from otel_wandb._process.worker import Worker
+from otel_wandb._records.table import Row, Table
+from otel_wandb._runs.destination import Destination, NoRunError, described
+from otel_wandb._runs.run import OpenRun, stop_unused_service
+
+_MOST_ROWS: Final = 500  # of one increment of a table
+_MOST_WAITING: Final = 100_000
+_MOST_BYTES: Final = 64 << 20  # of rows that wait
+_CELL: Final = 50  # bytes of a cell without its text
+
+TableRows: TypeAlias = Mapping[Table[Any], Sequence[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    destination: Destination
+    run: OpenRun
+    rows: TableRows
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    run: OpenRun
+
+
+class _StopService:
+    """The last run is closed."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    destination: Destination
+    tables: dict[Table[Any], list[Row]] = field(default_factory=dict)
+    size: int = 0
+
+
+class TableWriter:
+    """Collects rows by the run that their traces are in; the last to write, it closes runs."""
+
+    def __init__(self, interval: float, health: Health) -> None:
+        self._interval = interval
+        self._health = health
+        self._budget = Budget(_MOST_WAITING, _MOST_BYTES)
+        self._waiting: dict[OpenRun, _Waiting] = {}
+        self._due: float | None = None
+        self._worker: Worker[_Rows | _Close | _StopService] = Worker(
+            "otel-wandb-tables", self._take, flush=self._write, wake=self._write, due=lambda: self._due
+        )
+
+    def add(self, destination: Destination, run: OpenRun, rows: TableRows) -> None:
+        """Hand rows over; never blocks, and drops them where W&B takes them too slowly."""
+        size = sum(_size(row) for table in rows.values() for row in table)
+        number = sum(len(table) for table in rows.values())
+        if not self._budget.take(number, size):
+            self._health.drop_rows("queue_full", number, "W&B takes tables more slowly than the program fills them")
+            return
+        self._worker.put(_Rows(destination, run, rows, size))
+
+    def close_run(self, run: OpenRun) -> None:
+        """Close `run` when the rows that were added before are written."""
+        self._worker.put(_Close(run))
+
+    def stop_service(self) -> None:
+        """Take wandb's process down when the runs that were closed before are written, unless another run needs it."""
+        self._worker.put(_StopService())
+
+    def flush(self, timeout: float) -> bool:
+        """Write all rows."""
+        return self._worker.flush(timeout)
+
+    def stop(self, timeout: float) -> bool:
+        """Flush, and end the thread; what is not written by then counts as lost."""
+        stopped = self._worker.stop(timeout)
+        if not stopped:
+            self._health.drop_rows(
+                "exit_timeout", self._budget.give_up(), f"W&B took longer than {timeout:.3g} seconds"
+            )
+        return stopped
+
+    def _take(self, item: _Rows | _Close | _StopService) -> None:
+        if isinstance(item, _StopService):
+            stop_unused_service()
+            return
+        if isinstance(item, _Close):
+            self._write_to(item.run)
+            item.run.close(self._health.summary())
+            return
+        waiting = self._waiting.get(item.run)
+        if waiting is None:
+            waiting = self._waiting[item.run] = _Waiting(item.destination)
+        for table, rows in item.rows.items():
+            waiting.tables.setdefault(table, []).extend(rows)
+        waiting.size += item.size
+        if self._due is None:
+            self._due = monotonic() + self._interval
+        if any(len(rows) >= _MOST_ROWS for rows in waiting.tables.values()):
+            self._write_to(item.run)
+
+    def _write(self) -> None:
+        for run in list(self._waiting):
+            self._write_to(run)
+        self._due = None
+
+    def _write_to(self, run: OpenRun) -> None:
+        waiting = self._waiting.pop(run, None)
+        if waiting is None:
+            return
+        for table, rows in waiting.tables.items():
+            for batch in _batches(rows, _MOST_ROWS):
+                run = self._log(waiting.destination, run, table, batch)
+        self._budget.give_back(0, waiting.size)
+        run.summarise(self._health.summary())
+
+    def _log(self, destination: Destination, run: OpenRun, table: Table[Any], rows: Sequence[Row]) -> OpenRun:
+        """Write a batch, and say to which run: its own may have been ended by somebody else."""
+        lost: tuple[str, object] | None = None
+        try:
+            try:
+                run.log_rows(table, rows)
+            except Exception as error:  # noqa: BLE001
+                run = destination.after(run, error)
+                run.log_rows(table, rows)
+        except NoRunError as error:
+            lost = "no_run", error
+        except Exception as error:  # noqa: BLE001
+            lost = "table_failed", described(error)
+        # What an exit did not wait for is counted already.
+        if self._budget.give_back(len(rows), 0) and lost is not None:
+            self._health.drop_rows(lost[0], len(rows), lost[1])
+        return run
+
+
+def _size(row: Row) -> int:
+    return sum(len(cell) + _CELL if isinstance(cell, str) else _CELL for cell in row)
+
+
+def _batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
+    remaining = iter(rows)
+    return list(iter(lambda: list(islice(remaining, size)), []))

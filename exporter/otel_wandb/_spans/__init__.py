@@ -1,0 +1,1 @@
+"""Foreign spans and values become our own records."""

@@ -1,0 +1,129 @@
+"""Keeps the GenAI events among log records until the spans that they belong to are exported.
+
+The conventions 1.28 to 1.36 write messages nowhere else, one log record each; later ones may write a whole call as one
+event. Either is emitted before its span ends, so when the span is exported its events are here.
+"""
+
+import logging
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.trace import get_current_span
+
+from otel_wandb._spans.size import size_of_values
+from otel_wandb._spans.span import EventRecord
+
+log: Final = logging.getLogger(__name__)
+
+_PREFIX: Final = "gen_ai."
+_MOST_SPANS: Final = 2_000
+_MOST_EVENTS: Final = 20_000
+_MOST_BYTES: Final = 64 << 20
+
+
+@dataclass(slots=True)
+class _Kept:
+    events: list[EventRecord] = field(default_factory=list)
+    size: int = 0
+
+
+class LogStore:
+    """Events by the span that they were emitted in, as many spans, events and bytes as fit: the oldest span goes first.
+
+    Thread safe, and reentrant: a garbage collection may end a span at any point. A forked child begins with nothing.
+    """
+
+    def __init__(
+        self, most_spans: int = _MOST_SPANS, most_events: int = _MOST_EVENTS, most_bytes: int = _MOST_BYTES
+    ) -> None:
+        self._most_spans = most_spans
+        self._most_events = most_events
+        self._most_bytes = most_bytes
+        self._clear()
+        clear = weakref.WeakMethod(self._clear)
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            os.register_at_fork(after_in_child=lambda: _call(clear))
+
+    def add(self, trace_id: int, span_id: int, event: EventRecord) -> None:
+        """Keep an event of a span."""
+        size = size_of_values(event.attributes, event.body)
+        with self._lock:
+            kept = self._spans.setdefault((trace_id, span_id), _Kept())
+            kept.events.append(event)
+            kept.size += size
+            self._events += 1
+            self._bytes += size
+            while self._is_too_much():
+                self._forget(self._spans.popitem(last=False)[1])
+
+    def take(self, trace_id: int, span_id: int) -> tuple[EventRecord, ...]:
+        """The events of a span in their order; they are not kept any longer."""
+        if not self._spans:  # as for everybody whose instrumentation writes none
+            return ()
+        with self._lock:
+            kept = self._spans.pop((trace_id, span_id), None)
+            if kept is None:
+                return ()
+            self._forget(kept)
+        return tuple(kept.events)
+
+    def _is_too_much(self) -> bool:
+        return len(self._spans) > self._most_spans or self._events > self._most_events or self._bytes > self._most_bytes
+
+    def _forget(self, kept: _Kept) -> None:
+        self._events -= len(kept.events)
+        self._bytes -= kept.size
+
+    def _clear(self) -> None:
+        self._lock = threading.RLock()
+        self._spans: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
+        self._events = 0
+        self._bytes = 0
+
+
+class WandbLogRecordProcessor(LogRecordProcessor):
+    """Hands GenAI events to the exporter of the spans that they belong to, and nothing else.
+
+    Add it to the `LoggerProvider` after processors that redact: a record is kept as it is when it comes here.
+    """
+
+    def __init__(self, store: LogStore) -> None:
+        self._store = store
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Keep the record if it is a GenAI event inside a span."""
+        try:
+            self._keep(log_record)
+        except Exception as error:  # noqa: BLE001
+            log.debug("a log record was not kept: %s", type(error).__qualname__)
+
+    def shutdown(self) -> None:
+        """Nothing to do: the store is the exporter's."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002
+        """Nothing to do: a record is handed over when it is emitted."""
+        return True
+
+    def _keep(self, log_record: ReadWriteLogRecord) -> None:
+        record = log_record.log_record
+        attributes = record.attributes or {}
+        name = record.event_name or attributes.get("event.name")  # the first since 1.35
+        if not isinstance(name, str) or not name.startswith(_PREFIX) or not record.trace_id or not record.span_id:
+            return
+        span = get_current_span(record.context).get_span_context()
+        if span.span_id == record.span_id and not span.trace_flags.sampled:
+            return  # nobody will ever ask for it
+        time_ns = record.timestamp or record.observed_timestamp or 0
+        self._store.add(record.trace_id, record.span_id, EventRecord(name, time_ns, dict(attributes), record.body))
+
+
+def _call(method: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    found = method()
+    if found is not None:
+        found()

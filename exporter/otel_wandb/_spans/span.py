@@ -1,0 +1,94 @@
+"""Reads a finished SDK span into our own frozen record; here the SDK's objects end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
+
+from otel_wandb._spans.plain import plain, plain_mapping, plain_text
+
+_LATEST: Final = 2**63 - 1  # the year 2262
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One event of a span, or a log record that is one; `time_ns` is nanoseconds since the epoch."""
+
+    name: str
+    time_ns: int
+    attributes: Mapping[str, Any]
+    body: Any = None
+    """Of a log record."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRecord:
+    """One finished span. Ids are lower-case hex, times nanoseconds since the epoch; attribute values are foreign.
+
+    `logs` are the GenAI events among the log records that were emitted inside it.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    parent_is_remote: bool
+    name: str
+    start_ns: int
+    end_ns: int
+    is_error: bool
+    status_message: str | None
+    attributes: Mapping[str, Any]
+    events: tuple[EventRecord, ...]
+    scope: str
+    resource: Mapping[str, Any]
+    logs: tuple[EventRecord, ...] = ()
+
+    @property
+    def is_local_root(self) -> bool:
+        """Whether no span of this process is above it."""
+        return self.parent_id is None or self.parent_is_remote
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.end_ns - self.start_ns) / 1e9
+
+
+def read_span(span: ReadableSpan, logs: tuple[EventRecord, ...] = ()) -> SpanRecord:
+    """The record of `span` and its `logs`; an end before its start, as after a clock step, becomes the start.
+
+    Everything is copied: values may be anything, and the SDK's mapping takes its lock for each of the many looks at it.
+    """
+    context = span.get_span_context()
+    if context is None:
+        raise ValueError("a finished span has no context")
+    parent = span.parent
+    start = _time(span.start_time)
+    message = span.status.description
+    return SpanRecord(
+        trace_id=format_trace_id(context.trace_id),
+        span_id=format_span_id(context.span_id),
+        parent_id=None if parent is None else format_span_id(parent.span_id),
+        parent_is_remote=parent is not None and parent.is_remote,
+        name=plain_text(span.name),
+        start_ns=start,
+        end_ns=max(_time(span.end_time), start),
+        is_error=span.status.status_code is StatusCode.ERROR,
+        status_message=None if message is None else plain_text(message),
+        attributes=plain_mapping(span.attributes),
+        events=tuple([_event(event.name, event.timestamp, event.attributes) for event in span.events]),
+        scope="" if span.instrumentation_scope is None else plain_text(span.instrumentation_scope.name),
+        resource=span.resource.attributes,
+        logs=tuple([_event(record.name, record.time_ns, record.attributes, record.body) for record in logs]),
+    )
+
+
+def _event(name: Any, time_ns: Any, attributes: Any, body: Any = None) -> EventRecord:
+    return EventRecord(plain_text(name), _time(time_ns), plain_mapping(attributes), plain(body))
+
+
+def _time(nanoseconds: Any) -> int:
+    """A time that can be shown: 0 for one that was not said."""
+    return min(max(int(nanoseconds or 0), 0), _LATEST)

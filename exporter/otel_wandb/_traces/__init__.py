@@ -1,0 +1,1 @@
+"""Spans become traces: assembled, merged, selected, routed."""

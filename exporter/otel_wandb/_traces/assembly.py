@@ -1,0 +1,210 @@
+"""Puts spans together to traces: a pure state machine that is told the time and does no IO.
+
+A trace has no end mark. Children end before their parents and may come in other batches; parents can be remote,
+unsampled or never end; a batch processor that is full drops the oldest spans, so that a root in hand does not mean
+that the trace is whole. The rules, after Refinery and the collector's tail sampler:
+
+- the local root was seen and no parent is missing: wait `quiet` seconds for spans that end after it, then emit;
+- else emit when nothing came for `idle` seconds, or when the trace is `max_age` old, flagged incomplete;
+- beyond `max_spans` of one trace, or `max_waiting` spans or `max_bytes` in all, emit early, flagged incomplete;
+- a span that comes after its trace was emitted makes a supplement with the next sequence number, never a rewrite.
+
+Every span that is offered is emitted in exactly one trace, or counted as a duplicate, or still waiting.
+"""
+
+import enum
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from otel_wandb._spans.span import SpanRecord
+
+
+class Reason(enum.Enum):
+    """Why a trace was emitted."""
+
+    ROOT = "root"
+    IDLE = "idle"
+    MAX_AGE = "max_age"
+    MAX_SPANS = "max_spans"
+    MEMORY = "memory"
+    SHUTDOWN = "shutdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times in seconds, sizes in spans, traces or bytes."""
+
+    quiet: float = 1.0
+    idle: float = 30.0
+    max_age: float = 600.0
+    max_spans: int = 10_000
+    max_waiting: int = 100_000
+    max_bytes: int = 256 << 20
+    remembered: int = 10_000
+    remembered_spans: int = 300_000
+    remember_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Spans of one trace, in the order of their starts. `sequence` counts from 0; above 0 it is a supplement."""
+
+    trace_id: str
+    sequence: int
+    reason: Reason
+    spans: tuple[SpanRecord, ...]
+    missing_parents: int
+
+    @property
+    def is_complete(self) -> bool:
+        """The root is here and every parent; a missing leaf cannot be seen."""
+        return (
+            self.sequence == 0 and self.missing_parents == 0 and self.reason in (Reason.ROOT, Reason.SHUTDOWN)
+        ) and any(span.is_local_root for span in self.spans)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    first: float
+    last: float
+    sequence: int
+    spans: dict[str, SpanRecord] = field(default_factory=dict)
+    has_root: bool = False
+    missing: set[str] = field(default_factory=set)
+    size: int = 0
+
+    def deadline(self, limits: Limits) -> float:
+        wait = limits.quiet if self.has_root and not self.missing else limits.idle
+        return min(self.last + wait, self.first + limits.max_age)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    sequence: int
+    span_ids: frozenset[str]
+    until: float
+
+
+class TraceAssembler:
+    """One owner, one thread. Times are seconds of one monotonic clock, given by the caller."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._waiting: dict[str, _Waiting] = {}
+        self._done: OrderedDict[str, _Done] = OrderedDict()
+        self._deadlines: list[tuple[float, str]] = []  # lazily deleted: an entry counts if it is still the trace's
+        self._spans = 0
+        self._bytes = 0
+        self._remembered_spans = 0
+        self._duplicates = 0
+
+    @property
+    def waiting_spans(self) -> int:
+        """How many spans are in hand."""
+        return self._spans
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much memory they hold, as far as `offer` was told."""
+        return self._bytes
+
+    def take_duplicates(self) -> int:
+        """How many spans came a second time since this was asked last."""
+        found, self._duplicates = self._duplicates, 0
+        return found
+
+    def offer(self, span: SpanRecord, now: float, size: int = 0) -> list[Trace]:
+        """Take a span of `size` bytes; the traces that a limit cuts short because of it."""
+        done = self._done.get(span.trace_id)
+        trace = self._waiting.get(span.trace_id)
+        if (trace is not None and span.span_id in trace.spans) or (done is not None and span.span_id in done.span_ids):
+            self._duplicates += 1
+            return []
+        if trace is None:
+            trace = self._waiting[span.trace_id] = _Waiting(now, now, 0 if done is None else done.sequence + 1)
+        trace.size += size
+        self._bytes += size
+        self._add(trace, span, now, frozenset() if done is None else done.span_ids)
+        return list(self._over_limit(span.trace_id, trace, now))
+
+    def tick(self, now: float) -> list[Trace]:
+        """The traces that are finished, or given up, at `now`."""
+        emitted = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            deadline, trace_id = heapq.heappop(self._deadlines)
+            trace = self._waiting.get(trace_id)
+            if trace is not None and trace.deadline(self._limits) == deadline:
+                emitted.append(self._emit(trace_id, self._reason(trace, now), now))
+        self._forget(now)
+        return emitted
+
+    def next_deadline(self) -> float | None:
+        """When `tick` may have something to do; None while nothing waits."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def drain(self, now: float) -> list[Trace]:
+        """Everything that waits."""
+        return [self._emit(trace_id, Reason.SHUTDOWN, now) for trace_id in list(self._waiting)]
+
+    def _add(self, trace: _Waiting, span: SpanRecord, now: float, emitted: frozenset[str]) -> None:
+        trace.spans[span.span_id] = span
+        trace.last = now
+        self._spans += 1
+        trace.missing.discard(span.span_id)
+        if span.is_local_root:
+            trace.has_root = True
+        elif span.parent_id is not None and span.parent_id not in trace.spans and span.parent_id not in emitted:
+            trace.missing.add(span.parent_id)
+        elif span.parent_id in emitted:
+            trace.has_root = True  # a supplement hangs below what was emitted: nothing else will come above it
+        self._schedule(span.trace_id, trace)
+
+    def _schedule(self, trace_id: str, trace: _Waiting) -> None:
+        heapq.heappush(self._deadlines, (trace.deadline(self._limits), trace_id))
+        if len(self._deadlines) > 4 * len(self._waiting) + 1_000:
+            self._deadlines = [(waiting.deadline(self._limits), key) for key, waiting in self._waiting.items()]
+            heapq.heapify(self._deadlines)
+
+    def _over_limit(self, trace_id: str, trace: _Waiting, now: float) -> Iterator[Trace]:
+        if len(trace.spans) >= self._limits.max_spans:
+            yield self._emit(trace_id, Reason.MAX_SPANS, now)
+        while self._spans > self._limits.max_waiting or self._bytes > self._limits.max_bytes:
+            yield self._emit(self._nearest(), Reason.MEMORY, now)
+
+    def _nearest(self) -> str:
+        """The trace with the nearest deadline: the least likely to grow."""
+        while True:
+            deadline, trace_id = heapq.heappop(self._deadlines)
+            trace = self._waiting.get(trace_id)
+            if trace is not None and trace.deadline(self._limits) == deadline:
+                return trace_id
+
+    def _reason(self, trace: _Waiting, now: float) -> Reason:
+        if now >= trace.first + self._limits.max_age:
+            return Reason.MAX_AGE
+        return Reason.ROOT if trace.has_root and not trace.missing else Reason.IDLE
+
+    def _emit(self, trace_id: str, reason: Reason, now: float) -> Trace:
+        trace = self._waiting.pop(trace_id)
+        self._spans -= len(trace.spans)
+        self._bytes -= trace.size
+        self._remembered_spans += len(trace.spans)
+        before = self._done.pop(trace_id, None)
+        ids = frozenset(trace.spans) if before is None else before.span_ids | frozenset(trace.spans)
+        self._done[trace_id] = _Done(trace.sequence, ids, now + self._limits.remember_seconds)
+        spans = tuple(sorted(trace.spans.values(), key=lambda span: (span.start_ns, -span.end_ns)))
+        return Trace(trace_id, trace.sequence, reason, spans, len(trace.missing))
+
+    def _forget(self, now: float) -> None:
+        while self._done:
+            trace_id, done = next(iter(self._done.items()))
+            if done.until > now and not self._remembers_too_much():
+                return
+            del self._done[trace_id]
+            self._remembered_spans -= len(done.span_ids)
+
+    def _remembers_too_much(self) -> bool:
+        limits = self._limits
+        return len(self._done) > limits.remembered or self._remembered_spans > limits.remembered_spans

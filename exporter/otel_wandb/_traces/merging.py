@@ -1,0 +1,78 @@
+"""Makes one span of what Logfire writes as several.
+
+A call that streams is two: the span of the request, which ends before the first chunk, and when the stream ends a log,
+a span without a duration, beside it with the answer and the usage. And a span that has only begun is announced by one
+of the type "pending_span", below it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from otel_wandb._genai.parsing import amount
+from otel_wandb._spans.span import SpanRecord
+
+_TYPE: Final = "logfire.span_type"
+_PENDING: Final = "pending_span"
+_LOG: Final = "log"
+_TEMPLATE: Final = "logfire.msg_template"
+_STREAM: Final = "streaming response from "
+# What both have of the request: enough to tell calls that stream side by side from each other.
+_REQUEST: Final = ("request_data", "gen_ai.input.messages", "gen_ai.request.model")
+_ANSWERS: Final = ("response_data", "gen_ai.output.messages")
+
+
+def merged(spans: tuple[SpanRecord, ...]) -> tuple[SpanRecord, ...]:
+    """The spans of a trace with each stream's log in the span of its request, and without the pending ones."""
+    if not any(_TYPE in span.attributes for span in spans):
+        return spans
+    # A trace of pending spans alone, whose program has died, is still shown.
+    kept = {span.span_id: span for span in spans if span.attributes.get(_TYPE) != _PENDING}
+    waiting = _waiting(kept.values())
+    for log in [span for span in kept.values() if _ends_stream(span)]:
+        request = _request_of(log, [one for one in waiting.get(log.parent_id, ()) if kept[one.span_id] is one])
+        if request is not None:
+            kept[request.span_id] = _with_answer(request, log)
+            del kept[log.span_id]
+    return tuple(kept.values()) or spans
+
+
+def _ends_stream(span: SpanRecord) -> bool:
+    template = span.attributes.get(_TEMPLATE)
+    return span.attributes.get(_TYPE) == _LOG and isinstance(template, str) and template.startswith(_STREAM)
+
+
+def _waiting(spans: Iterable[SpanRecord]) -> Mapping[str | None, Sequence[SpanRecord]]:
+    """The spans without an answer by who could be the parent of the log that has it: their own parent, or they."""
+    found: dict[str | None, list[SpanRecord]] = {}
+    for span in spans:
+        if span.attributes.get(_TYPE) != _LOG and not any(key in span.attributes for key in _ANSWERS):
+            found.setdefault(span.parent_id, []).append(span)
+            found.setdefault(span.span_id, []).append(span)
+    return found
+
+
+def _request_of(log: SpanRecord, waiting: Sequence[SpanRecord]) -> SpanRecord | None:
+    """The span of the same request, and of several the one that ended when the stream began."""
+    wanted = _request(log.attributes)
+    if all(value is None for value in wanted):
+        return None
+    began = log.start_ns - (amount(log.attributes.get("duration")) or 0.0) * 1e9
+    same = (span for span in waiting if _request(span.attributes) == wanted)
+    return min(same, key=lambda span: abs(span.end_ns - began), default=None)
+
+
+def _request(attributes: Mapping[str, Any]) -> Sequence[Any]:
+    return [attributes.get(key) for key in _REQUEST]
+
+
+def _with_answer(request: SpanRecord, log: SpanRecord) -> SpanRecord:
+    return replace(
+        request,
+        end_ns=max(request.end_ns, log.end_ns),
+        is_error=request.is_error or log.is_error,
+        status_message=request.status_message or log.status_message,
+        attributes={**log.attributes, "gen_ai.request.stream": True, **request.attributes},
+        events=request.events + log.events,
+        logs=request.logs + log.logs,
+    )

@@ -1,0 +1,42 @@
+"""What of a trace is kept: the spans that are wanted, and everything above them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final, Literal, TypeAlias
+
+from otel_wandb._genai.view import is_genai
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.assembly import Trace
+
+Wanted: TypeAlias = Callable[[SpanRecord], bool]
+Keep: TypeAlias = Literal["llm", "all"] | Wanted
+"""Which spans are written: see `WandbSpanExporter`."""
+
+KEEPS: Final[Mapping[str, Wanted]] = {"llm": is_genai, "all": lambda _: True}
+
+
+def wanted_by(keep: Keep | str) -> Wanted:
+    """What `keep` asks for; raises ValueError for one that is neither a function nor "llm" nor "all"."""
+    if callable(keep):
+        return keep
+    wanted = KEEPS.get(keep)
+    if wanted is None:
+        raise ValueError(f"keep={keep!r} is none of 'llm', 'all', and a function of a span")
+    return wanted
+
+
+def select(trace: Trace, wanted: Wanted) -> Trace | None:
+    """`trace` without what is neither wanted nor above a wanted span; None if nothing of it is wanted."""
+    spans = {span.span_id: span for span in trace.spans}
+    kept: set[str] = set()
+    for span in trace.spans:
+        if wanted(span):
+            above: SpanRecord | None = span
+            while above is not None and above.span_id not in kept:
+                kept.add(above.span_id)
+                above = spans.get(above.parent_id or "")
+    if not kept:
+        return None
+    return (
+        trace if len(kept) == len(spans) else replace(trace, spans=tuple(s for s in trace.spans if s.span_id in kept))
+    )
