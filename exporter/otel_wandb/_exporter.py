@@ -28,16 +28,9 @@ from otel_wandb._process.health import Health
 from otel_wandb._process.processors import flushes_of
 from otel_wandb._process.termination import TERMINATION
 from otel_wandb._records.tables import FEEDBACK, feedback_row
-from otel_wandb._runs.run import (
-    OpenRun,
-    RunOptions,
-    bound_wait_for_service,
-    check_init,
-    check_run,
-    given_run,
-    init_beside,
-    open_run,
-)
+from otel_wandb._runs.opening import RunOptions, check_init, check_run, given_run, init_beside, open_run
+from otel_wandb._runs.private import bound_wait_for_service, forget_service
+from otel_wandb._runs.run import OpenRun
 from otel_wandb._settings import PRICES_VARIABLE, read_settings
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
 from otel_wandb._traces.routes import Route
@@ -315,9 +308,8 @@ class WandbSpanExporter(SpanExporter):
         _register_celery(self, self._at_exit)
         given, self._given = self._given, None
         inherited = {given, *(() if pipeline is None else pipeline.runs)}
-        for run in filter(None, inherited):
-            run.abandon()
-            os.environ.pop("WANDB_SERVICE", None)  # the parent's: our next run would be written through it
+        if any(inherited):
+            forget_service()
 
 
 def _own_prices(path: str | None) -> Mapping[str, Price] | None:

@@ -19,6 +19,7 @@ from otel_wandb._records.history import history_row
 from otel_wandb._records.tables import TraceSource, table_rows
 from otel_wandb._records.tree_json import fitting_tree
 from otel_wandb._runs.destination import MOST_TRACES, Destination, NoRunError, described
+from otel_wandb._runs.opening import DisabledError
 from otel_wandb._runs.run import DiskFullError, OpenRun
 from otel_wandb._runs.table_writer import TableRows, TableWriter
 from otel_wandb._settings import Settings
@@ -70,6 +71,7 @@ class Pipeline:
         limits: Limits | None = None,
     ) -> None:
         self._open_run = open_run
+        self._said_disabled = False
         self._logs = logs
         self._choices = choices
         self._health = health
@@ -124,8 +126,6 @@ class Pipeline:
     def _close(self, runs: Sequence[OpenRun]) -> None:
         for run in runs:
             self._tables.close_run(run)
-        if any(run.owned for run in runs):
-            self._tables.stop_service()
 
     def _take(self, item: Sequence[ReadableSpan] | _Rows) -> None:
         if isinstance(item, _Rows):
@@ -137,6 +137,8 @@ class Pipeline:
         destination = self._destination(self._choices.route or Route())
         try:
             self._tables.add(destination, destination.opened({}), rows)
+        except DisabledError as error:
+            self._say_disabled(error)
         except NoRunError as error:
             self._health.drop_rows("no_run", sum(map(len, rows.values())), error)
 
@@ -183,12 +185,20 @@ class Pipeline:
             return
         try:
             self._write(trace)
+        except DisabledError as error:
+            self._health.trimmed(len(trace.spans))
+            self._say_disabled(error)
         except NoRunError as error:
             self._health.drop("no_run", len(trace.spans), error)
         except DiskFullError as error:
             self._health.drop("disk_full", len(trace.spans), error)
         except Exception as error:  # noqa: BLE001
             self._health.drop("log_failed", len(trace.spans), described(error))
+
+    def _say_disabled(self, error: DisabledError) -> None:
+        if not self._said_disabled:
+            self._said_disabled = True
+            log.info("%s", error)
 
     def _write(self, trace: Trace) -> None:
         given = self._choices.route

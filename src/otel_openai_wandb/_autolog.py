@@ -25,7 +25,7 @@ from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter
 from otel_wandb._costs.prices import read_prices
 from otel_wandb._exporter import live_exporters
-from otel_wandb._runs.run import is_of_this_process, stop_unused_service, without_weave
+from otel_wandb._runs.opening import is_of_this_process, without_weave
 from otel_wandb._traces.selection import Keep, wanted_by
 
 if TYPE_CHECKING:
@@ -153,7 +153,6 @@ class Autolog:
             session.end()
             if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
                 session.run.finish()
-                stop_unused_service()
 
     @property
     def exporter(self) -> WandbSpanExporter | None:

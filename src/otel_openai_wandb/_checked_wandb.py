@@ -16,7 +16,7 @@ from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.settings import Choices
 from otel_openai_wandb._finding import Finding, failed, note, ok
 from otel_wandb import WandbSpanExporter
-from otel_wandb._runs.run import configured_server, has_credentials
+from otel_wandb._runs.account import configured_server, has_key, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
 _REFUSED: Final = ("401", "403", "invalid")  # what wandb says of a key
@@ -36,12 +36,12 @@ def check_account(environ: Mapping[str, str]) -> Finding:
         fields = _unreadable(error)
         said = f"{' and '.join(fields)} cannot be read" if fields else _first_line(error)
         return failed(what, said, f"unset {' '.join(fields) or 'what it names'}")
-    effective = _effective_mode()  # of the settings files too; online where nobody says anything
+    effective = mode_of({})  # of the settings files too
     if effective == "disabled":
         return failed(what, "its mode is disabled: nothing is written", "unset WANDB_MODE, or wandb enabled")
     if effective == "offline":
         return note(what, "its mode is offline: runs are kept on this machine")
-    if not has_credentials(configured_server()):
+    if not has_key({}):
         if mode:
             return failed(what, f"its mode is {mode}, and there is no key for {server}", f"wandb login --host={server}")
         return note(what, f"no key for {server}: runs are kept offline")
@@ -60,14 +60,6 @@ def _unreadable(error: ValueError) -> list[str]:
     """The variables that wandb's settings refuse, of an error of pydantic's."""
     errors: list[Any] = getattr(error, "errors", list)()
     return [f"WANDB_{str(found['loc'][0]).upper()}" for found in errors if found.get("loc")]
-
-
-def _effective_mode() -> str:
-    """That of the environment, else of wandb's settings files, as `wandb offline` and `wandb disabled` write it."""
-    import wandb
-
-    mode: object = wandb.setup().settings.mode
-    return str(mode or "")
 
 
 def _why_refused() -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from otel_wandb._runs.run import has_credentials
+from otel_wandb._runs.account import has_key, mode_of
 
 # For W&B; the first is also how long its process may live on after a Ctrl-C before it is answered.
 _INIT_SECONDS: Final = 15
@@ -38,9 +38,7 @@ def silence() -> None:
 
 def must_be_offline() -> bool:
     """Whether wandb would ask for a key: it has none, and no mode is set that needs none."""
-    import wandb
-
-    return not os.environ.get("WANDB_MODE") and not has_credentials(wandb.setup().settings.base_url)
+    return not os.environ.get("WANDB_MODE") and mode_of({}) == "online" and not has_key({})
 
 
 def init_arguments(project: str, *, offline: bool) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Final
 from otel_wandb._process.health import Health
 from otel_wandb._records.table import Column, Table
 from otel_wandb._runs.destination import Destination
-from otel_wandb._runs.run import OpenRun, RunOptions, open_run
+from otel_wandb._runs.opening import RunOptions, open_run
+from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.table_writer import TableWriter
 
 BATCH: Final = 500
@@ -45,7 +46,6 @@ def main(runs: int, rows: int) -> None:
         writer.close_run(opened)
         assert writer.flush(60.0)
         memory.append(megabytes())
-    writer.stop_service()
     assert writer.stop(60.0)
     print(json.dumps({"memory": memory, "lost": health.last_words()}))  # noqa: T201
 

@@ -48,17 +48,20 @@ os._exit(0)
     assert asked(program(tmp_path, server, body)) == ["**user**: one"]
 
 
-def test_shutdown_closes_the_run_and_leaves_no_process(tmp_path: Path, server: OpenAIServer) -> None:
+def test_shutdown_closes_the_run_and_leaves_wandb_to_the_program(tmp_path: Path, server: OpenAIServer) -> None:
     body = """
+import wandb
 from tests.support.processes import wandb_children
+wandb.setup(settings=wandb.Settings(run_notes="theirs"))
 provider, exporter = set_up(SimpleSpanProcessor)
 ask("one")
+before = wandb_children()
 provider.shutdown()
 exporter.shutdown()
-print(wandb_children())
+print(len(before), wandb_children() == before, wandb.setup().settings.run_notes)
 """
     done = program(tmp_path, server, body)
-    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert done.stdout.splitlines()[-1] == "1 True theirs", done.stderr
     assert asked(done) == ["**user**: one"]
 
 
@@ -155,9 +158,9 @@ def test_without_a_key_the_run_is_offline_and_says_where(tmp_path: Path, server:
 
 def test_a_key_for_a_server_of_ones_own_is_found(tmp_path: Path) -> None:
     source = """
-from otel_wandb._runs.run import RunOptions, _base_url, has_credentials
-print(has_credentials(_base_url(RunOptions({}, 1, 1))))
-print(has_credentials(_base_url(RunOptions({"settings": {"base_url": "http://other.test"}}, 1, 1))))
+from otel_wandb._runs.account import has_key
+print(has_key({}))
+print(has_key({"settings": {"base_url": "http://other.test"}}))
 """
     (tmp_path / "netrc").write_text(f"machine wandb.test login user password {'x' * 40}\n")
     done = run_program(tmp_path, source, env={"WANDB_BASE_URL": "http://wandb.test"})

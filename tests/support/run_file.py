@@ -95,6 +95,12 @@ def read_run(path_or_dir: Path) -> RunFile:
     return RunFile(tuple(history), summary, config, run_id, project, display_name, group, exit_code, tables)
 
 
+def run_record(path: Path) -> Any:
+    """What the file says of the run itself, as wandb writes it: id, group, tags, notes, sweep, ..."""
+    *_, found = (record.run for record in _records(path.read_bytes()) if record.WhichOneof("record_type") == "run")
+    return found
+
+
 def stats_rows(run: RunFile, key: str = "stats") -> list[dict[str, object]]:
     """All rows under a table key as column -> cell, over all increments and chunks; KeyError if nothing was logged.
 

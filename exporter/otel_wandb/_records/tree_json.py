@@ -28,6 +28,15 @@ class TreeJson:
     model: str
     model_hash: str
 
+    def value(self) -> Mapping[str, str]:
+        """What stands in a history row for the panel."""
+        return {
+            "_type": "wb_trace_tree",
+            "model_hash": self.model_hash,
+            "model_dict_dumps": self.model,
+            "root_span_dumps": self.root,
+        }
+
 
 def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
     """The timeline of `trace` with texts as long as W&B takes them; the root alone where nothing else helps."""

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from otel_wandb._records.tree_json import TreeJson
+from otel_wandb._runs.opening import DisabledError
 from otel_wandb._runs.run import OpenRun
 
 log: Final = logging.getLogger(__name__)
@@ -46,7 +47,10 @@ class Destination:
         return self._run
 
     def opened(self, resource: Mapping[str, Any]) -> OpenRun:
-        """The run to write to; raises NoRunError while there is none. After a failure some time passes first."""
+        """The run to write to; raises NoRunError while there is none, and DisabledError.
+
+        After a failure some time passes first.
+        """
         with self._lock:
             self._resource = resource or self._resource
             return self._run or self._open()
@@ -69,7 +73,6 @@ class Destination:
         with self._lock:
             if self._run is run:
                 self._run = None
-                run.abandon()
                 log.warning("the W&B run %s was ended from outside (%s); a new one goes on", run.id, described(error))
             return self._run or self._open()
 
@@ -92,6 +95,8 @@ class Destination:
             raise NoRunError(self._problem)
         try:
             self._run = self._open_next(self._resource, self._opened + 1)
+        except DisabledError:
+            raise
         except Exception as error:
             self._problem, self._not_before = described(error), monotonic() + _RETRY_SECONDS
             raise NoRunError(self._problem) from error

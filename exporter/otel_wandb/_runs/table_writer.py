@@ -11,7 +11,7 @@ from otel_wandb._process.health import Health
 from otel_wandb._process.worker import Worker
 from otel_wandb._records.table import Row, Table
 from otel_wandb._runs.destination import Destination, NoRunError, described
-from otel_wandb._runs.run import OpenRun, stop_unused_service
+from otel_wandb._runs.run import OpenRun
 
 _MOST_ROWS: Final = 500  # of one increment of a table
 _MOST_WAITING: Final = 100_000
@@ -34,10 +34,6 @@ class _Close:
     run: OpenRun
 
 
-class _StopService:
-    """The last run is closed."""
-
-
 @dataclass(slots=True)
 class _Waiting:
     destination: Destination
@@ -54,7 +50,7 @@ class TableWriter:
         self._budget = Budget(_MOST_WAITING, _MOST_BYTES)
         self._waiting: dict[OpenRun, _Waiting] = {}
         self._due: float | None = None
-        self._worker: Worker[_Rows | _Close | _StopService] = Worker(
+        self._worker: Worker[_Rows | _Close] = Worker(
             "otel-wandb-tables", self._take, flush=self._write, wake=self._write, due=lambda: self._due
         )
 
@@ -71,10 +67,6 @@ class TableWriter:
         """Close `run` when the rows that were added before are written."""
         self._worker.put(_Close(run))
 
-    def stop_service(self) -> None:
-        """Take wandb's process down when the runs that were closed before are written, unless another run needs it."""
-        self._worker.put(_StopService())
-
     def flush(self, timeout: float) -> bool:
         """Write all rows."""
         return self._worker.flush(timeout)
@@ -88,10 +80,7 @@ class TableWriter:
             )
         return stopped
 
-    def _take(self, item: _Rows | _Close | _StopService) -> None:
-        if isinstance(item, _StopService):
-            stop_unused_service()
-            return
+    def _take(self, item: _Rows | _Close) -> None:
         if isinstance(item, _Close):
             self._write_to(item.run)
             item.run.close(self._health.summary())

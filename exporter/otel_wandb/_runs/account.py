@@ -1,0 +1,58 @@
+"""What wandb would do: its mode, its server, and whether it has a key. Asked of wandb itself, never of a terminal."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from otel_wandb._runs.private import has_session_key
+
+_SYNONYMS: Final = {"run": "online", "dryrun": "offline"}
+
+
+def settings_given(init: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that were set in the argument `settings` of `wandb.init`, which is a dict or a `wandb.Settings`."""
+    given = init.get("settings") or {}
+    if isinstance(given, Mapping):
+        return dict(given)
+    return {name: getattr(given, name) for name in given.model_fields_set}
+
+
+def configured_server() -> str:
+    """W&B's server by the environment and wandb's settings files; raises ValueError for a setting that is none."""
+    import wandb
+
+    return str(wandb.setup().settings.base_url)
+
+
+def server_of(init: Mapping[str, Any]) -> str:
+    """The server that `wandb.init(**init)` will use."""
+    return str(settings_given(init).get("base_url") or configured_server())
+
+
+def mode_of(init: Mapping[str, Any]) -> str:
+    """The mode that `wandb.init(**init)` will have: "online", "offline", "disabled" or "shared".
+
+    By its arguments, else by what `wandb.setup`, the environment or a settings file says (`wandb offline`).
+    """
+    import wandb
+
+    mode = str(init.get("mode") or settings_given(init).get("mode") or wandb.setup().settings.mode)
+    return _SYNONYMS.get(mode, mode)
+
+
+def has_key(init: Mapping[str, Any]) -> bool:
+    """Whether `wandb.init(**init)` would find a key; without one it would ask for it at a terminal."""
+    if settings_given(init).get("api_key"):
+        return True
+    host = server_of(init)
+    found = has_session_key(host)
+    return _finds_key(host) if found is None else found
+
+
+def _finds_key(host: str) -> bool:
+    """The same where wandb cannot be asked: by the places in which an older wandb looks."""
+    from requests.utils import get_netrc_auth
+
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    return get_netrc_auth(host) is not None

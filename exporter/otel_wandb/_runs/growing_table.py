@@ -1,0 +1,57 @@
+"""A table of a run that rows are added to, and the tables that take over from it."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_wandb._records.table import Row, Table
+
+if TYPE_CHECKING:
+    import wandb
+
+# An incremental table names all its increments in every history row, and W&B shows the latest 100; wandb keeps all rows
+# of a table in memory. A table is therefore given up for a new one in time.
+_MOST_INCREMENTS: Final = 90
+_MOST_ROWS: Final = 10_000
+
+
+class GrowingTable:
+    """A table that rows are added to, and the ones that take over from it: `stats`, `stats_2`, ..."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        self._table = table
+        self._increments = 0
+        self._current: wandb.Table | None = None
+        self.made = 0
+        """How many there have been."""
+
+    def add(self, rows: Sequence[Row], log_to_run: Callable[[dict[str, Any]], None]) -> None:
+        """Write `rows` as one increment. Raises what wandb raises."""
+        current = self._current
+        if current is None or self._increments >= _MOST_INCREMENTS or len(current.data) >= _MOST_ROWS:
+            current = self._next()
+        for row in rows:
+            current.add_data(*row)
+        key = self._table.key if self.made == 1 else f"{self._table.key}_{self.made}"
+        try:
+            log_to_run({key: current})
+        except FileNotFoundError as error:
+            # A forked child inherits wandb's temporary directory, and removes it at its exit.
+            os.makedirs(os.path.dirname(error.filename), exist_ok=True)
+            log_to_run({key: current})
+        self._increments += 1
+
+    def _next(self) -> "wandb.Table":
+        import wandb
+
+        if self._current is not None:
+            self._current.data = []  # wandb keeps the last 100 tables that were logged, each with all its rows
+        self._current = wandb.Table(
+            columns=[column.name for column in self._table.columns],
+            dtype=[column.type for column in self._table.columns],
+            optional=True,
+            log_mode="INCREMENTAL",
+        )
+        self.made += 1
+        self._increments = 0
+        return self._current

@@ -1,0 +1,222 @@
+"""Opens runs: one of the user's to write to, or one of our own beside it.
+
+Nothing that names a run of the user's belongs to ours: not its id, group, tags or notes, not its sweep, launch or
+resume. wandb takes these from the environment and from `wandb.setup`; an argument of `wandb.init` wins over both,
+unless it is None. So ours are arguments, and empty where there is nothing to say.
+"""
+
+import inspect
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_wandb._runs import private
+from otel_wandb._runs.account import has_key, mode_of, settings_given
+from otel_wandb._runs.run import OpenRun
+from otel_wandb._spans import attributes as names
+from otel_wandb._spans.clean import clean, clean_text
+
+if TYPE_CHECKING:
+    import wandb
+
+log: Final = logging.getLogger(__name__)
+
+_LONGEST_NAME: Final = 100  # characters
+_UNKNOWN_SERVICE: Final = "unknown_service"  # the SDK's default, alone or with the name of the executable
+_DISABLE_WEAVE: Final = "WANDB_DISABLE_WEAVE"
+_ID_BYTES: Final = 5
+
+
+class DisabledError(Exception):
+    """W&B is disabled: nothing is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `wandb.init` is called with for a run of ours, which number it has, and how many seconds it may take."""
+
+    init: Mapping[str, Any]
+    number: int
+    timeout: float
+
+
+def check_run(run: object) -> None:
+    """Raise TypeError for a `run` that is none."""
+    if run is not None:
+        import wandb
+
+        if not isinstance(run, wandb.Run):
+            raise TypeError(f"run={run!r} is no wandb.Run")
+
+
+def check_init(init: Mapping[str, Any]) -> None:
+    """Raise TypeError for an argument that `wandb.init` does not take.
+
+    Without any, wandb is not imported: that takes seconds.
+    """
+    if init:
+        import wandb
+
+        try:
+            inspect.signature(wandb.init).bind(**init)
+        except TypeError as error:
+            raise TypeError(f"wandb.init() {error}") from None
+
+
+def given_run(run: "wandb.Run") -> OpenRun:
+    """A run that the user made, and finishes."""
+    return OpenRun(run, owned=False)
+
+
+def is_of_this_process(run: "wandb.Run") -> bool:
+    """Whether `run` was made here. A forked child inherits the name `wandb.run`, and nothing that is behind it."""
+    return private.process_of(run) in (None, os.getpid())
+
+
+def init_beside(run: "wandb.Run") -> Mapping[str, Any]:
+    """What `wandb.init` is called with for a run of ours that goes on where one of the user's cannot be written to."""
+    settings = run.settings
+    mode = "disabled" if run.disabled else "offline" if run.offline else None
+    said = {
+        "project": run.project,
+        "entity": run.entity,
+        "group": run.group,
+        "mode": mode,
+        "dir": settings.root_dir,
+        "settings": {"base_url": settings.base_url},
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
+    """Make a run of our own, beside any of the user's; offline with one warning where W&B cannot be used.
+
+    Raises DisabledError where W&B is disabled, and what `wandb.init` raises for wrong arguments and for an offline run
+    that cannot be written.
+    """
+    import wandb
+
+    mode = mode_of(options.init)
+    if mode == "disabled":
+        raise DisabledError("W&B is disabled: no trace is written")
+    init = {"reinit": "create_new", **options.init}
+    init["config"] = {**_config(resource), **(options.init.get("config") or {})}
+    init.pop("settings", None)  # in `_settings`
+    if options.number > 1:
+        init.pop("id", None)  # the first has it
+    if mode == "shared" and "mode" not in options.init:
+        mode = init["mode"] = "online"  # the user's runs are shared, not ours
+    with without_weave(), private.apart_from_their_run():
+        if mode == "online" and not has_key(options.init):
+            run = _offline(init, options, resource, "there is no W&B API key")
+        else:
+            try:
+                run = _init({**init, "settings": _settings(options, resource)})
+            except wandb.Error as error:
+                run = _offline(init, options, resource, str(error).partition("\n")[0].rstrip("."))
+    private.skip_artifact_check(run)
+    private.leave_active_runs(run)
+    if not run.offline and run.url:  # asking an offline run for its address prints a warning
+        wandb.termlog(f"OpenTelemetry traces are written to {run.url}")
+    return OpenRun(run, owned=True)
+
+
+def _init(init: Mapping[str, Any]) -> "wandb.Run":
+    """`wandb.init`; again where wandb has not noticed yet that its service process died, which ended every run."""
+    import wandb
+
+    try:
+        return wandb.init(**init)
+    except Exception as error:
+        if not private.means_gone(error):
+            raise
+        with suppress(ConnectionError):
+            wandb.teardown()
+        return wandb.init(**init)
+
+
+def _offline(init: Mapping[str, Any], options: RunOptions, resource: Mapping[str, Any], why: str) -> "wandb.Run":
+    run = _init({**init, "mode": "offline", "settings": _settings(options, resource)})  # with an id of its own
+    directory = os.path.dirname(run.dir)
+    log.warning(
+        "W&B is not used online: %s. Traces are kept in %s; upload them with: wandb sync %s", why, directory, directory
+    )
+    return run
+
+
+@contextmanager
+def without_weave() -> Iterator[None]:
+    """Keep `wandb.init` from advertising Weave, which leads nowhere on openai 0.28, for a run that we start.
+
+    Only the environment can say so; a value of the user's is left alone.
+    """
+    if _DISABLE_WEAVE in os.environ:
+        yield
+        return
+    os.environ[_DISABLE_WEAVE] = "true"
+    try:
+        yield
+    finally:
+        os.environ.pop(_DISABLE_WEAVE, None)
+
+
+def _described(resource: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+    """A name that says what is in the run, and the group of all that one service writes; nothing of the user's run."""
+    service = _service(resource)
+    program = service or os.path.basename(sys.argv[0]) or "python"
+    name = f"{program} traces {os.getpid()}" + (f" ({number})" if number > 1 else "")
+    return {
+        "run_name": name,
+        "run_group": service or "",
+        "run_job_type": "traces",
+        "run_tags": (),
+        "run_notes": "",
+        "run_id": secrets.token_hex(_ID_BYTES),
+    }
+
+
+def _service(resource: Mapping[str, Any]) -> str | None:
+    service = clean_text(str(resource.get(names.SERVICE_NAME) or _UNKNOWN_SERVICE), _LONGEST_NAME)
+    return None if service.startswith(_UNKNOWN_SERVICE) else service
+
+
+def _config(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The resource, by which runs can be filtered and grouped, and the id of the user's run beside it."""
+    theirs = os.environ.get("WANDB_RUN_ID")
+    beside = {} if theirs is None else {"beside_run": theirs}
+    return {"resource": {str(key): clean(value) for key, value in resource.items()}, **beside}
+
+
+def _settings(options: RunOptions, resource: Mapping[str, Any]) -> "wandb.Settings":
+    """Capture nothing of the user's process: no output, code, git state or machine. The user's arguments win.
+
+    A new id each time: wandb keeps one for used whose `init` failed.
+    """
+    import wandb
+
+    wanted: dict[str, Any] = {
+        "silent": True,
+        "symlink": False,  # `latest-run` is the user's
+        "console": "off",
+        "disable_git": True,
+        "disable_code": True,
+        "x_disable_stats": True,
+        "x_disable_meta": True,
+        "x_disable_machine_info": True,
+        "x_save_requirements": False,
+        "init_timeout": options.timeout / 2,  # the other half is for the offline run, where there is no server
+        "finish_timeout": options.timeout,
+        "x_transaction_log_flush_interval": 1,  # seconds; a killed process loses no more
+        "x_label": "",
+        **_described(resource, options.number),
+    }
+    known = {name: value for name, value in wanted.items() if name in wandb.Settings.model_fields}
+    given = settings_given(options.init)
+    if options.number > 1:
+        given.pop("run_id", None)
+    return wandb.Settings(**{**known, **given})

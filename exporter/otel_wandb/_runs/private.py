@@ -1,0 +1,207 @@
+"""The private parts of wandb that we use, all of them, and what is done where one is missing.
+
+Each is looked up before it is used. One that is gone, or raises, costs a comfort and never a trace; `missing` says
+which.
+"""
+
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import wandb
+
+log: Final = logging.getLogger(__name__)
+
+_MISSING: Final[set[str]] = set()
+_OF_THEIR_RUN: Final = (
+    "sweep_id",
+    "sweep_param_path",
+    "launch",
+    "launch_config_path",
+    "resume",
+    "fork_from",
+    "resume_from",
+)
+
+
+def missing() -> tuple[str, ...]:
+    """The comforts that this wandb does not offer, as far as somebody asked for them."""
+    return tuple(sorted(_MISSING))
+
+
+def call_before_finish(run: "wandb.Run", callback: Callable[[], None]) -> None:
+    """Call `callback` when somebody finishes the run: `run.finish()`, `wandb.finish()`, the end of a `with`.
+
+    Without it, what is still in hand goes to a run of ours.
+    """
+    try:
+        from wandb.sdk.wandb_run import TeardownHook, TeardownStage
+
+        vars(run)["_teardown_hooks"].append(TeardownHook(callback, TeardownStage.EARLY))
+    except Exception as error:  # noqa: BLE001
+        _without("writing before a run is finished", error)
+
+
+def leave_active_runs(run: "wandb.Run") -> None:
+    """Take our run off the list of active runs; else the user's next `wandb.init()` may return it."""
+    try:
+        from wandb.sdk import wandb_setup
+
+        wandb_setup.singleton().remove_active_run(run)
+    except Exception as error:  # noqa: BLE001
+        _without("keeping our run out of wandb's active runs", error)
+
+
+@contextmanager
+def apart_from_their_run() -> Iterator[None]:
+    """While a run of ours is made in a program whose run is of a sweep or a launch, resumed or forked: ours is not.
+
+    wandb keeps all that in its settings, and no argument of `wandb.init` can say "none".
+    """
+    import wandb
+    from wandb.sdk import wandb_setup
+
+    settings, setup = wandb.setup().settings, wandb_setup.singleton()
+    owners: list[tuple[Any, str]] = [*((settings, name) for name in _OF_THEIR_RUN), (setup, "_sweep_config")]
+    kept = [(owner, name, value) for owner, name in owners if (value := getattr(owner, name, None))]
+    for owner, name, value in kept:
+        setattr(owner, name, False if value is True else None)
+    try:
+        yield
+    finally:
+        for owner, name, value in kept:
+            setattr(owner, name, value)
+
+
+def skip_artifact_check(run: "wandb.Run") -> None:
+    """Have no table wait for the server, which wandb asks whether an artifact of that name has another type."""
+    if not callable(getattr(run, "_assert_can_log_artifact", None)):
+        _without("logging tables without waiting for the server", None)
+        return
+    vars(run)["_assert_can_log_artifact"] = lambda _: None
+
+
+def is_finished(run: "wandb.Run") -> bool:
+    """Whether somebody finished the run."""
+    return bool(getattr(run, "_is_finished", False))
+
+
+def process_of(run: "wandb.Run") -> int | None:
+    """The process that made the run; None where it does not say."""
+    found = getattr(run, "_init_pid", None)
+    return found if isinstance(found, int) else None
+
+
+def means_gone(error: Exception) -> bool:
+    """Whether `error` means that wandb's service process, or the connection to it, is gone."""
+    return isinstance(error, ConnectionError) or type(error).__name__ in {"AlreadyJoinedError", "MailboxClosedError"}
+
+
+def publish_row(run: "wandb.Run", row: Mapping[str, Any]) -> bool:
+    """Write a row to the history beside the row that the program is making; False where this wandb cannot."""
+    try:
+        from wandb.proto import wandb_internal_pb2
+        from wandb.util import json_dumps_safer_history
+
+        publish = getattr(vars(run)["_interface"], "_publish_history")  # noqa: B009
+        record: Any = vars(wandb_internal_pb2)["HistoryRecord"]()
+        for name, value in row.items():
+            record.item.add(key=name, value_json=json_dumps_safer_history(value))
+    except Exception as error:  # noqa: BLE001
+        _without("rows that leave the program's own rows alone", error)
+        return False
+    publish(record)
+    return True
+
+
+def row_json(run: "wandb.Run", row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The values of a row as `run.log` writes them, with tables and traces as references; None where it cannot."""
+    try:
+        from wandb.sdk.data_types.utils import history_dict_to_json
+    except ImportError as error:
+        _without("rows that leave the program's own rows alone", error)
+        return None
+    now = time.time()
+    values = history_dict_to_json(run, dict(row), step=0, ignore_copy_err=True)  # a step for the names of files
+    return {"_timestamp": now, "_runtime": now - run.start_time, **values}
+
+
+def has_interface(run: "wandb.Run") -> bool:
+    """Whether the run writes at all: that of the mode "disabled" does not."""
+    return getattr(run, "_interface", None) is not None
+
+
+def wait_until_written(seconds: float) -> None:
+    """Wait until a run that was finished is on the disk: `finish()` returns before its file is complete.
+
+    The service process answers in the order in which it is asked, so any answer says that it is done. (Seen: without
+    it, one file of fifteen was incomplete for a moment; with it none, in 1.5 ms.)
+    """
+    try:
+        from wandb.sdk import wandb_setup
+
+        setup = wandb_setup.singleton()
+        service = setup.assert_service()
+        answer = setup.asyncer.run(lambda: service.sync_status("none"))
+    except Exception as error:  # noqa: BLE001
+        _without("knowing when a finished run is on the disk", error)
+        return
+    with suppress(Exception):  # whatever it answers
+        answer.wait_or(timeout=seconds)
+
+
+def has_session_key(host: str) -> bool | None:
+    """Whether wandb has a key for `host`, by its own rules, without asking for one; None where it cannot be asked."""
+    try:
+        from wandb.sdk.lib import wbauth
+
+        found = wbauth.authenticate_session(host=host, source="otel_wandb", prompt=False, update_session=False)
+    except (ImportError, AttributeError, TypeError) as error:
+        _without("asking wandb for its key", error)
+        return None
+    except Exception:  # noqa: BLE001  # a key that is malformed: `wandb.init` says so
+        return True
+    return found is not None
+
+
+def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
+    """Let the program end while wandb's service process goes on: at its exit wandb waits for it without a bound.
+
+    Not at all where W&B was late already, for our data is on disk and the process still tries to upload it; ten times
+    `seconds` where a run of the user's is active. (wandb 0.31 waits forever, once in some hundred exits, if a table was
+    logged to an online run that is not finished: its process drops the connection, and never hears the end.)
+    """
+    try:
+        from wandb.sdk import wandb_setup
+
+        setup = wandb_setup.singleton()
+        service: Any = getattr(getattr(setup, "_connection", None), "_proc", None)
+        process = getattr(service, "_process", None)
+        if process is not None:
+            limit = 0.0 if is_late and setup.most_recent_active_run is None else 10 * seconds
+            service.join = partial(_wait, process, limit)
+    except Exception as error:  # noqa: BLE001
+        _without("a bound on wandb's own exit", error)
+
+
+def forget_service() -> None:
+    """In a forked child: the service process is the parent's, and would write our next run through it."""
+    os.environ.pop("WANDB_SERVICE", None)
+
+
+def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(seconds)
+    return 0
+
+
+def _without(comfort: str, error: Exception | None) -> None:
+    if comfort not in _MISSING:
+        _MISSING.add(comfort)
+        log.info("this wandb does not offer what %s needs (%s)", comfort, type(error).__name__ if error else "no name")
