@@ -5,11 +5,11 @@ from typing import Any
 import openai
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
 from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_wandb.demo_server import demo_api
-from otel_wandb import WandbSpanExporter
+from otel_wandb import WandbSpanProcessor
 
 demo_api()  # a stand-in for the API where OPENAI_API_KEY is not set; leave it out
 
@@ -19,7 +19,7 @@ provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=la
 tracer = provider.get_tracer("travel_guide")
 
 # What is new.
-provider.add_span_processor(BatchSpanProcessor(WandbSpanExporter(project="openai-existing-otel")))
+provider.add_span_processor(WandbSpanProcessor(project="openai-existing-otel"))
 OpenAIInstrumentor().instrument(tracer_provider=provider)
 
 

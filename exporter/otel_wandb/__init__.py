@@ -7,9 +7,10 @@ from otel_wandb._install import require
 
 if TYPE_CHECKING:
     from otel_wandb._exporter import WandbSpanExporter
+    from otel_wandb._processor import WandbSpanProcessor
     from otel_wandb._spans.span import SpanRecord
 
-__all__ = ["SpanRecord", "WandbSpanExporter", "__version__"]
+__all__ = ["SpanRecord", "WandbSpanExporter", "WandbSpanProcessor", "__version__"]
 
 __version__: Final = version("otel-openai-wandb")
 
@@ -20,9 +21,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require(name, "wandb", "opentelemetry-sdk")
     from otel_wandb._exporter import WandbSpanExporter
+    from otel_wandb._processor import WandbSpanProcessor
     from otel_wandb._spans.span import SpanRecord
 
-    globals().update(SpanRecord=SpanRecord, WandbSpanExporter=WandbSpanExporter)
+    globals().update(SpanRecord=SpanRecord, WandbSpanExporter=WandbSpanExporter, WandbSpanProcessor=WandbSpanProcessor)
     return globals()[name]
 
 

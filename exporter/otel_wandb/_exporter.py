@@ -17,8 +17,9 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs import LogRecordProcessor
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import get_tracer_provider
 
 from otel_wandb._costs.prices import PRICES, Price, read_prices
 from otel_wandb._install import require
@@ -33,6 +34,7 @@ from otel_wandb._runs.private import bound_wait_for_service, forget_service
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._settings import PRICES_VARIABLE, read_settings
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
+from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to
 from otel_wandb._traces.routes import Route
 from otel_wandb._traces.selection import Keep, wanted_by
 
@@ -108,9 +110,12 @@ class WandbSpanExporter(SpanExporter):
         self._shut = threading.Event()  # all that `_closed` announced is done
         self._is_late = False  # W&B had not taken everything when we were closed
         self._is_aside = False
+        self._lost = 0  # of what the last flush knew
+        self._listens = False
         self._next_run: Callable[[], wandb.Run | None] | None = None
         self._given = None if run is None else self._attached(given_run(run))
         _LIVE.add(self)
+        self._listen_to_provider()
         _call_while_alive(partial(_register_fork, os), self._after_fork)
         _register_celery(self, self._at_exit)
         if self._settings.handle_sigterm:
@@ -148,6 +153,8 @@ class WandbSpanExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Hand `spans` over to the pipeline; FAILURE after a shutdown, or when too many are waiting."""
         self._health.received(len(spans))
+        if not self._listens:
+            self._listen_to_provider()
         if self._closed:
             self._health.drop("after_shutdown", len(spans), self._closed)
             return SpanExportResult.FAILURE
@@ -160,6 +167,13 @@ class WandbSpanExporter(SpanExporter):
             self._health.drop("no_thread", len(spans), f"{error}; flush before the end, or use another Python")
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if pipeline.submit(spans) else SpanExportResult.FAILURE
+
+    def _listen_to_provider(self) -> None:
+        """Have the global provider tell which spans are open, where no `WandbSpanProcessor` does."""
+        provider = get_tracer_provider()
+        if isinstance(provider, TracerProvider):
+            self._listens = True
+            listen_to(provider)
 
     def log_feedback(self, trace_id: str, name: str, value: float | str) -> None:
         """Add a row to the table `feedback`, which joins on `trace_id` with the others. Hands over and returns.
@@ -187,9 +201,14 @@ class WandbSpanExporter(SpanExporter):
         self._next_run = next_run
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Write everything exported so far, unfinished traces too; True if that was done in time."""
+        """Write everything exported so far, unfinished traces too.
+
+        True if that was done in time, and nothing was lost since the last time.
+        """
         pipeline = self._pipeline
-        return True if pipeline is None else pipeline.flush(timeout_millis / 1e3)
+        done = pipeline is None or pipeline.flush(timeout_millis / 1e3)
+        before, self._lost = self._lost, self._health.lost
+        return done and self._lost == before
 
     def shutdown(self, timeout_millis: float | None = None) -> None:
         """Write everything, and close the run if it is ours; the second call does nothing."""
@@ -300,8 +319,10 @@ class WandbSpanExporter(SpanExporter):
     def _after_fork(self) -> None:
         """In a child: the parent writes what was in hand; threads, locks and runs are the parent's."""
         TERMINATION.forget()
+        OPEN_SPANS.forget()
         self._lock = threading.RLock()
         self._health = Health()
+        self._lost = 0
         self._shut = threading.Event()
         pipeline, self._pipeline = self._pipeline, None
         atexit.unregister(self._at_exit)

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import get_tracer_provider
 
 from otel_wandb._costs.billing import bill_of
 from otel_wandb._costs.prices import Price
@@ -27,6 +28,7 @@ from otel_wandb._spans.log_records import LogStore
 from otel_wandb._spans.size import size_of
 from otel_wandb._spans.span import EventRecord, read_span
 from otel_wandb._traces.assembly import Limits, Trace, TraceAssembler
+from otel_wandb._traces.open_spans import OPEN_SPANS
 from otel_wandb._traces.routes import Route, route_of
 from otel_wandb._traces.selection import Wanted, select
 
@@ -34,7 +36,9 @@ log: Final = logging.getLogger(__name__)
 
 _MOST_SPANS: Final = 50_000  # handed over and not yet read
 _MOST_BYTES: Final = 256 << 20
-_MOST_DESTINATIONS: Final = 20  # each is a run, and a few requests a second to W&B
+# Each is a run: one open file in this process, three in wandb's, and a few requests a second to W&B.
+_MOST_DESTINATIONS: Final = 100
+_MOST_BEGUN: Final = 10_000
 
 OpenRunFor = Callable[[Route, Mapping[str, Any], int], OpenRun]
 """`open_run(route, resource, number)`."""
@@ -68,15 +72,18 @@ class Pipeline:
         *,
         health: Health,
         logs: LogStore,
-        limits: Limits | None = None,
     ) -> None:
         self._open_run = open_run
         self._said_disabled = False
         self._logs = logs
         self._choices = choices
         self._health = health
-        self._assembler = TraceAssembler(limits)
+        limits = Limits(quiet=settings.quiet, idle=settings.idle, max_age=settings.max_age)
+        self._assembler = TraceAssembler(limits, OPEN_SPANS.has)
+        self._begun: OrderedDict[str, None] = OrderedDict()  # traces of which a piece was written, the latest last
         self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
+        self._open: tuple[Destination, ...] = ()  # the same, for other threads: replaced, never changed
+        self._runs_of: dict[Route, int] = {}  # how many a route has had whose destination was given up
         self._waiting = Budget(_MOST_SPANS, _MOST_BYTES)
         self._tables = TableWriter(settings.table_interval, health)
         self._worker: Worker[Sequence[ReadableSpan] | _Rows] = Worker(
@@ -86,7 +93,7 @@ class Pipeline:
     @property
     def runs(self) -> Sequence[OpenRun]:
         """The runs that are open."""
-        return [run for destination in list(self._destinations.values()) if (run := destination.run) is not None]
+        return [run for destination in self._open if (run := destination.run) is not None]
 
     def submit(self, spans: Sequence[ReadableSpan]) -> bool:
         """Hand spans over, from any thread; False if too many are waiting already."""
@@ -107,7 +114,7 @@ class Pipeline:
 
     def close_runs(self, timeout: float) -> bool:
         """Close the runs that are open and ours, when their rows are written; the next trace opens another."""
-        self._close([run for destination in list(self._destinations.values()) if (run := destination.given_up())])
+        self._close([run for destination in self._open if (run := destination.given_up())])
         return self._tables.flush(timeout)
 
     def close(self, timeout: float) -> bool:
@@ -136,7 +143,7 @@ class Pipeline:
     def _add_rows(self, rows: TableRows) -> None:
         destination = self._destination(self._choices.route or Route())
         try:
-            self._tables.add(destination, destination.opened({}), rows)
+            self._tables.add(destination, destination.opened(_resource_of_the_program()), rows)
         except DisabledError as error:
             self._say_disabled(error)
         except NoRunError as error:
@@ -176,7 +183,7 @@ class Pipeline:
     def _log(self, whole: Trace) -> None:
         """Write one trace: a history row at once, the rows of tables later."""
         try:
-            trace = select(whole, self._choices.wanted)
+            trace = whole if self._goes_on(whole) else select(whole, self._choices.wanted)
             self._health.trimmed(len(whole.spans) - (0 if trace is None else len(trace.spans)))
         except Exception as error:  # noqa: BLE001  # `keep` is the user's
             self._health.drop("keep_failed", len(whole.spans), f"`keep` raised {type(error).__qualname__}")
@@ -195,6 +202,15 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001
             self._health.drop("log_failed", len(trace.spans), described(error))
 
+    def _goes_on(self, trace: Trace) -> bool:
+        """Whether the root has come of a trace whose calls were written before: it is theirs, whatever it is."""
+        return trace.sequence > 0 and trace.trace_id in self._begun and any(s.is_local_root for s in trace.spans)
+
+    def _begin(self, trace_id: str) -> None:
+        self._begun[trace_id] = None
+        if len(self._begun) > _MOST_BEGUN:
+            self._begun.popitem(last=False)
+
     def _say_disabled(self, error: DisabledError) -> None:
         if not self._said_disabled:
             self._said_disabled = True
@@ -207,6 +223,7 @@ class Pipeline:
         tree, text = fitting_tree(trace)
         bills = [bill_of(call, self._choices.prices, span.start_ns) for span, call in tree.calls]
         run = destination.log(text, history_row(trace, tree, bills))
+        self._begin(trace.trace_id)
         self._health.logged(len(trace.spans) - tree.left_out)
         self._health.drop(
             "too_large", tree.left_out, "a trace has more than W&B's panel takes; the calls are in `stats`"
@@ -219,10 +236,19 @@ class Pipeline:
         destination = self._destinations.get(route)
         if destination is None:
             while len(self._destinations) >= _MOST_DESTINATIONS:
-                _, oldest = self._destinations.popitem(last=False)
+                old, oldest = self._destinations.popitem(last=False)
+                self._runs_of[old] = oldest.opened_runs
                 if oldest.run is not None:
                     self._tables.close_run(oldest.run)
-            destination = Destination(partial(self._open_run, route), self._choices.most_traces)
+            opened = self._runs_of.get(route, 0)
+            destination = Destination(partial(self._open_run, route), self._choices.most_traces, opened)
             self._destinations[route] = destination
+            self._open = tuple(self._destinations.values())
         self._destinations.move_to_end(route)
         return destination
+
+
+def _resource_of_the_program() -> Mapping[str, Any]:
+    """For a run that is opened before a trace has come: that of the global provider, if it has one."""
+    resource = getattr(get_tracer_provider(), "resource", None)
+    return getattr(resource, "attributes", None) or {}

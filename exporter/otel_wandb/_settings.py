@@ -15,6 +15,9 @@ TABLE_INTERVAL_VARIABLE: Final = "OTEL_WANDB_TABLE_INTERVAL"
 KEEP_VARIABLE: Final = "OTEL_WANDB_KEEP"
 HANDLE_SIGTERM_VARIABLE: Final = "OTEL_WANDB_HANDLE_SIGTERM"
 PRICES_VARIABLE: Final = "OTEL_WANDB_PRICES"
+QUIET_VARIABLE: Final = "OTEL_WANDB_QUIET"
+IDLE_VARIABLE: Final = "OTEL_WANDB_IDLE"
+MAX_AGE_VARIABLE: Final = "OTEL_WANDB_MAX_AGE"
 
 _KEEPS: Final = {"llm": "llm", "all": "all"}
 _SWITCH: Final = {
@@ -41,6 +44,12 @@ class Settings:
     """Which spans are written, where the exporter is not told: "llm" or "all"."""
     handle_sigterm: bool = True
     """Whether a SIGTERM writes what is in hand before it ends the program."""
+    quiet: float = 1.0
+    """How long a trace waits for more spans after its root has ended."""
+    idle: float = 30.0
+    """How long a trace without its root waits for its next span, where no span of it is known to be open."""
+    max_age: float = 600.0
+    """How long a trace waits at most, from its first span."""
     prices: str | None = None
     """A JSON file of prices that are added to ours, or win over them."""
 
@@ -51,6 +60,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings(
         exit_timeout=_seconds(environ, EXIT_TIMEOUT_VARIABLE, default.exit_timeout),
         table_interval=_seconds(environ, TABLE_INTERVAL_VARIABLE, default.table_interval),
+        quiet=_seconds(environ, QUIET_VARIABLE, default.quiet),
+        idle=_seconds(environ, IDLE_VARIABLE, default.idle),
+        max_age=_seconds(environ, MAX_AGE_VARIABLE, default.max_age),
         keep=_chosen(environ, KEEP_VARIABLE, _KEEPS, default.keep),
         handle_sigterm=_chosen(environ, HANDLE_SIGTERM_VARIABLE, _SWITCH, default.handle_sigterm),
         prices=environ.get(PRICES_VARIABLE, "").strip() or None,

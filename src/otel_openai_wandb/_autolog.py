@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
@@ -22,7 +21,7 @@ from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.sampling import Sampling
 from otel_openai_v0._telemetry.settings import read_choices
 from otel_openai_wandb._processor import Switch
-from otel_wandb import WandbSpanExporter
+from otel_wandb import WandbSpanExporter, WandbSpanProcessor
 from otel_wandb._costs.prices import read_prices
 from otel_wandb._exporter import live_exporters
 from otel_wandb._runs.opening import is_of_this_process, without_weave
@@ -45,8 +44,7 @@ class _Session:
         self.run = run
         self.exporter = exporter
         self._switch_of = switch_of
-        # No batch processor: the exporter takes a span in microseconds and batches itself.
-        self._processor = SimpleSpanProcessor(exporter)
+        self._processor = WandbSpanProcessor(exporter=exporter)
         self._own: TracerProvider | None = None
         self._switches: list[Switch] = []
         self._aside: list[WandbSpanExporter] = []  # they would write the same spans to another run

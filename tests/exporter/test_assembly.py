@@ -138,4 +138,53 @@ def test_every_span_is_emitted_once_whatever_the_order(seed: int, traces: int, w
     told = Counter((trace.trace_id, one.span_id) for trace in emitted for one in trace.spans)
     assert told == Counter((one.trace_id, one.span_id) for one in offered)
     assert assembler.take_duplicates() == len(redelivered)
-    assert len({(trace.trace_id, trace.sequence) for trace in emitted}) == len(emitted)
+    supplements = [(trace.trace_id, trace.sequence) for trace in emitted if trace.sequence]
+    assert len(set(supplements)) == len(supplements)
+    for trace in emitted:  # nothing of one local root is with another's, and what is below it is with it
+        roots = [one for one in trace.spans if one.is_local_root]
+        ids = {one.span_id for one in trace.spans}
+        assert len([root for root in roots if root.parent_id not in ids]) <= 1
+
+
+def test_each_local_root_has_a_trace_of_its_own() -> None:
+    assembler = TraceAssembler(LIMITS)
+    assembler.offer(span("call", "second", start=3), 0)
+    for name, start in (("first", 0), ("second", 2)):
+        assembler.offer(span(name, "caller", remote=True, start=start), 0)
+    found = assembler.tick(1)
+    assert ids(found) == [["first"], ["second", "call"]]
+    assert [(trace.sequence, trace.is_complete) for trace in found] == [(0, True), (0, True)]
+    assembler.offer(span("third", "caller", remote=True), 5)
+    (later,) = assembler.tick(6)
+    assert (later.sequence, later.is_complete, ids([later])) == (0, True, [["third"]])
+
+
+def test_a_service_that_calls_itself_has_one_trace() -> None:
+    assembler = TraceAssembler(LIMITS)
+    assembler.offer(span("server", "client", remote=True, start=1), 0)
+    assembler.offer(span("client", start=0), 0)
+    assert ids(assembler.tick(1)) == [["client", "server"]]
+
+
+def test_an_open_span_is_waited_for_up_to_the_maximum_age() -> None:
+    running = {"t"}
+    assembler = TraceAssembler(LIMITS, running.__contains__)
+    assembler.offer(span("call", "root", trace_id="t"), 0)
+    assert [trace for second in range(0, 590, 10) for trace in assembler.tick(second)] == []
+    running.clear()
+    assembler.offer(span("root", trace_id="t", start=-1), 590)
+    (trace,) = assembler.tick(592)
+    assert (trace.is_complete, ids([trace])) == (True, [["root", "call"]])
+    running.add("u")
+    assembler.offer(span("stuck", "root", trace_id="u"), 600)
+    cut = [trace for second in range(600, 1300, 10) for trace in assembler.tick(second)]
+    assert [trace.reason for trace in cut] == [Reason.MAX_AGE]
+
+
+def test_a_root_that_comes_after_what_was_below_it_goes_on_with_its_trace() -> None:
+    assembler = TraceAssembler(LIMITS)
+    assembler.offer(span("call", "root"), 0)
+    assert [trace.sequence for trace in assembler.tick(30)] == [0]
+    assembler.offer(span("root", start=-1), 40)
+    (late,) = assembler.tick(41)
+    assert (late.sequence, late.is_complete, ids([late])) == (1, False, [["root"]])

@@ -90,14 +90,18 @@ class Assembling(RuleBasedStateMachine):
     def records_of_a_trace_are_numbered_and_only_whole_ones_are_complete(self) -> None:
         sequences = defaultdict(list)
         for trace in self.emitted:
-            sequences[trace.trace_id].append(trace.sequence)
+            has_root = any(one.is_local_root for one in trace.spans)
+            sequences[trace.trace_id].append((trace.sequence, has_root))
             assert 0 < len(trace.spans) <= self.limits.max_spans
             if trace.is_complete:
                 ids = {one.span_id for one in trace.spans}
                 assert trace.sequence == 0
                 assert any(one.is_local_root for one in trace.spans)
                 assert all(one.is_local_root or one.parent_id in ids for one in trace.spans)
-        assert all(found == list(range(len(found))) for found in sequences.values())
+        for found in sequences.values():  # the place of a piece, or 0 for the first and for what has a root of its own
+            assert all(
+                sequence == place or (sequence == 0 and has_root) for place, (sequence, has_root) in enumerate(found)
+            )
 
     def _take(self, record: SpanRecord) -> None:
         self.emitted += self.assembler.offer(record, self.now, SIZE)

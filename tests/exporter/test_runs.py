@@ -139,18 +139,80 @@ ask("none")
     assert_all_accounted_for(done.runs)
 
 
-def test_no_more_than_twenty_projects_are_open_at_once(tmp_path: Path, server: OpenAIServer) -> None:
-    body = """
+MANY_PROJECTS = """
 provider, exporter = set_up(SimpleSpanProcessor)
 tracer = provider.get_tracer("web")
-for number in range(23):
-    with tracer.start_as_current_span("chat m", attributes={
-        "wandb.project": f"p{number}", "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"
-    }):
+for number in [*range({projects})] * {times}:
+    with tracer.start_as_current_span("chat m", attributes={{
+        "wandb.project": f"p{{number}}", "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"
+    }}):
         pass
-exporter.force_flush()
+    exporter.force_flush()
 print(len(exporter._pipeline.runs))
 """
-    done = program(tmp_path, server, body)
-    assert (done.stdout, len(done.runs)) == ("20\n", 23), done.stderr
+
+
+def test_each_of_many_projects_has_one_run(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, MANY_PROJECTS.format(projects=23, times=2))
+    assert (done.stdout, len(done.runs)) == ("23\n", 23), done.stderr
+    assert {len(traces(run)) for run in done.runs} == {2}
     assert_all_accounted_for(done.runs)
+
+
+def test_no_more_than_a_hundred_projects_are_open_at_once(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, MANY_PROJECTS.format(projects=101, times=2))
+    assert done.stdout == "100\n", done.stderr
+    again = [run for run in done.runs if run.display_name.endswith("(2)")]
+    assert len(again) == len(done.runs) - 101 > 0
+    assert sum(len(traces(run)) for run in done.runs) == 202
+
+
+def test_feedback_before_the_first_trace_is_in_the_group_of_its_service(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, exporter = set_up(SimpleSpanProcessor, set_global=True)
+exporter.log_feedback("0" * 32, "thumbs", 1)
+assert exporter.force_flush()
+"""
+    done = program(tmp_path, server, body)
+    resource = done.run.config["resource"]
+    assert isinstance(resource, dict)
+    assert (done.run.group, resource["service.name"]) == ("shop", "shop"), done.stderr
+
+
+def test_a_flush_is_true_if_nothing_was_lost_since_the_last(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, exporter = set_up(SimpleSpanProcessor, keep=lambda span: 1 / (fails - 1))
+fails = 1
+ask("lost")
+print(exporter.force_flush(), exporter.force_flush())
+fails = 2
+ask("kept")
+print(exporter.force_flush())
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout.split() == ["False", "True", "True"], done.stderr
+    assert asked(done) == ["**user**: kept"]
+
+
+def test_a_run_that_is_old_or_has_many_tables_is_followed_by_another(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+from otel_wandb._runs import destination
+from otel_wandb._runs.run import OpenRun
+provider, exporter = set_up(SimpleSpanProcessor)
+def step(text):
+    ask(text)
+    assert exporter.force_flush()
+step("one")
+destination._MOST_TABLES = 1
+step("two")  # the tables of the first are seen after its second trace
+destination._MOST_TABLES = 40
+step("three")
+destination._MOST_SECONDS = 0.0
+step("four")
+destination._MOST_SECONDS = 1e9
+step("five")
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert sorted(len(traces(run)) for run in done.runs) == [1, 2, 2]
+    assert asked(done) == [f"**user**: {text}" for text in ("five", "four", "one", "three", "two")]

@@ -133,7 +133,7 @@ def test_what_is_public_and_nothing_else() -> None:
     import otel_wandb
 
     assert dir(otel_openai_wandb) == ["Autolog", "__version__", "autolog", "log_feedback"]
-    assert dir(otel_wandb) == ["SpanRecord", "WandbSpanExporter", "__version__"]
+    assert dir(otel_wandb) == ["SpanRecord", "WandbSpanExporter", "WandbSpanProcessor", "__version__"]
     assert isinstance(otel_openai_wandb.autolog, otel_openai_wandb.Autolog)
     assert otel_wandb.SpanRecord.__name__ == "SpanRecord"
     for package in (otel_openai_v0, otel_openai_wandb, otel_wandb):

@@ -58,6 +58,12 @@ class Health:
             kept = sum(count for name, count in self._spans.items() if name != "received")
             return self._spans["received"] - kept - self._dropped.total()
 
+    @property
+    def lost(self) -> int:
+        """Spans and rows that were dropped so far."""
+        with self._lock:
+            return self._dropped.total() + self._rows.total()
+
     def summary(self) -> Mapping[str, int]:
         """Counters for the run's summary.
 

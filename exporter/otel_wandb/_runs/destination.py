@@ -14,6 +14,9 @@ log: Final = logging.getLogger(__name__)
 
 # W&B documents 100,000 points for each metric of a run.
 MOST_TRACES: Final = 50_000
+_MOST_TABLES: Final = 40
+_MOST_SECONDS: Final = 7 * 86_400.0
+_TRY_ONLINE_SECONDS: Final = 300.0
 _RETRY_SECONDS: Final = 30.0  # before a run that could not be opened is tried again
 
 OpenNextRun = Callable[[Mapping[str, Any], int], OpenRun]
@@ -30,13 +33,16 @@ class Destination:
     Two threads write: traces are logged by one, rows of tables by the other.
     """
 
-    def __init__(self, open_next: OpenNextRun, most_traces: int = MOST_TRACES) -> None:
+    def __init__(self, open_next: OpenNextRun, most_traces: int = MOST_TRACES, opened_runs: int = 0) -> None:
+        """`opened_runs` is how many runs the route has had before."""
         self._open_next = open_next
         self._most_traces = most_traces
         self._lock = threading.RLock()
         self._resource: Mapping[str, Any] = {}
         self._run: OpenRun | None = None
-        self._opened = 0
+        self.opened_runs = opened_runs
+        """How many runs the route has had."""
+        self._since = 0.0
         self._traces = 0  # of the run that is open
         self._not_before = 0.0
         self._problem = ""
@@ -78,8 +84,16 @@ class Destination:
 
     @property
     def is_full(self) -> bool:
-        """Whether the run has as many traces as W&B shows well."""
-        return self._traces >= self._most_traces
+        """Whether another run should go on: this one is large, or old, or was kept offline because W&B was away.
+
+        What tables leave behind in a run grows with their number, however few traces there are.
+        """
+        run, age = self._run, monotonic() - self._since
+        if run is None or not run.owned:
+            return False
+        if self._traces >= self._most_traces or run.tables >= _MOST_TABLES or age >= _MOST_SECONDS:
+            return True
+        return run.is_makeshift and age >= _TRY_ONLINE_SECONDS
 
     def given_up(self) -> OpenRun | None:
         """The run if it is ours, to be closed when its rows are written; the next trace opens another."""
@@ -94,14 +108,15 @@ class Destination:
         if monotonic() < self._not_before:
             raise NoRunError(self._problem)
         try:
-            self._run = self._open_next(self._resource, self._opened + 1)
+            self._run = self._open_next(self._resource, self.opened_runs + 1)
         except DisabledError:
             raise
         except Exception as error:
             self._problem, self._not_before = described(error), monotonic() + _RETRY_SECONDS
             raise NoRunError(self._problem) from error
-        self._opened += 1
+        self.opened_runs += 1
         self._traces = 0
+        self._since = monotonic()
         return self._run
 
 

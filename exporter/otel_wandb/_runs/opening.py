@@ -111,6 +111,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
         init.pop("id", None)  # the first has it
     if mode == "shared" and "mode" not in options.init:
         mode = init["mode"] = "online"  # the user's runs are shared, not ours
+    is_makeshift = False
     with without_weave(), private.apart_from_their_run():
         if mode == "online" and not has_key(options.init):
             run = _offline(init, options, resource, "there is no W&B API key")
@@ -118,12 +119,13 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
             try:
                 run = _init({**init, "settings": _settings(options, resource)})
             except wandb.Error as error:
+                is_makeshift = True
                 run = _offline(init, options, resource, str(error).partition("\n")[0].rstrip("."))
     private.skip_artifact_check(run)
     private.leave_active_runs(run)
     if not run.offline and run.url:  # asking an offline run for its address prints a warning
         wandb.termlog(f"OpenTelemetry traces are written to {run.url}")
-    return OpenRun(run, owned=True)
+    return OpenRun(run, owned=True, is_makeshift=is_makeshift)
 
 
 def _init(init: Mapping[str, Any]) -> "wandb.Run":

@@ -29,9 +29,11 @@ class DiskFullError(Exception):
 class OpenRun:
     """A run to write to. `owned` runs are ours to finish."""
 
-    def __init__(self, run: "wandb.Run", *, owned: bool) -> None:
+    def __init__(self, run: "wandb.Run", *, owned: bool, is_makeshift: bool = False) -> None:
         self._run = run
         self.owned = owned
+        self.is_makeshift = is_makeshift
+        """Whether it is offline because W&B could not be used when it was made."""
         self._is_closing = False
         self._tables: dict[str, GrowingTable] = {}
         self._log: Callable[[dict[str, Any]], None] = run.log if owned else SharedHistory(run).log
@@ -43,6 +45,11 @@ class OpenRun:
     def id(self) -> str:
         """The run's id."""
         return str(self._run.id)
+
+    @property
+    def tables(self) -> int:
+        """How many tables were begun."""
+        return sum(table.made for table in list(self._tables.values()))
 
     @property
     def directory(self) -> str:

@@ -6,8 +6,10 @@ that the trace is whole. The rules, after Refinery and the collector's tail samp
 
 - the local root was seen and no parent is missing: wait `quiet` seconds for spans that end after it, then emit;
 - else emit when nothing came for `idle` seconds, or when the trace is `max_age` old, flagged incomplete;
+- while a span of the trace is known to be open in this process, wait on, up to `max_age`;
 - beyond `max_spans` of one trace, or `max_waiting` spans or `max_bytes` in all, emit early, flagged incomplete;
-- a span that comes after its trace was emitted makes a supplement with the next sequence number, never a rewrite.
+- a span that comes after its trace was emitted makes a supplement with the next sequence number, never a rewrite;
+- each local root with what is below it is a trace of its own: a service may be called several times in one.
 
 Every span that is offered is emitted in exactly one trace, or counted as a duplicate, or still waiting.
 """
@@ -15,7 +17,7 @@ Every span that is offered is emitted in exactly one trace, or counted as a dupl
 import enum
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from otel_wandb._spans.span import SpanRecord
@@ -49,7 +51,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Spans of one trace, in the order of their starts. `sequence` counts from 0; above 0 it is a supplement."""
+    """A local root with what is below it, in the order of their starts; or spans whose root is elsewhere.
+
+    `sequence` is 0, or for a supplement how many pieces of the trace were emitted before.
+    """
 
     trace_id: str
     sequence: int
@@ -69,7 +74,6 @@ class Trace:
 class _Waiting:
     first: float
     last: float
-    sequence: int
     spans: dict[str, SpanRecord] = field(default_factory=dict)
     has_root: bool = False
     missing: set[str] = field(default_factory=set)
@@ -82,16 +86,20 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    sequence: int
+    pieces: int
     span_ids: frozenset[str]
+    missing: frozenset[str]
+    """Spans that were missing above those that were emitted."""
     until: float
 
 
 class TraceAssembler:
     """One owner, one thread. Times are seconds of one monotonic clock, given by the caller."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, is_open: Callable[[str], bool] = lambda _: False) -> None:
+        """`is_open(trace_id)` says whether a span of the trace has started in this process and not ended."""
         self._limits = limits or Limits()
+        self._is_open = is_open
         self._waiting: dict[str, _Waiting] = {}
         self._done: OrderedDict[str, _Done] = OrderedDict()
         self._deadlines: list[tuple[float, str]] = []  # lazily deleted: an entry counts if it is still the trace's
@@ -123,7 +131,7 @@ class TraceAssembler:
             self._duplicates += 1
             return []
         if trace is None:
-            trace = self._waiting[span.trace_id] = _Waiting(now, now, 0 if done is None else done.sequence + 1)
+            trace = self._waiting[span.trace_id] = _Waiting(now, now)
         trace.size += size
         self._bytes += size
         self._add(trace, span, now, frozenset() if done is None else done.span_ids)
@@ -135,8 +143,13 @@ class TraceAssembler:
         while self._deadlines and self._deadlines[0][0] <= now:
             deadline, trace_id = heapq.heappop(self._deadlines)
             trace = self._waiting.get(trace_id)
-            if trace is not None and trace.deadline(self._limits) == deadline:
-                emitted.append(self._emit(trace_id, self._reason(trace, now), now))
+            if trace is None or trace.deadline(self._limits) != deadline:
+                continue
+            if now < trace.first + self._limits.max_age and self._is_open(trace_id):
+                trace.last = now
+                self._schedule(trace_id, trace)
+            else:
+                emitted += self._emit(trace_id, self._reason(trace, now), now)
         self._forget(now)
         return emitted
 
@@ -146,7 +159,7 @@ class TraceAssembler:
 
     def drain(self, now: float) -> list[Trace]:
         """Everything that waits."""
-        return [self._emit(trace_id, Reason.SHUTDOWN, now) for trace_id in list(self._waiting)]
+        return [trace for trace_id in list(self._waiting) for trace in self._emit(trace_id, Reason.SHUTDOWN, now)]
 
     def _add(self, trace: _Waiting, span: SpanRecord, now: float, emitted: frozenset[str]) -> None:
         trace.spans[span.span_id] = span
@@ -169,9 +182,9 @@ class TraceAssembler:
 
     def _over_limit(self, trace_id: str, trace: _Waiting, now: float) -> Iterator[Trace]:
         if len(trace.spans) >= self._limits.max_spans:
-            yield self._emit(trace_id, Reason.MAX_SPANS, now)
+            yield from self._emit(trace_id, Reason.MAX_SPANS, now)
         while self._spans > self._limits.max_waiting or self._bytes > self._limits.max_bytes:
-            yield self._emit(self._nearest(), Reason.MEMORY, now)
+            yield from self._emit(self._nearest(), Reason.MEMORY, now)
 
     def _nearest(self) -> str:
         """The trace with the nearest deadline: the least likely to grow."""
@@ -186,16 +199,24 @@ class TraceAssembler:
             return Reason.MAX_AGE
         return Reason.ROOT if trace.has_root and not trace.missing else Reason.IDLE
 
-    def _emit(self, trace_id: str, reason: Reason, now: float) -> Trace:
+    def _emit(self, trace_id: str, reason: Reason, now: float) -> list[Trace]:
         trace = self._waiting.pop(trace_id)
         self._spans -= len(trace.spans)
         self._bytes -= trace.size
         self._remembered_spans += len(trace.spans)
         before = self._done.pop(trace_id, None)
+        pieces = 0 if before is None else before.pieces
+        missing = frozenset() if before is None else before.missing
+        emitted = []
+        for root, spans in _groups(trace.spans):
+            is_new = root is not None and missing.isdisjoint(span.span_id for span in spans)
+            count = 0 if root is not None else len(trace.missing)
+            emitted.append(Trace(trace_id, 0 if is_new else pieces, reason, spans, count))
+            pieces += 1
         ids = frozenset(trace.spans) if before is None else before.span_ids | frozenset(trace.spans)
-        self._done[trace_id] = _Done(trace.sequence, ids, now + self._limits.remember_seconds)
-        spans = tuple(sorted(trace.spans.values(), key=lambda span: (span.start_ns, -span.end_ns)))
-        return Trace(trace_id, trace.sequence, reason, spans, len(trace.missing))
+        missing = (missing | frozenset(trace.missing)) - ids
+        self._done[trace_id] = _Done(pieces, ids, missing, now + self._limits.remember_seconds)
+        return emitted
 
     def _forget(self, now: float) -> None:
         while self._done:
@@ -208,3 +229,30 @@ class TraceAssembler:
     def _remembers_too_much(self) -> bool:
         limits = self._limits
         return len(self._done) > limits.remembered or self._remembered_spans > limits.remembered_spans
+
+
+def _groups(spans: Mapping[str, SpanRecord]) -> list[tuple[SpanRecord | None, tuple[SpanRecord, ...]]]:
+    """Each local root with the spans below it; and with None those whose root is not here.
+
+    A remote parent that is here, as where a service calls itself, is a parent like any other.
+    """
+    tops: dict[str, str] = {}
+    groups: dict[str, list[SpanRecord]] = {}
+    for span in sorted(spans.values(), key=lambda span: (span.start_ns, -span.end_ns)):
+        top = spans[_top(span, spans, tops)]
+        groups.setdefault(top.span_id if top.is_local_root else "", []).append(span)
+    return [(spans[top] if top else None, tuple(found)) for top, found in groups.items()]
+
+
+def _top(span: SpanRecord, spans: Mapping[str, SpanRecord], tops: dict[str, str]) -> str:
+    """The highest span above `span` that is here; parents that go in a circle have one of them for the highest."""
+    path = [span.span_id]
+    seen = set(path)
+    while (parent := span.parent_id or "") in spans and parent not in seen and path[-1] not in tops:
+        span = spans[parent]
+        path.append(span.span_id)
+        seen.add(span.span_id)
+    top = tops.get(path[-1], path[-1])
+    for span_id in path:
+        tops[span_id] = top
+    return top
