@@ -2,11 +2,14 @@
 
 import socket
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.openai_server import OpenAIServer
-from tests.support.wandb_server import WandbServer
+
+if TYPE_CHECKING:
+    from tests.support.wandb_server import WandbServer
 
 
 @pytest.fixture
@@ -17,8 +20,10 @@ def server() -> Iterator[OpenAIServer]:
 
 
 @pytest.fixture
-def wandb_server() -> Iterator[WandbServer]:
-    """A server that stands for W&B."""
+def wandb_server() -> "Iterator[WandbServer]":
+    """A server that stands for W&B. Imported here: the instrumentation is tested where no wandb is, too."""
+    from tests.support.wandb_server import WandbServer
+
     with WandbServer() as running:
         yield running
 

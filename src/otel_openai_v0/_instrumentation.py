@@ -18,6 +18,7 @@ from opentelemetry.metrics import MeterProvider, get_meter_provider
 from opentelemetry.trace import ProxyTracerProvider, TracerProvider
 
 from otel_openai_v0._base.version import __version__
+from otel_openai_v0._base.versions import HAS_EVENTS, NO_EVENTS
 from otel_openai_v0._calls.start import Calls
 from otel_openai_v0._content.writer import ContentWriter
 from otel_openai_v0._patching.patches import Patches
@@ -173,6 +174,8 @@ class Instrumentation:
         if settings.capture is not self._announced:
             self._announced = settings.capture
             log.info("instrumenting openai; content of prompts and completions: %s", settings.capture.value)
+            if settings.emit_event and not HAS_EVENTS:
+                log.warning("%s", NO_EVENTS)
 
     def _base(self) -> TracerProvider:
         """The provider that spans would go to without a guest."""

@@ -7,7 +7,8 @@ from typing import Final
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
-from otel_openai_wandb._finding import Finding, failed, ok
+from otel_openai_wandb._finding import Finding, failed, note, ok
+from otel_openai_wandb._tested import TESTED
 from otel_wandb._install import how_to_install
 
 _DISTRIBUTION: Final = "otel-openai-wandb"
@@ -30,6 +31,15 @@ def check_packages() -> Finding:
         return failed("packages", "; ".join(wrong), how_to_install("all"))
     found = ", ".join(f"{name} {number}" for name in _LISTED if (number := _version(name)) is not None)
     return ok("packages", f"{found}, Python {platform.python_version()}")
+
+
+def check_tested() -> Finding | None:
+    """What is here and outside of what was tested; None if nothing is."""
+    conflicts = [(needed, get_dependency_conflicts([needed])) for needed in TESTED]
+    outside = [
+        f"{found.found} ({needed})" for needed, found in conflicts if found is not None and found.found is not None
+    ]
+    return note("versions", f"outside of what was tested: {'; '.join(outside)}") if outside else None
 
 
 def _wrong() -> Iterator[str]:

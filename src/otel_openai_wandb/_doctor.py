@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from otel_openai_wandb._checked_packages import check_packages
+from otel_openai_wandb._checked_packages import check_packages, check_tested
 from otel_openai_wandb._finding import Finding, State, as_json, is_well
 
 _FAILED: Final = 1
@@ -32,6 +32,9 @@ def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
     yield packages
     if packages.state is State.FAILED:  # what comes next imports them
         return
+    untested = check_tested()
+    if untested is not None:
+        yield untested
     from otel_openai_wandb import _checked_telemetry as telemetry
     from otel_openai_wandb import _checked_wandb as wandb
 

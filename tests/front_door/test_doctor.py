@@ -51,6 +51,17 @@ def test_all_is_well_without_a_key(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
+def test_a_version_that_nobody_tested_is_a_note(tmp_path: Path) -> None:
+    installed = tmp_path / "newer" / "wandb-0.99.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: wandb\nVersion: 0.99.0\n")
+    done = doctor(tmp_path, PYTHONPATH=str(installed.parent))
+    state, text = findings(done)["versions"]
+    assert (done.returncode, state) == (0, "note"), done.stdout
+    assert "wandb 0.99.0 (wandb >= 0.31, < 0.32)" in text
+    assert "wandb" not in findings(doctor(tmp_path)).get("versions", ("", ""))[1]
+
+
 def test_what_opentelemetry_instrument_started_is_active(tmp_path: Path) -> None:
     done = doctor(tmp_path, "opentelemetry-instrument", OTEL_TRACES_EXPORTER="wandb", WANDB_MODE="offline")
     found = findings(done)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import openai
 import wrapt
+from opentelemetry import context as contexts
+from opentelemetry.instrumentation import utils
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _suppress_instrumentation() -> Iterator[None]:
+    token = contexts.attach(contexts.set_value(contexts._SUPPRESS_INSTRUMENTATION_KEY, value=True))
+    try:
+        yield
+    finally:
+        contexts.detach(token)
+
+
+# It came with instrumentation 0.44b0; before that its neighbours set the key themselves.
+suppress_instrumentation: Final = getattr(utils, "suppress_instrumentation", None) or _suppress_instrumentation
 
 METHODS = ("create", "acreate")
 

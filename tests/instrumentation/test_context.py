@@ -14,13 +14,11 @@ import openai
 import pytest
 from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach, set_value
-from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import (
-    ALWAYS_OFF,
     ALWAYS_ON,
     DEFAULT_ON,
-    AlwaysRecordSampler,
+    Decision,
     Sampler,
     SamplingResult,
 )
@@ -31,6 +29,7 @@ from otel_openai_v0._calls.context import context_attributes
 from otel_openai_v0._telemetry.settings import BAGGAGE_KEYS_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording
+from tests.instrumentation.other import suppress_instrumentation
 from tests.instrumentation.watching import watch
 from tests.support.openai_server import OpenAIServer
 
@@ -381,8 +380,16 @@ class Own(Sampler):
         return "own"
 
 
+class RecordOnly(Sampler):
+    def should_sample(self, *_: Any, **__: Any) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_ONLY)
+
+    def get_description(self) -> str:
+        return "record only"
+
+
 async def test_a_span_that_is_recorded_and_not_sampled_has_no_trace(caller: Caller, instrument: Instrument) -> None:
-    instrument(Recording(AlwaysRecordSampler(ALWAYS_OFF)))
+    instrument(Recording(RecordOnly()))
     await caller.answer()
     assert current_trace_id() is None
 

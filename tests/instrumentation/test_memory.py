@@ -109,7 +109,8 @@ async def test_the_current_span_is_that_of_the_call(caller: Caller, recording: R
         span.set_attribute("mine", 1)
         span.set_attributes({"more": 2})
         span.add_event("seen", {"a": 1})
-        span.add_link(span.get_span_context())
+        if hasattr(Span, "add_link"):  # since OpenTelemetry 1.23
+            span.add_link(span.get_span_context())
         span.record_exception(ValueError("no"))
         span.update_name("renamed")
         span.set_status(StatusCode.OK)
@@ -120,7 +121,8 @@ async def test_the_current_span_is_that_of_the_call(caller: Caller, recording: R
     span = recording.only()
     assert {**(span.attributes or {})}.items() >= {"mine": 1, "more": 2}.items()
     assert [event.name for event in span.events] == ["seen", "exception"]
-    assert (span.name, span.status.status_code, span.links[0].context) == ("renamed", StatusCode.OK, span.context)
+    assert (span.name, span.status.status_code) == ("renamed", StatusCode.OK)
+    assert [link.context for link in span.links] == [span.context] * hasattr(Span, "add_link")
 
 
 @pytest.mark.warns

@@ -13,17 +13,15 @@ from opentelemetry import trace
 from opentelemetry.context import attach, detach, set_value
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
-from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
-from opentelemetry.util.genai.handler import TelemetryHandler
 
 from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._patching.places import other_instrumentation
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, outcome
-from tests.instrumentation.other import OtherInstrumentor
+from tests.instrumentation.other import OtherInstrumentor, suppress_instrumentation
 from tests.instrumentation.test_patching import all_attributes
 from tests.instrumentation.watching import watch
 from tests.support.openai_server import OpenAIServer, error
@@ -291,9 +289,14 @@ async def test_an_inference_above_is_the_span_of_the_call(caller: Caller, instru
     assert len(watched.spans) == 1
 
 
+def telemetry_handler(recording: Recording) -> Any:
+    genai = pytest.importorskip("opentelemetry.util.genai.handler", reason="it came with OpenTelemetry 1.37")
+    return genai.TelemetryHandler(tracer_provider=recording.provider)
+
+
 async def test_util_genai_above_has_the_only_span(caller: Caller, instrument: Instrument) -> None:
     recording = instrument()
-    handler = TelemetryHandler(tracer_provider=recording.provider)
+    handler = telemetry_handler(recording)
     with handler.inference("openai", request_model="theirs"):
         await caller.answer(stream=True)
     await caller.answer()
@@ -302,7 +305,7 @@ async def test_util_genai_above_has_the_only_span(caller: Caller, instrument: In
 
 async def test_util_genai_above_has_the_spans_of_its_kind_alone(caller: Caller, instrument: Instrument) -> None:
     recording = instrument()
-    handler = TelemetryHandler(tracer_provider=recording.provider)
+    handler = telemetry_handler(recording)
     with handler.embedding("openai", request_model="theirs"):
         await caller.create("Embedding", model="m", input="i")
     assert [span.name for span in recording.spans] == ["embeddings theirs"]

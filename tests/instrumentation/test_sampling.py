@@ -11,13 +11,12 @@ from opentelemetry import trace
 from opentelemetry.context import get_current
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
     ALWAYS_ON,
     DEFAULT_OFF,
     DEFAULT_ON,
-    AlwaysRecordSampler,
     Decision,
     ParentBased,
     ParentBasedTraceIdRatio,
@@ -68,6 +67,17 @@ DELEGATES = [
     ParentBased(ALWAYS_ON, remote_on, remote_off, local_on, local_off)
     for remote_on, remote_off, local_on, local_off in itertools.product(ON_AND_OFF, repeat=4)
 ]
+# Not in OpenTelemetry 1.43.
+AlwaysRecord: Any = getattr(sampling, "AlwaysRecordSampler", None)
+RECORDING: list[Sampler] = (
+    []
+    if AlwaysRecord is None
+    else [
+        AlwaysRecord(ALWAYS_OFF),
+        AlwaysRecord(DEFAULT_ON),
+        ParentBased(AlwaysRecord(DEFAULT_ON), local_parent_not_sampled=AlwaysRecord(ALWAYS_OFF)),
+    ]
+)
 SAMPLERS: Sequence[Sampler] = (
     ALWAYS_ON,
     ALWAYS_OFF,
@@ -77,10 +87,8 @@ SAMPLERS: Sequence[Sampler] = (
     TraceIdRatioBased(1.0),
     ParentBasedTraceIdRatio(0.0),
     ParentBasedTraceIdRatio(1.0),
-    AlwaysRecordSampler(ALWAYS_OFF),
-    AlwaysRecordSampler(DEFAULT_ON),
     ParentBased(DEFAULT_ON, remote_parent_not_sampled=ALWAYS_ON),
-    ParentBased(AlwaysRecordSampler(DEFAULT_ON), local_parent_not_sampled=AlwaysRecordSampler(ALWAYS_OFF)),
+    *RECORDING,
     Contrary(ALWAYS_OFF),
     ParentBased(ALWAYS_ON, local_parent_not_sampled=Pretending(), remote_parent_not_sampled=Pretending()),
     *DELEGATES,

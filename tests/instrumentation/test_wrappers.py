@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import (
     ALWAYS_OFF,
     Decision,
@@ -22,6 +21,7 @@ from otel_openai_v0._openai.operations import Method
 from otel_openai_v0._patching import wrappers
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Recording, outcome
+from tests.instrumentation.other import suppress_instrumentation
 from tests.support.openai_server import OpenAIServer, error
 
 

@@ -7,8 +7,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.support.run_file import RunFile, find_runs, read_run
+if TYPE_CHECKING:
+    from tests.support.run_file import RunFile
 
 CHECKOUT = Path(__file__).parents[2]
 _FOREIGN = ("OPENAI_", "WANDB_", "OTEL_", "PYTHON")
@@ -24,11 +26,13 @@ class Finished:
     directory: Path
 
     @property
-    def runs(self) -> list[RunFile]:
+    def runs(self) -> "list[RunFile]":
+        from tests.support.run_file import find_runs, read_run  # not every environment of the tests has wandb
+
         return [read_run(path) for path in find_runs(self.directory)]
 
     @property
-    def run(self) -> RunFile:
+    def run(self) -> "RunFile":
         """Its only run."""
         (run,) = self.runs
         return run

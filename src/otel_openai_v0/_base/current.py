@@ -11,8 +11,9 @@ from typing import Any, Final, Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, format_trace_id
+
+from otel_openai_v0._base.versions import is_instrumentation_enabled
 
 
 class Switch(Protocol):

@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
-from opentelemetry._logs import Logger, LoggerProvider, LogRecord, get_logger_provider
+from opentelemetry._logs import Logger, LoggerProvider, get_logger_provider
 from opentelemetry.context import Context
 
 from otel_openai_v0._base import attributes as names
 from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._base.versions import event
 from otel_openai_v0._content.json import loads_strict
 
 OPERATION_DETAILS: Final = "gen_ai.client.inference.operation.details"
@@ -31,4 +32,6 @@ class Events:
             text = structured.get(name)
             if isinstance(text, str):
                 structured[name] = loads_strict(text)
-        self._logger.emit(LogRecord(event_name=OPERATION_DETAILS, attributes=structured, context=context))
+        record = event(OPERATION_DETAILS, structured, context)
+        if record is not None:
+            self._logger.emit(record)

@@ -8,6 +8,7 @@ from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 
 from otel_openai_v0._base import attributes as names
 from otel_openai_v0._base.attributes import Attributes
+from otel_openai_v0._base.versions import create_histogram, in_context
 
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS: Final = tuple(4**power for power in range(14))
@@ -39,14 +40,12 @@ class Metrics:
         meter = provider.get_meter(scope, version, schema_url)
 
         def seconds(name: str, description: str) -> metrics.Histogram:
-            return meter.create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=_SECONDS)
+            return create_histogram(meter, name, "s", description, _SECONDS)
 
         self._duration = seconds(DURATION, "How long a call took.")
         self._first_chunk = seconds(TIME_TO_FIRST_CHUNK, "Time until the first chunk of a stream with content.")
         self._output_chunk = seconds(TIME_PER_OUTPUT_CHUNK, "Time between chunks of a stream with content.")
-        self._tokens = meter.create_histogram(
-            TOKEN_USAGE, "{token}", "Tokens of a call.", explicit_bucket_boundaries_advisory=_TOKENS
-        )
+        self._tokens = create_histogram(meter, TOKEN_USAGE, "{token}", "Tokens of a call.", _TOKENS)
 
     @property
     def enabled(self) -> bool:
@@ -59,15 +58,15 @@ class Metrics:
 
     def record(self, attributes: Attributes, seconds: float, context: Context) -> None:
         """Record a call that ended; `attributes` are those of its span, which is in `context` for the exemplars."""
-        dimensions = self.dimensions(attributes)
-        self._duration.record(seconds, dimensions, context)
+        dimensions, within = self.dimensions(attributes), in_context(context)
+        self._duration.record(seconds, dimensions, *within)
         for kind, name in _COUNTS:
             count = attributes.get(name)
             if isinstance(count, int):
-                self._tokens.record(count, {**dimensions, _TOKEN_TYPE: kind}, context)
+                self._tokens.record(count, {**dimensions, _TOKEN_TYPE: kind}, *within)
         first = attributes.get(names.RESPONSE_TIME_TO_FIRST_CHUNK)
         if isinstance(first, float):
-            self._first_chunk.record(first, dimensions, context)
+            self._first_chunk.record(first, dimensions, *within)
 
     def record_chunk(self, seconds: float, dimensions: Attributes) -> None:
         """Record the time since the chunk before."""

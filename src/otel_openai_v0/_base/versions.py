@@ -1,0 +1,61 @@
+"""What differs between the versions of OpenTelemetry that this package works beside; no other module asks.
+
+Each difference is looked for by itself, never by a version's number. The oldest that is tested is API 1.20 with
+instrumentation 0.41b0, of September 2023. When the oldest moves up, what stands here for it goes.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from opentelemetry import context as contexts
+from opentelemetry._logs import Logger, LogRecord
+from opentelemetry.context import Context
+from opentelemetry.instrumentation import utils
+from opentelemetry.metrics import Histogram, Meter
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    return name in inspect.signature(function).parameters
+
+
+HAS_EVENTS: Final = _takes(Logger.emit, "event_name")
+"""Whether a logger takes events. Since API 1.38; before that no event is emitted.
+
+A record has had a name since 1.35, but the SDK's exporters failed on the API's records until 1.37.
+"""
+
+NO_EVENTS: Final = "no event is emitted: this OpenTelemetry has none (they came with version 1.38)"
+
+MEASURES_IN_CONTEXT: Final = _takes(Histogram.record, "context")
+"""Since API 1.28; before that the SDK has no exemplars, which the context is for."""
+
+HAS_BUCKETS: Final = _takes(Meter.create_histogram, "explicit_bucket_boundaries_advisory")
+"""Since API 1.30; before that a view of the program's says which buckets a histogram has."""
+
+
+def create_histogram(meter: Meter, name: str, unit: str, description: str, buckets: Sequence[float]) -> Histogram:
+    """Create an instrument of `meter`, with its buckets where they can be said."""
+    more: dict[str, Any] = {"explicit_bucket_boundaries_advisory": buckets} if HAS_BUCKETS else {}
+    return meter.create_histogram(name, unit, description, **more)
+
+
+def in_context(context: Context) -> tuple[Context, ...]:
+    """Return what `record` of an instrument takes beside the value and its attributes."""
+    return (context,) if MEASURES_IN_CONTEXT else ()
+
+
+def event(name: str, attributes: dict[str, Any], context: Context) -> LogRecord | None:
+    """Return an event to emit; None where there are none."""
+    return LogRecord(event_name=name, attributes=attributes, context=context) if HAS_EVENTS else None
+
+
+def _is_instrumentation_enabled() -> bool:
+    keys = (getattr(contexts, "_SUPPRESS_INSTRUMENTATION_KEY", ""), "suppress_instrumentation")
+    return not any(contexts.get_value(key) for key in keys)
+
+
+is_instrumentation_enabled: Final[Callable[[], bool]] = getattr(
+    utils, "is_instrumentation_enabled", _is_instrumentation_enabled
+)
+"""Whether nobody has asked for no telemetry in this context. Since instrumentation 0.44b0; before that, its keys."""

@@ -1,0 +1,62 @@
+"""Prints README's table; with `run`, makes every environment with uv and runs its tests there."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.matrix.environments import ENVIRONMENTS, Environment, table
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def interpreter(minor: str) -> str | None:
+    """Python of that version, from the path or from beside the one that runs this; not every machine has it."""
+    found = subprocess.run(
+        ["uv", "python", "find", "--no-python-downloads", minor], capture_output=True, text=True, check=False
+    )
+    beside = sorted(Path(sys.base_prefix).parent.glob(f"{minor}.*/bin/python3"))
+    return found.stdout.strip() or next(map(str, beside), None)
+
+
+def passes(environment: Environment, place: Path, python: str) -> bool:
+    """Whether it installs and its tests pass."""
+    run = {**os.environ, "VIRTUAL_ENV": str(place), "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    prereleases = ["--prerelease", "allow"] if environment.prereleases else []
+    steps: Sequence[Sequence[str]] = (
+        ["uv", "venv", "-q", "-p", python, str(place)],
+        ["uv", "pip", "install", "-q", *prereleases, *environment.requirements()],
+        ["pytest", *environment.tests],
+    )
+    return all(subprocess.run(step, cwd=CHECKOUT, env=run, check=False).returncode == 0 for step in steps)
+
+
+def run(names: Sequence[str]) -> int:
+    """All of them, or those that are named."""
+    said: list[str] = []
+    failed = False
+    for environment in ENVIRONMENTS:
+        if names and environment.name not in names:
+            continue
+        python, started = interpreter(environment.python), time.monotonic()
+        if python is None:
+            said.append(f"{environment.name}: no Python {environment.python} on this machine")
+            continue
+        sys.stdout.write(f"== {environment.name}: {', '.join(environment.requirements())}, {python}\n")
+        sys.stdout.flush()
+        with tempfile.TemporaryDirectory() as place:
+            is_well = passes(environment, Path(place) / "venv", python)
+        failed = failed or not (is_well or environment.prereleases)
+        took = f"{time.monotonic() - started:.0f} s"
+        said.append(f"{environment.name}: {'passed' if is_well else 'FAILED'}, {took}")
+    sys.stdout.write("\n".join([table(), *said]) + "\n")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        sys.exit(run(sys.argv[2:]))
+    sys.stdout.write(table() + "\n")

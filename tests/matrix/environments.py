@@ -1,0 +1,127 @@
+"""The environments that are tested beside the newest of everything; README's table is made of them.
+
+`python -m tests.matrix` prints the table; `python -m tests.matrix run` makes each and runs its tests.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+SUITE: Final = ("hypothesis", "numpy", "pytest >= 8.2", "pytest-asyncio", "pytest-timeout", "pytest-xdist")
+"""What the instrumentation's tests need beside openai and OpenTelemetry's SDK."""
+NEIGHBOURS: Final = ("aiohttp-client", "requests")
+"""Whose instrumentations these tests run beside."""
+MAIN: Final = ("tests/front_door/test_documented_script.py", "tests/front_door/test_zero_code.py")
+"""The main job: one line, no line, and an exporter, with what they wrote read back."""
+FAST: Final = tuple(
+    f"tests/instrumentation/test_{name}.py" for name in ("call", "context", "events", "metrics", "neighbours", "stream")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What is installed together; an empty version is the newest."""
+
+    name: str
+    python: str
+    opentelemetry: str = ""
+    instrumentation: str = ""
+    wrapt: str = ""
+    openai: str = "0.28.1"
+    wandb: str | None = None
+    """None: without wandb and the exporter."""
+    more: Sequence[str] = ()
+    tests: Sequence[str] = ("tests/instrumentation",)
+    shown: str = "the instrumentation's suite"
+    """What is tested, in README's words."""
+    extra: str = ""
+    """The extras that are installed, as in `otel-openai-wandb[all,test]`."""
+    prereleases: bool = False
+    """Of wandb and OpenTelemetry; what fails there is said, and fails nothing."""
+
+    def requirements(self) -> list[str]:
+        """What to install, each as pip takes it."""
+        pins = {
+            "opentelemetry-api": self.opentelemetry,
+            "opentelemetry-sdk": self.opentelemetry,
+            "opentelemetry-instrumentation": self.instrumentation,
+            **{f"opentelemetry-instrumentation-{name}": self.instrumentation for name in NEIGHBOURS},
+            "wrapt": self.wrapt,
+            "openai": self.openai,
+            **({} if self.wandb is None else {"wandb": self.wandb}),
+        }
+        pinned = [f"{name}=={version}" if version else name for name, version in pins.items()]
+        return [f".{self.extra}", *pinned, *SUITE, *self.more]
+
+
+ENVIRONMENTS: Final = (
+    Environment(
+        "the oldest",
+        python="3.10",
+        opentelemetry="1.20.0",
+        instrumentation="0.41b0",
+        wrapt="1.11.2",
+        more=["setuptools < 67"],  # `pkg_resources`, which 0.41b0 imports; later ones warn of it
+    ),
+    Environment(
+        "2024",
+        python="3.11",
+        opentelemetry="1.27.0",
+        instrumentation="0.48b0",
+        wrapt="1.16.0",
+        more=["setuptools < 67"],
+        tests=FAST,
+        shown="the instrumentation's calls, streams, metrics and neighbours",
+    ),
+    Environment(
+        "2025",
+        python="3.12",
+        opentelemetry="1.35.0",
+        instrumentation="0.56b0",
+        wrapt="1.17.2",
+        openai="0.27.8",
+        tests=FAST,
+        shown="the instrumentation's calls, streams, metrics and neighbours",
+    ),
+    Environment("the newest", python="3.13"),
+    Environment(
+        "the oldest beside wandb",
+        python="3.10",
+        opentelemetry="1.43.0",
+        instrumentation="0.64b0",
+        wrapt="1.17.0",
+        wandb="0.31.0",
+        extra="[all,test]",
+        tests=("tests",),
+        shown="everything",
+    ),
+    Environment(
+        "pre-releases",
+        python="3.11",
+        wandb="",
+        extra="[all,test]",
+        tests=(*MAIN, *FAST),
+        shown="the three ways in, calls, streams; reported only",
+        prereleases=True,
+    ),
+)
+
+
+def table() -> str:
+    """README's table."""
+    columns = ("OpenTelemetry", "instrumentation", "wrapt", "openai", "wandb", "Python", "what is run")
+    return "\n".join([f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *map(_row, ENVIRONMENTS)])
+
+
+def _row(environment: Environment) -> str:
+    newest = "pre-release" if environment.prereleases else "newest"
+    versions = (
+        environment.opentelemetry or newest,
+        environment.instrumentation or newest,
+        environment.wrapt or "newest",
+        environment.openai,
+        "none" if environment.wandb is None else environment.wandb or newest,
+        environment.python,
+        environment.shown,
+    )
+    return f"| {' | '.join(versions)} |"
