@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from otel_wandb._run import OpenRun
+from otel_wandb._tables import TraceSource
 from otel_wandb._tree_json import TreeJson
 
 log: Final = logging.getLogger(__name__)
@@ -51,14 +52,14 @@ class Destination:
             self._resource = resource or self._resource
             return self._run or self._open()
 
-    def log(self, tree: TreeJson, row: Mapping[str, Any]) -> OpenRun:
+    def log(self, tree: TreeJson, row: Mapping[str, Any], source: TraceSource) -> OpenRun:
         """Write one trace to the run that is open, else to the next; raises NoRunError, or what wandb raises."""
         run = self._run or self.opened(self._resource)
         try:
-            run.log_trace(tree, row)
+            run.log_trace(tree, row, source)
         except Exception as error:  # noqa: BLE001
             run = self.after(run, error)
-            run.log_trace(tree, row)
+            run.log_trace(tree, row, source)
         self._traces += 1
         return run
 

@@ -40,7 +40,7 @@ from otel_wandb._run import (
 )
 from otel_wandb._selection import Keep, wanted_by
 from otel_wandb._settings import PRICES_VARIABLE, read_settings
-from otel_wandb._tables import FEEDBACK, feedback_row
+from otel_wandb._tables import feedback_of
 from otel_wandb._termination import TERMINATION
 
 if TYPE_CHECKING:
@@ -173,11 +173,11 @@ class WandbSpanExporter(SpanExporter):
 
         Raises ValueError for a trace id that is not 32 hex digits, TypeError for a value that is no number or text.
         """
-        row = feedback_row(trace_id, name, value, time())
+        said = feedback_of(trace_id, name, value, time())
         if self._closed:
             self._health.drop_rows("after_shutdown", 1, self._closed)
         else:
-            self._started().submit_rows({FEEDBACK: [row]})
+            self._started().submit_feedback(said)
 
     def stand_aside(self) -> None:
         """Leave spans that end from now on to another exporter, until `resume()`: a trace is in one run."""
@@ -253,6 +253,8 @@ class WandbSpanExporter(SpanExporter):
 
         Registered after wandb's own hook and so called before it: that one takes down the process that writes.
         """
+        if self._settings.journal:
+            run.keep_journal(self._health.journal_failed)
         run.before_finish(self._flush_all)
         atexit.unregister(self._at_exit)
         atexit.register(self._at_exit)

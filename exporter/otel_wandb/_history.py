@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from otel_wandb._assembly import Trace
-from otel_wandb._billing import Bill, total_cost
+from otel_wandb._billing import Bill, summed, total_cost
 from otel_wandb._timeline import Timeline
 
 USAGE: Final = (
@@ -48,6 +48,6 @@ def _elapsed(trace: Trace) -> float:
 
 
 def _add(row: dict[str, str | float], name: str, counts: Iterable[int | None]) -> None:
-    reported = [count for count in counts if count is not None]
-    if reported:
-        row[name] = sum(reported)
+    total = summed(counts)
+    if total is not None:
+        row[name] = total

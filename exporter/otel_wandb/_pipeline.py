@@ -24,8 +24,8 @@ from otel_wandb._selection import Wanted, select
 from otel_wandb._settings import Settings
 from otel_wandb._size import size_of
 from otel_wandb._span import EventRecord, read_span
-from otel_wandb._table_writer import TableRows, TableWriter
-from otel_wandb._tables import TraceSource, table_rows
+from otel_wandb._table_writer import TableWriter
+from otel_wandb._tables import FEEDBACK, FeedbackSource, TraceSource, table_rows
 from otel_wandb._tree_json import fitting_tree
 from otel_wandb._worker import Worker
 
@@ -49,13 +49,6 @@ class Choices:
     most_traces: int = MOST_TRACES
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows that no trace comes with."""
-
-    rows: TableRows
-
-
 class Pipeline:
     """The exporter's inside, one for each process."""
 
@@ -77,7 +70,7 @@ class Pipeline:
         self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
         self._waiting = Budget(_MOST_SPANS, _MOST_BYTES)
         self._tables = TableWriter(settings.table_interval, health)
-        self._worker: Worker[Sequence[ReadableSpan] | _Rows] = Worker(
+        self._worker: Worker[Sequence[ReadableSpan] | FeedbackSource] = Worker(
             "otel-wandb-traces", self._take, flush=self._drain, wake=self._tick, due=self._assembler.next_deadline
         )
 
@@ -94,9 +87,9 @@ class Pipeline:
         self._worker.put(spans)
         return True
 
-    def submit_rows(self, rows: TableRows) -> None:
-        """Hand rows over that no trace comes with; from any thread."""
-        self._worker.put(_Rows(rows))
+    def submit_feedback(self, said: FeedbackSource) -> None:
+        """Hand over what somebody said of a trace; from any thread."""
+        self._worker.put(said)
 
     def flush(self, timeout: float) -> bool:
         """Write all that was submitted, whole traces or not; False if that takes longer than `timeout` seconds."""
@@ -127,18 +120,21 @@ class Pipeline:
         if any(run.owned for run in runs):
             self._tables.stop_service()
 
-    def _take(self, item: Sequence[ReadableSpan] | _Rows) -> None:
-        if isinstance(item, _Rows):
-            self._add_rows(item.rows)
+    def _take(self, item: Sequence[ReadableSpan] | FeedbackSource) -> None:
+        if isinstance(item, FeedbackSource):
+            self._add_feedback(item)
         else:
             self._take_spans(item)
 
-    def _add_rows(self, rows: TableRows) -> None:
+    def _add_feedback(self, said: FeedbackSource) -> None:
         destination = self._destination(self._choices.route or Route())
         try:
-            self._tables.add(destination, destination.opened({}), rows)
+            run = destination.opened({})
         except NoRunError as error:
-            self._health.drop_rows("no_run", sum(map(len, rows.values())), error)
+            self._health.drop_rows("no_run", 1, error)
+            return
+        run.note_feedback(said)
+        self._tables.add(destination, run, {FEEDBACK: [FEEDBACK.row(said)]})
 
     def _take_spans(self, spans: Sequence[ReadableSpan]) -> None:
         sizes = [size_of(span) for span in spans]  # those of `submit`: a span that ended does not change
@@ -196,12 +192,13 @@ class Pipeline:
         destination.opened(trace.spans[0].resource)
         tree, text = fitting_tree(trace)
         bills = [bill_of(call, self._choices.prices, span.start_ns) for span, call in tree.calls]
-        run = destination.log(text, history_row(trace, tree, bills))
+        source = TraceSource(trace, tree, bills)
+        run = destination.log(text, history_row(trace, tree, bills), source)
         self._health.logged(len(trace.spans) - tree.left_out)
         self._health.drop(
             "too_large", tree.left_out, "a trace has more than W&B's panel takes; the calls are in `stats`"
         )
-        self._tables.add(destination, run, table_rows(TraceSource(trace, tree, bills), run.id))
+        self._tables.add(destination, run, table_rows(source, run.id))
         if destination.is_full and (full := destination.given_up()):
             self._tables.close_run(full)
 

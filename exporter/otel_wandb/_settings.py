@@ -15,6 +15,7 @@ TABLE_INTERVAL_VARIABLE: Final = "OTEL_WANDB_TABLE_INTERVAL"
 KEEP_VARIABLE: Final = "OTEL_WANDB_KEEP"
 HANDLE_SIGTERM_VARIABLE: Final = "OTEL_WANDB_HANDLE_SIGTERM"
 PRICES_VARIABLE: Final = "OTEL_WANDB_PRICES"
+JOURNAL_VARIABLE: Final = "OTEL_WANDB_JOURNAL"
 
 _KEEPS: Final = {"llm": "llm", "all": "all"}
 _SWITCH: Final = {
@@ -43,6 +44,8 @@ class Settings:
     """Whether a SIGTERM writes what is in hand before it ends the program."""
     prices: str | None = None
     """A JSON file of prices that are added to ours, or win over them."""
+    journal: bool = True
+    """Whether traces are kept as files of the run, too."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -54,6 +57,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         keep=_chosen(environ, KEEP_VARIABLE, _KEEPS, default.keep),
         handle_sigterm=_chosen(environ, HANDLE_SIGTERM_VARIABLE, _SWITCH, default.handle_sigterm),
         prices=environ.get(PRICES_VARIABLE, "").strip() or None,
+        journal=_chosen(environ, JOURNAL_VARIABLE, _SWITCH, default.journal),
     )
 
 
