@@ -32,7 +32,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "exporter/otel_wandb": {
         "": {"_runs", "_records", "_costs", "_traces", "_spans", "_process"},
-        "_runs": {"_records", "_spans", "_process"},
+        "_runs": {"_journal", "_records", "_spans", "_process"},
+        "_journal": {"_records", "_costs", "_genai", "_spans"},
         "_records": {"_costs", "_traces", "_genai", "_spans"},
         "_costs": {"_genai"},
         "_traces": {"_genai", "_spans"},

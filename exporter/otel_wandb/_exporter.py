@@ -28,7 +28,7 @@ from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
 from otel_wandb._process.processors import flushes_of
 from otel_wandb._process.termination import TERMINATION
-from otel_wandb._records.tables import FEEDBACK, feedback_row
+from otel_wandb._records.tables import feedback_of
 from otel_wandb._runs.opening import RunOptions, check_init, check_run, given_run, init_beside, open_run
 from otel_wandb._runs.private import bound_wait_for_service, forget_service
 from otel_wandb._runs.run import OpenRun
@@ -180,11 +180,11 @@ class WandbSpanExporter(SpanExporter):
 
         Raises ValueError for a trace id that is not 32 hex digits, TypeError for a value that is no number or text.
         """
-        row = feedback_row(trace_id, name, value, time())
+        said = feedback_of(trace_id, name, value, time())
         if self._closed:
             self._health.drop_rows("after_shutdown", 1, self._closed)
         else:
-            self._started().submit_rows({FEEDBACK: [row]})
+            self._started().submit_feedback(said)
 
     def stand_aside(self) -> None:
         """Leave spans that end from now on to another exporter, until `resume()`: a trace is in one run."""
@@ -265,6 +265,8 @@ class WandbSpanExporter(SpanExporter):
 
         Registered after wandb's own hook and so called before it: that one takes down the process that writes.
         """
+        if self._settings.journal:
+            run.keep_journal(self._health.journal_failed)
         run.before_finish(self._flush_all)
         atexit.unregister(self._at_exit)
         atexit.register(self._at_exit)
@@ -329,7 +331,8 @@ class WandbSpanExporter(SpanExporter):
         _register_celery(self, self._at_exit)
         given, self._given = self._given, None
         inherited = {given, *(() if pipeline is None else pipeline.runs)}
-        if any(inherited):
+        for run in filter(None, inherited):
+            run.abandon()
             forget_service()
 
 

@@ -17,12 +17,12 @@ from otel_wandb._process.budget import Budget
 from otel_wandb._process.health import Health
 from otel_wandb._process.worker import Worker
 from otel_wandb._records.history import history_row
-from otel_wandb._records.tables import TraceSource, table_rows
+from otel_wandb._records.tables import FEEDBACK, FeedbackSource, TraceSource, table_rows
 from otel_wandb._records.tree_json import fitting_tree
 from otel_wandb._runs.destination import MOST_TRACES, Destination, NoRunError, described
 from otel_wandb._runs.opening import DisabledError
 from otel_wandb._runs.run import DiskFullError, OpenRun
-from otel_wandb._runs.table_writer import TableRows, TableWriter
+from otel_wandb._runs.table_writer import TableWriter
 from otel_wandb._settings import Settings
 from otel_wandb._spans.log_records import LogStore
 from otel_wandb._spans.size import size_of
@@ -54,13 +54,6 @@ class Choices:
     most_traces: int = MOST_TRACES
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows that no trace comes with."""
-
-    rows: TableRows
-
-
 class Pipeline:
     """The exporter's inside, one for each process."""
 
@@ -86,7 +79,7 @@ class Pipeline:
         self._runs_of: dict[Route, int] = {}  # how many a route has had whose destination was given up
         self._waiting = Budget(_MOST_SPANS, _MOST_BYTES)
         self._tables = TableWriter(settings.table_interval, health)
-        self._worker: Worker[Sequence[ReadableSpan] | _Rows] = Worker(
+        self._worker: Worker[Sequence[ReadableSpan] | FeedbackSource] = Worker(
             "otel-wandb-traces", self._take, flush=self._drain, wake=self._tick, due=self._assembler.next_deadline
         )
 
@@ -103,9 +96,9 @@ class Pipeline:
         self._worker.put(spans)
         return True
 
-    def submit_rows(self, rows: TableRows) -> None:
-        """Hand rows over that no trace comes with; from any thread."""
-        self._worker.put(_Rows(rows))
+    def submit_feedback(self, said: FeedbackSource) -> None:
+        """Hand over what somebody said of a trace; from any thread."""
+        self._worker.put(said)
 
     def flush(self, timeout: float) -> bool:
         """Write all that was submitted, whole traces or not; False if that takes longer than `timeout` seconds."""
@@ -134,20 +127,24 @@ class Pipeline:
         for run in runs:
             self._tables.close_run(run)
 
-    def _take(self, item: Sequence[ReadableSpan] | _Rows) -> None:
-        if isinstance(item, _Rows):
-            self._add_rows(item.rows)
+    def _take(self, item: Sequence[ReadableSpan] | FeedbackSource) -> None:
+        if isinstance(item, FeedbackSource):
+            self._add_feedback(item)
         else:
             self._take_spans(item)
 
-    def _add_rows(self, rows: TableRows) -> None:
+    def _add_feedback(self, said: FeedbackSource) -> None:
         destination = self._destination(self._choices.route or Route())
         try:
-            self._tables.add(destination, destination.opened(_resource_of_the_program()), rows)
+            run = destination.opened(_resource_of_the_program())
         except DisabledError as error:
             self._say_disabled(error)
+            return
         except NoRunError as error:
-            self._health.drop_rows("no_run", sum(map(len, rows.values())), error)
+            self._health.drop_rows("no_run", 1, error)
+            return
+        run.note_feedback(said)
+        self._tables.add(destination, run, {FEEDBACK: [FEEDBACK.row(said)]})
 
     def _take_spans(self, spans: Sequence[ReadableSpan]) -> None:
         sizes = [size_of(span) for span in spans]  # those of `submit`: a span that ended does not change
@@ -222,13 +219,14 @@ class Pipeline:
         destination.opened(trace.spans[0].resource)
         tree, text = fitting_tree(trace)
         bills = [bill_of(call, self._choices.prices, span.start_ns) for span, call in tree.calls]
-        run = destination.log(text, history_row(trace, tree, bills))
+        source = TraceSource(trace, tree, bills)
+        run = destination.log(text, history_row(trace, tree, bills), source)
         self._begin(trace.trace_id)
         self._health.logged(len(trace.spans) - tree.left_out)
         self._health.drop(
             "too_large", tree.left_out, "a trace has more than W&B's panel takes; the calls are in `stats`"
         )
-        self._tables.add(destination, run, table_rows(TraceSource(trace, tree, bills), run.id))
+        self._tables.add(destination, run, table_rows(source, run.id))
         if destination.is_full and (full := destination.given_up()):
             self._tables.close_run(full)
 

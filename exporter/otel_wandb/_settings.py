@@ -18,6 +18,7 @@ PRICES_VARIABLE: Final = "OTEL_WANDB_PRICES"
 QUIET_VARIABLE: Final = "OTEL_WANDB_QUIET"
 IDLE_VARIABLE: Final = "OTEL_WANDB_IDLE"
 MAX_AGE_VARIABLE: Final = "OTEL_WANDB_MAX_AGE"
+JOURNAL_VARIABLE: Final = "OTEL_WANDB_JOURNAL"
 
 _KEEPS: Final = {"llm": "llm", "all": "all"}
 _SWITCH: Final = {
@@ -52,6 +53,8 @@ class Settings:
     """How long a trace waits at most, from its first span."""
     prices: str | None = None
     """A JSON file of prices that are added to ours, or win over them."""
+    journal: bool = True
+    """Whether traces are kept as files of the run, too."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -66,6 +69,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         keep=_chosen(environ, KEEP_VARIABLE, _KEEPS, default.keep),
         handle_sigterm=_chosen(environ, HANDLE_SIGTERM_VARIABLE, _SWITCH, default.handle_sigterm),
         prices=environ.get(PRICES_VARIABLE, "").strip() or None,
+        journal=_chosen(environ, JOURNAL_VARIABLE, _SWITCH, default.journal),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from otel_wandb._costs.billing import Bill
 from otel_wandb._records.history import history_row
+from otel_wandb._records.tables import TraceSource
 from otel_wandb._records.timeline import Timeline
 from otel_wandb._records.tree_json import fitting_tree
 from otel_wandb._runs.run import OpenRun
@@ -76,15 +77,25 @@ def billed(tree: Timeline) -> tuple[Timeline, list[Bill]]:
 def measure_traces(batches: int, calls: int) -> dict[str, float]:
     """Microseconds of the logging thread per trace."""
     run = offline_run()
-    opened = OpenRun(run, owned=False)
+    opened, beside = OpenRun(run, owned=False), OpenRun(run, owned=False)
+    beside.keep_journal(print)
     made = chain(1)
     tree, row = wandb_tree(made), history_row(made, *billed(fitting_tree(made)[0]))
 
-    def ours() -> None:
+    def log_to(target: OpenRun) -> None:
         found, text = fitting_tree(made)
-        opened.log_trace(text, history_row(made, *billed(found)))
+        source = TraceSource(made, found, bills(found))
+        target.log_trace(text, history_row(made, found, source.bills), source)
 
-    found = microseconds({"bare run.log": lambda: run.log({"trace": tree, **row}), "exporter": ours}, batches, calls)
+    found = microseconds(
+        {
+            "bare run.log": lambda: run.log({"trace": tree, **row}),
+            "exporter": lambda: log_to(beside),
+            "without journal": lambda: log_to(opened),
+        },
+        batches,
+        calls,
+    )
     run.finish()
     return found
 
@@ -123,6 +134,7 @@ def main(batches: int, calls: int, count: int, many: int) -> list[str]:
     ratio = found["exporter"] / found["bare run.log"]
     return [
         f"bare run.log {found['bare run.log']:.0f} us, exporter {found['exporter']:.0f} us: ratio {ratio:.2f}",
+        f"of that the journal: {found['exporter'] - found['without journal']:.0f} us",
         f"autolog adds {early[1]:.0f} us to the caller at call {early[0]}, {late[1]:.0f} us at call {late[0]}",
         f"all threads: {early[2]:.0f} us of CPU a call at call {early[0]}, {late[2]:.0f} us at call {late[0]}",
         f"a call at the end costs {late[2] / early[2]:.2f} times one at the beginning",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from otel_wandb._records.table import Column, Table
-from otel_wandb._records.tables import FEEDBACK, STATS_COLUMNS, feedback_row
+from otel_wandb._records.tables import FEEDBACK, STATS_COLUMNS, feedback_of
 from otel_wandb._spans import attributes as names
 from tests.exporter.spans import chat_attributes, messages, span, stats_of
 
@@ -154,7 +154,13 @@ def test_a_moderation_says_what_it_flagged(attributes: dict[str, Any], response:
     ids=range(8),
 )
 def test_feedback_that_is_no_number_of_json_is_a_text(value: float | str, number: float | None, text: str) -> None:
-    row = dict(zip([column.name for column in FEEDBACK.columns], feedback_row("0" * 32, "n", value, 0.0), strict=True))
+    row = dict(
+        zip(
+            [column.name for column in FEEDBACK.columns],
+            FEEDBACK.row(feedback_of("0" * 32, "n", value, 0.0)),
+            strict=True,
+        )
+    )
     assert (row["value"], row["text"]) == (number, text)
     json.dumps([row["value"], row["text"]], allow_nan=False)
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.journals import content_of
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, run_program
 
@@ -83,7 +84,7 @@ def program(
     places = {
         "output": CANARY.decode() in done.stdout,
         "log": CANARY.decode() in done.stderr,
-        "run": any(CANARY in path.read_bytes() for path in kept),
+        "run": any(CANARY in content_of(path) for path in kept),
     }
     return done, places
 

@@ -3,7 +3,7 @@
 A price is the user's, else that of our table, else the catalogue's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,6 +69,12 @@ def total_cost(bills: Sequence[Bill]) -> Cost:
         unknown = sum(bill.cost.dollars is None for bill in bills)
         return Cost(reason=f"{unknown} of {len(bills)} calls: {', '.join(reasons)}")
     return Cost(dollars=round(sum(bill.cost.dollars or 0 for bill in bills), 12))
+
+
+def summed(counts: Iterable[int | None]) -> int | None:
+    """The sum of what is known; None if nothing is."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def _estimated(call: ModelCall) -> Usage | None:

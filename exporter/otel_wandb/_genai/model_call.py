@@ -50,11 +50,13 @@ class ModelCall:
     asked: Messages
     """What `request` was rendered from."""
     answered: Messages
-    instructions: bool
-    """Whether there are system instructions apart from the messages."""
+    instructions: tuple[Any, ...]
+    """The parts of system instructions apart from the messages."""
     finish_reasons: tuple[str, ...]
     usage: Usage
     tools: tuple[str, ...]
+    """The names of those that it could use."""
+    tool_definitions: tuple[Any, ...]
     parameters: Mapping[str, Any]
     cost: float | None
     """US dollars in all, where the span carries them."""

@@ -8,7 +8,7 @@ from otel_wandb._genai.conversation import Messages, finish_reasons, with_calls
 from otel_wandb._genai.dialects import fields as f
 from otel_wandb._genai.model_call import Kind, ModelCall, Usage
 from otel_wandb._genai.reading import Fields, Said, read_fields
-from otel_wandb._genai.rendering import CHAT_LABELS, labels_of, render_input, render_outputs
+from otel_wandb._genai.rendering import CHAT_LABELS, labels_of, render_input, render_outputs, tool_names
 from otel_wandb._spans.span import SpanRecord
 
 _AZURE: Final = "azure.ai.openai"
@@ -80,6 +80,7 @@ def _call(span: SpanRecord, said: Said, name: str) -> ModelCall:
     provider = said(f.PROVIDER)
     labels = labels_of(operation, said(f.API))
     answers = _answers(said)
+    definitions = tuple(said(f.TOOLS) or ())
     return ModelCall(
         name=name,
         operation=operation,
@@ -91,11 +92,12 @@ def _call(span: SpanRecord, said: Said, name: str) -> ModelCall:
         request=render_input(said(f.INPUT_MESSAGES), said(f.INSTRUCTIONS), labels),
         asked=said(f.INPUT_MESSAGES) or (),
         answered=answers,
-        instructions=said(f.INSTRUCTIONS) is not None,
+        instructions=said(f.INSTRUCTIONS) or (),
         responses=_facts(operation, said) or render_outputs(answers, labels),
         finish_reasons=said(f.FINISH_REASONS) or f.FINISH_REASONS.read(finish_reasons(answers)) or (),
         usage=_usage(said),
-        tools=tuple(said(f.TOOLS) or ()),
+        tools=tuple(tool_names(definitions)),
+        tool_definitions=definitions,
         parameters=_parameters(said),
         cost=said(f.COST),
         error_type=said(f.ERROR_TYPE),

@@ -25,6 +25,7 @@ class Health:
         self._spans: Counter[str] = Counter({"received": 0, "logged": 0})
         self._dropped: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
+        self._journal: Counter[str] = Counter()
         self._said: dict[str, float] = {}
 
     def received(self, spans: int) -> None:
@@ -45,11 +46,15 @@ class Health:
 
     def drop(self, cause: str, spans: int, why: object) -> None:
         """Count `spans` as lost because of `cause`; `why` is what the warning ends with."""
-        self._lose(self._dropped, "spans", cause, spans, why)
+        self._lose(self._dropped, "spans were not written to W&B", cause, spans, why)
 
     def drop_rows(self, cause: str, rows: int, why: object) -> None:
         """Count rows that are missing in a table."""
-        self._lose(self._rows, "rows of a table", cause, rows, why)
+        self._lose(self._rows, "rows of a table were not written to W&B", cause, rows, why)
+
+    def journal_failed(self, why: object) -> None:
+        """Count a record that is missing in the journal."""
+        self._lose(self._journal, "records could not be written to the journal", "failed", 1, why)
 
     @property
     def on_the_way(self) -> int:
@@ -68,13 +73,14 @@ class Health:
         """Counters for the run's summary.
 
         `otel/received` and `otel/logged`; where they are not 0, `otel/trimmed`, `otel/duplicates`,
-        `otel/dropped_<cause>` and `otel/rows_dropped_<cause>`.
+        `otel/dropped_<cause>`, `otel/rows_dropped_<cause>` and `otel/journal_failed`.
         """
         with self._lock:
             return {
                 **{f"otel/{name}": count for name, count in self._spans.items()},
                 **{f"otel/dropped_{cause}": count for cause, count in self._dropped.items()},
                 **{f"otel/rows_dropped_{cause}": count for cause, count in self._rows.items()},
+                **{f"otel/journal_{cause}": count for cause, count in self._journal.items()},
             }
 
     def last_words(self) -> str | None:
@@ -108,7 +114,7 @@ class Health:
                 self._said[key] = now
         log.log(
             logging.DEBUG if quiet else logging.WARNING,
-            "%d %s were not written to W&B (%s, %d so far): %s",
+            "%d %s (%s, %d so far): %s",
             number,
             what,
             cause,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from otel_wandb._costs.billing import Bill, total_cost
+from otel_wandb._costs.billing import Bill, summed, total_cost
 from otel_wandb._records.timeline import Timeline
 from otel_wandb._traces.assembly import Trace
 
@@ -48,6 +48,6 @@ def _elapsed(trace: Trace) -> float:
 
 
 def _add(row: dict[str, str | float], name: str, counts: Iterable[int | None]) -> None:
-    reported = [count for count in counts if count is not None]
-    if reported:
-        row[name] = sum(reported)
+    total = summed(counts)
+    if total is not None:
+        row[name] = total

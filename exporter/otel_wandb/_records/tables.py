@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final, TypeAlias
 
-from otel_wandb._costs.billing import Bill, total_cost
+from otel_wandb._costs.billing import Bill, summed, total_cost
 from otel_wandb._genai.model_call import ModelCall
 from otel_wandb._records.table import Cell, Column, Row, Table
 from otel_wandb._records.timeline import Timeline
@@ -167,8 +167,8 @@ def _side(side: str) -> Callable[[TraceSource], Cell]:
 
 
 def _sum(counts: Sequence[int | None]) -> float | None:
-    known = [count for count in counts if count is not None]
-    return float(sum(known)) if known else None
+    total = summed(counts)
+    return None if total is None else float(total)
 
 
 def _first(name: str, read: Callable[[ModelCall], str | None]) -> TraceColumn:
@@ -234,13 +234,13 @@ class FeedbackSource:
     seconds: float
 
 
-def feedback_row(trace_id: str, name: str, value: float | str, seconds: float) -> Row:
+def feedback_of(trace_id: str, name: str, value: float | str, seconds: float) -> FeedbackSource:
     """What somebody says about a trace; raises ValueError or TypeError for what cannot be said."""
     if not _TRACE_ID.fullmatch(trace_id):
         raise ValueError(f"{trace_id!r} is no trace id: 32 hex digits, as current_trace_id() gives them")
     if not isinstance(value, (bool, int, float, str)):
         raise TypeError(f"feedback is a number or a text, not {type(value).__name__}")
-    return FEEDBACK.row(FeedbackSource(trace_id, name, value, seconds))
+    return FeedbackSource(trace_id, name, value, seconds)
 
 
 def _number_said(source: FeedbackSource) -> float | None:

@@ -53,6 +53,8 @@ class Timeline:
     root: Node
     model: Mapping[str, Json]
     calls: tuple[tuple[SpanRecord, ModelCall], ...]
+    layout: "Layout"
+    """What it was drawn from, with texts of any length."""
     error: str | None = None
     """What the first span says that failed."""
     left_out: int = 0
@@ -97,6 +99,7 @@ def drawn(layout: Layout, longest: int) -> Timeline:
         root=_covering(_readable(root, [call for _, call in calls], longest)),
         model=_architecture(root, {span.span_id: call for span, call in calls}),
         calls=calls,
+        layout=layout,
         error=next((span.status_message or span.name for span in layout.spans if span.is_error), None),
         left_out=len(layout.spans) - len(layout.placed),
     )
@@ -219,10 +222,15 @@ def _results(view: SpanView, longest: int) -> tuple[Result, ...]:
 def _step_results(view: SpanView, longest: int) -> tuple[Result, ...]:
     if view.inputs is None and view.outputs is None:
         return ()
-    given, gave = ("arguments", "result") if view.kind is Kind.TOOL else ("input", "output")
+    given, gave = step_labels(view.kind)
     inputs = None if view.inputs is None else {given: clean_text(view.inputs, longest)}
     outputs = None if view.outputs is None else {gave: clean_text(view.outputs, longest)}
     return (Result(inputs, outputs),)
+
+
+def step_labels(kind: Kind) -> tuple[str, str]:
+    """What a step's two sides are called."""
+    return ("arguments", "result") if kind is Kind.TOOL else ("input", "output")
 
 
 def _joining(trace: Trace, nodes: Sequence[Node]) -> Node:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final
 
+from otel_wandb._records.tables import TraceSource
 from otel_wandb._records.tree_json import TreeJson
 from otel_wandb._runs.opening import DisabledError
 from otel_wandb._runs.run import OpenRun
@@ -61,14 +62,14 @@ class Destination:
             self._resource = resource or self._resource
             return self._run or self._open()
 
-    def log(self, tree: TreeJson, row: Mapping[str, Any]) -> OpenRun:
+    def log(self, tree: TreeJson, row: Mapping[str, Any], source: TraceSource) -> OpenRun:
         """Write one trace to the run that is open, else to the next; raises NoRunError, or what wandb raises."""
         run = self._run or self.opened(self._resource)
         try:
-            run.log_trace(tree, row)
+            run.log_trace(tree, row, source)
         except Exception as error:  # noqa: BLE001
             run = self.after(run, error)
-            run.log_trace(tree, row)
+            run.log_trace(tree, row, source)
         self._traces += 1
         return run
 
@@ -79,6 +80,7 @@ class Destination:
         with self._lock:
             if self._run is run:
                 self._run = None
+                run.abandon()
                 log.warning("the W&B run %s was ended from outside (%s); a new one goes on", run.id, described(error))
             return self._run or self._open()
 

@@ -4,10 +4,14 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_wandb._journal.schema import RunOfFile
+from otel_wandb._journal.writer import Journal
 from otel_wandb._records.history import USAGE
 from otel_wandb._records.table import Row, Table
+from otel_wandb._records.tables import FeedbackSource, TraceSource
 from otel_wandb._records.tree_json import TreeJson
 from otel_wandb._runs import private
 from otel_wandb._runs.growing_table import GrowingTable
@@ -35,6 +39,8 @@ class OpenRun:
         self.is_makeshift = is_makeshift
         """Whether it is offline because W&B could not be used when it was made."""
         self._is_closing = False
+        self._journal: Journal | None = None
+        self._counters: Mapping[str, int] = {}
         self._tables: dict[str, GrowingTable] = {}
         self._log: Callable[[dict[str, Any]], None] = run.log if owned else SharedHistory(run).log
         # A pattern is matched with what `run.log` is given.
@@ -67,14 +73,40 @@ class OpenRun:
         online = "" if self._run.offline else "--include-online "
         return f"it is in {self.directory}; upload it with: wandb sync {online}{self.directory}"
 
-    def log_trace(self, tree: TreeJson, row: Mapping[str, Any]) -> None:
-        """Write one history row with the tree under `trace`. Raises DiskFullError, and what wandb raises.
+    def keep_journal(self, failed: Callable[[object], None]) -> None:
+        """Keep the traces as files of the run, too; `failed(why)` is called for each that could not be written.
+
+        Such a file is uploaded only if wandb is told of it: then by `wandb sync` as well, and when the run ends.
+        """
+        run = self._run
+        if run.disabled:
+            return
+        about: RunOfFile = {
+            "id": self.id,
+            "project": str(run.project or ""),
+            "entity": str(run.entity or ""),
+            "url": None if run.offline else run.url,
+        }
+        keep = partial(run.save, base_path=run.dir, policy="end")
+        self._journal = Journal(run.dir, about, keep=keep, failed=failed)
+
+    def log_trace(self, tree: TreeJson, row: Mapping[str, Any], source: TraceSource) -> None:
+        """Write a trace to the journal, and one history row with the tree under `trace`.
+
+        Raises DiskFullError, and what wandb raises.
 
         An online run sends what it cannot write to its file.
         """
         if self._run.offline and shutil.disk_usage(self.directory).free < _LEAST_SPACE:
             raise DiskFullError(f"{self.directory} has less than {_LEAST_SPACE >> 20} MB left")
+        if self._journal is not None:
+            self._journal.add_trace(source)
         self._log({"trace": tree.value(), **row})
+
+    def note_feedback(self, said: FeedbackSource) -> None:
+        """Write what somebody said of a trace to the journal."""
+        if self._journal is not None:
+            self._journal.add_feedback(said)
 
     def log_rows(self, table: Table[Any], rows: Sequence[Row]) -> None:
         """Add rows to a table. Blocks for a request when the run is online. Raises what wandb raises."""
@@ -87,8 +119,9 @@ class OpenRun:
         """Whether `error` means that somebody finished the run, or that wandb's service process is gone."""
         return private.means_gone(error) or (type(error).__name__ == "UsageError" and private.is_finished(self._run))
 
-    def summarise(self, values: Mapping[str, Any]) -> None:
-        """Write to the run's summary; a fault of wandb's is said, for the data may be on disk."""
+    def summarise(self, values: Mapping[str, int]) -> None:
+        """Write counters to the run's summary; a fault of wandb's is said, for the data may be on disk."""
+        self._counters = values
         try:
             self._run.summary.update(dict(values))
         except Exception as error:  # noqa: BLE001
@@ -100,13 +133,15 @@ class OpenRun:
         def flush_unless_closing() -> None:
             if not self._is_closing:
                 flush()
+                self._end_journal()
 
         private.call_before_finish(self._run, flush_unless_closing)
 
-    def close(self, summary: Mapping[str, Any]) -> None:
+    def close(self, summary: Mapping[str, int]) -> None:
         """Write the last of the summary, and finish the run if it is ours."""
         self._is_closing = True
         self.summarise(summary)
+        self._end_journal()
         if self.owned:
             self.finish()
 
@@ -116,8 +151,18 @@ class OpenRun:
         One of the user's only in a process that ends without a word to wandb: nothing of it would be kept.
         """
         self._is_closing = True
+        self._end_journal()
         try:
             self._run.finish()
             private.wait_until_written(_WRITTEN_SECONDS)
         except Exception as error:  # noqa: BLE001
             log.warning("the W&B run %s could not be finished (%s); its data is in %s", self.id, error, self.directory)
+
+    def abandon(self) -> None:
+        """Forget the run: it was ended, or it is the parent's of this forked child."""
+        if self._journal is not None:
+            self._journal.release()
+
+    def _end_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close(self._counters)

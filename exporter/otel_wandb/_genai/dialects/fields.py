@@ -9,9 +9,9 @@ from typing import Any, Final, Generic, TypeVar
 
 from otel_wandb._genai.conversation import Messages, answered, asked, input_messages, instructions, output_messages
 from otel_wandb._genai.model_call import Kind
-from otel_wandb._genai.parsing import amount, at, count, dollars, flag, moment, number, text, texts
+from otel_wandb._genai.parsing import amount, at, count, dollars, flag, listed, moment, number, text, texts
 from otel_wandb._genai.parts import Part, tool_calls
-from otel_wandb._genai.rendering import readable, tool_names
+from otel_wandb._genai.rendering import readable
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -94,7 +94,7 @@ INPUT_MESSAGES: Final[Field[Messages]] = Field("input messages", input_messages)
 OUTPUT_MESSAGES: Final[Field[Messages]] = Field("output messages", output_messages)
 TOOL_CALLS: Final[Field[tuple[Part, ...]]] = Field("tool calls beside the output", tool_calls)
 INSTRUCTIONS: Final = Field("system instructions", instructions)
-TOOLS: Final = Field("tool definitions", tool_names)
+TOOLS: Final = Field("tool definitions", listed)
 INPUTS: Final = Field("what a step was given", readable)
 OUTPUTS: Final = Field("what a step gave", readable)
 
