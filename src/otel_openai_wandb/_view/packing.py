@@ -1,0 +1,268 @@
+"""Packs the records of journals for the page: rows and columns for what is listed, texts once, each trace whole.
+
+The page lists, filters and counts by the rows; it reads a trace's record and its messages when they are looked at.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Final
+
+Record = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+TRACE_COLUMNS: Final = (
+    *("id", "run", "name", "start", "duration", "error", "calls", "input", "output", "total", "estimated", "cost"),
+    *("unknown", "session", "user", "tags", "preview", "spans", "service", "complete", "sequence"),
+)
+"""`start` and `duration` are nanoseconds, the first from `Packer.base`; texts are numbers of `Packer.strings`."""
+
+SPAN_COLUMNS: Final = (
+    *("parent", "name", "kind", "start", "duration", "error", "call", "model", "operation", "settings", "prompt"),
+    *("input", "output", "estimated", "cost", "first", "error_type", "question", "answer", "fresh"),
+)
+"""`parent` counts within the trace, `start` is from the trace's; `question`, `answer`, `fresh` are numbers of texts."""
+
+_KINDS: Final = ("chain", "llm", "embedding", "tool", "agent")
+_PREVIEW: Final = 160  # characters; a row shows fewer
+_SETTINGS: Final = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "n", "stop", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How much had been packed at some time."""
+
+    strings: int = 0
+    traces: int = 0
+    spans: int = 0
+    texts: int = 0
+    feedback: int = 0
+
+
+@dataclass(slots=True)
+class Run:
+    """A run of the page; `ended` is false while it runs, and for ever if it was killed."""
+
+    name: str
+    known: dict[str, Any] = field(default_factory=dict)
+    ended: bool = False
+    messages: dict[int, int] = field(default_factory=dict)
+    tools: dict[int, int] = field(default_factory=dict)
+
+    def shown(self) -> dict[str, Any]:
+        return {"name": self.name, "ended": self.ended, **self.known}
+
+
+class Packer:
+    """Takes records one by one; ids of messages count by run (a later file of the run begins anew)."""
+
+    def __init__(self) -> None:
+        self.base: int | None = None
+        self.runs: list[Run] = []
+        self.strings: list[str] = []
+        self.traces: list[Row] = []
+        self.spans: list[Row] = []
+        self.texts: list[str] = []
+        self.details: list[str] = []
+        self.feedback: list[Row] = []
+        self._numbers: dict[str, int] = {}
+        self._text_numbers: dict[bytes, int] = {}
+        self._said: set[tuple[str, int]] = set()
+        self._rows: dict[str, int] = {}
+
+    def open(self, name: str) -> Run:
+        run = Run(name)
+        self.runs.append(run)
+        return run
+
+    def add(self, run: Run, record: Record) -> None:
+        """One record of the run's journal; kinds that are unknown are passed over."""
+        kind = record.get("record")
+        if kind == "message":
+            run.messages[record["id"]] = self._text(record["message"])
+        elif kind == "tools":
+            run.tools[record["id"]] = self._text({"tools": record["tools"]})
+        elif kind == "trace":
+            self._add_trace(run, record)
+        elif kind == "run":
+            run.known |= {**record["run"], **{name: record.get(name) for name in ("resource", "writer", "prices")}}
+        elif kind == "feedback":
+            row = self._rows.get(record["trace_id"], -1)
+            self.feedback.append((row, self._string(record["name"]), record["value"]))
+        elif kind == "end":
+            run.ended = True
+            run.known["counters"] = record.get("counters")
+
+    def mark(self) -> Mark:
+        return Mark(len(self.strings), len(self.traces), len(self.spans), len(self.texts), len(self.feedback))
+
+    def since(self, mark: Mark) -> str:
+        """What was packed after the mark, as JSON."""
+        texts = ",".join(self.texts[mark.texts :])
+        details = ",".join(self.details[mark.traces :])
+        index = _json(self.index(mark))
+        return f'{{"index":{index},"texts":[{texts}],"details":[{details}]}}'
+
+    def index(self, mark: Mark = Mark()) -> dict[str, Any]:
+        return {
+            "base": (self.base or 0) // 1_000_000,
+            "runs": [run.shown() for run in self.runs],
+            "strings": self.strings[mark.strings :],
+            "traces": _columns(TRACE_COLUMNS, self.traces[mark.traces :]),
+            "spans": _columns(SPAN_COLUMNS, self.spans[mark.spans :]),
+            "feedback": self.feedback[mark.feedback :],
+        }
+
+    def _add_trace(self, run: Run, record: Record) -> None:
+        if self.base is None:
+            self.base = record["start"] // 1_000_000 * 1_000_000
+        detail = dict(record)
+        detail["spans"] = spans = [self._detail(run, span) for span in record["spans"]]
+        places = {span["id"]: place for place, span in enumerate(spans)}
+        start = min((span["start"] for span in spans), default=record["start"])
+        end = max((span["end"] for span in spans), default=record["end"])
+        session = record["session"] or record["conversation"]
+        self.spans.extend(self._span_row(span, places, start, session) for span in spans)
+        totals = record["totals"]
+        calls = [span["call"] for span in spans if span["call"]]
+        self._rows[record["trace_id"]] = len(self.traces)
+        self.traces.append(
+            (
+                record["trace_id"],
+                self.runs.index(run),
+                self._string(record["name"]),
+                start - self.base,
+                end - start,
+                self._string(record["error"]),
+                *(totals[name] for name in ("calls", "input", "output", "total")),
+                int(totals["estimated"]),
+                totals["cost"],
+                sum(call["cost"] is None for call in calls),
+                self._string(session),
+                self._string(record["user"]),
+                [self._string(tag) for tag in record["tags"]],
+                self._string(self._preview(spans)),
+                len(spans),
+                self._string(record["service"]),
+                int(record["complete"]),
+                record["sequence"],
+            )
+        )
+        self.details.append(_json(detail))
+
+    def _detail(self, run: Run, span: Record) -> dict[str, Any]:
+        """The span with the page's numbers in place of the file's, and of the texts of its inputs and outputs."""
+        shown = dict(span)
+        for side in ("inputs", "outputs"):
+            if span[side]:
+                shown[side] = {name: self._text({"text": text}) for name, text in span[side].items()}
+        if span["call"]:
+            call = dict(span["call"])
+            for side in ("asked", "answered"):
+                call[side] = [run.messages[number] for number in call[side] if number in run.messages]
+            call["tools"] = run.tools.get(call["tools"])
+            shown["call"] = call
+        return shown
+
+    def _span_row(self, span: Record, places: Mapping[str, int], start: int, session: str | None) -> Row:
+        call = span["call"]
+        head = (
+            places.get(span["parent"], -1),
+            self._string(span["name"]),
+            _KINDS.index(span["kind"]) if span["kind"] in _KINDS else 0,
+            span["start"] - start,
+            span["end"] - span["start"],
+            int(span["error"]),
+        )
+        if not call:
+            texts = [*(span["inputs"] or {}).values(), *(span["outputs"] or {}).values()]
+            return (*head, 0, *(-1,) * 4, None, None, 0, None, None, -1, -1, -1, texts)
+        fresh = self._fresh(call, session or "")
+        call["earlier"] = len(call["asked"]) + len(call["answered"]) - len(fresh)
+        prompt = call["prompt_name"] and f"{call['prompt_name']} v{call['prompt_version'] or '?'}"
+        settings = {name: call["parameters"][name] for name in _SETTINGS if name in call["parameters"]}
+        return (
+            *head,
+            1,
+            self._string(call["request_model"] or call["response_model"]),
+            self._string(call["operation"]),
+            self._string(_json(settings)),
+            self._string(prompt),
+            call["usage"]["input"],
+            call["usage"]["output"],
+            int(call["estimated"]),
+            call["cost"],
+            None if call["first_chunk"] is None else round(call["first_chunk"] * 1e9),
+            self._string(call["error_type"]),
+            call["asked"][-1] if call["asked"] else -1,
+            call["answered"][0] if call["answered"] else -1,
+            fresh,
+        )
+
+    def _fresh(self, call: Record, session: str) -> list[int]:
+        """What this call says that its session had not: the last message, and all back to one that was said before."""
+        asked, known = call["asked"], 0
+        for number, text in enumerate(asked[:-1], 1):
+            if (session, text) in self._said:
+                known = number
+        fresh = [*asked[known:], *call["answered"]]
+        if session:
+            self._said.update((session, text) for text in (*asked, *call["answered"]))
+        return fresh
+
+    def _preview(self, spans: Sequence[Record]) -> str | None:
+        for span in spans:
+            for number in reversed(span["call"]["asked"] if span["call"] else ()):
+                message = json.loads(self.texts[number])
+                if message.get("role", "user") == "user":
+                    return _plain(message)[:_PREVIEW]
+        return None
+
+    def _string(self, text: str | None) -> int:
+        if text is None:
+            return -1
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = len(self.strings)
+            self.strings.append(text)
+        return number
+
+    def _text(self, value: Any) -> int:
+        text = _json(value)
+        key = blake2b(text.encode("ascii"), digest_size=16).digest()
+        number = self._text_numbers.get(key)
+        if number is None:
+            number = self._text_numbers[key] = len(self.texts)
+            self.texts.append(text)
+        return number
+
+
+def _plain(message: Mapping[str, Any]) -> str:
+    parts = message.get("parts")
+    if parts is None:
+        return str(message.get("text", ""))
+    return " ".join(str(part.get("content", "")) for part in parts if isinstance(part, Mapping)).strip()
+
+
+def _columns(names: Sequence[str], rows: Iterable[Row]) -> dict[str, list[Any]]:
+    made = list(zip(*rows, strict=True))
+    return {name: list(made[place]) if made else [] for place, name in enumerate(names)}
+
+
+def _json(value: Any) -> str:
+    """ASCII only, so that a lone surrogate survives; `NaN` is no JSON and becomes text."""
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and value - value != 0:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

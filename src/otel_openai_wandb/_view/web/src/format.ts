@@ -1,0 +1,45 @@
+// Numbers as people read them. What is unknown is a dash or a word, never 0.
+
+export const NONE = "–";
+
+export function duration(ns: number): string {
+  const ms = ns / 1e6;
+  if (ms < 1) return ns === 0 ? "0 ms" : `${Math.max(1, Math.round(ns / 1e3))} µs`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 9995) return `${(ms / 1e3).toFixed(2)} s`;
+  if (ms < 60e3) return `${(ms / 1e3).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1e3);
+  return seconds < 3600 ? `${Math.floor(seconds / 60)} m ${seconds % 60} s` : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} m`;
+}
+
+export const count = (value: number): string => value.toLocaleString("en-US");
+
+export function short(value: number): string {
+  if (value < 10_000) return count(value);
+  return value < 1e6 ? `${(value / 1e3).toFixed(1)}k` : `${(value / 1e6).toFixed(2)}M`;
+}
+
+export function cost(dollars: number | null): string {
+  if (dollars === null) return "unknown";
+  if (dollars === 0) return "$0";
+  if (dollars < 0.00001) return "<$0.00001";
+  if (dollars < 0.01) return `$${dollars.toFixed(5)}`;
+  return dollars < 1 ? `$${dollars.toFixed(4)}` : `$${dollars.toFixed(2)}`;
+}
+
+export const percent = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+
+const two = (value: number): string => String(value).padStart(2, "0");
+
+export function clock(ms: number, fine = false): string {
+  const at = new Date(ms);
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return fine ? `${time}.${String(at.getMilliseconds()).padStart(3, "0")}` : time;
+}
+
+export function day(ms: number): string {
+  const at = new Date(ms);
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? "" : "s"}`;
