@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import CHECKOUT, Finished, run_command
-from tests.support.run_file import stats_rows, traces
+from tests.support.openai_server import OpenAIServer
+from tests.support.program import CHECKOUT, Finished, environment, run_command
+from tests.support.run_file import find_runs, read_run, stats_rows, traces
 
 EXAMPLES = CHECKOUT / "examples"
 
@@ -72,3 +76,28 @@ def test_an_example_is_one_short_file_and_its_readme(name: str) -> None:
     (program,) = (EXAMPLES / name).glob("*.py")
     assert len(program.read_text().splitlines()) <= 45
     assert program.name in command(EXAMPLES / name)
+
+
+def test_older_python(tmp_path: Path, server: OpenAIServer) -> None:
+    """The service of it runs on Python 3.8 as well: it has nothing of this package."""
+    folder, env = EXAMPLES / "older_python", environment(tmp_path, {"PYTHONDONTWRITEBYTECODE": "1"})
+    asked = {**env, "OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "sk-test"}
+    start = [sys.executable, "receive.py", "0"]
+    with subprocess.Popen(start, cwd=folder, env=env, stdout=subprocess.PIPE, text=True) as receiver:
+        try:
+            assert receiver.stdout is not None
+            asked["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.stdout.readline().split()[-1]
+            answer = subprocess.run(
+                [sys.executable, "service.py"], cwd=folder, env=asked, capture_output=True, text=True, check=True
+            )
+        finally:
+            receiver.send_signal(signal.SIGTERM)
+        assert receiver.wait(60) == 0
+    (run,) = map(read_run, find_runs(tmp_path))
+    (trace,) = traces(run)
+    assert (trace.root["name"], [child["name"] for child in trace.root["child_spans"]]) == (
+        "request",
+        ["chat gpt-3.5-turbo"],
+    )
+    (row,) = stats_rows(run)
+    assert (row["request"], row["response"]) == ("**user**: Good morning!", f"**assistant**: {answer.stdout.strip()}")

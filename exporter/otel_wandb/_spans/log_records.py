@@ -11,13 +11,22 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.trace import get_current_span
 
+<<<<<<< HEAD:exporter/otel_wandb/_spans/log_records.py
 from otel_wandb._spans.size import size_of_values
 from otel_wandb._spans.span import EventRecord
+=======
+from otel_wandb._size import size_of_values
+from otel_wandb._span import EventRecord
+from otel_wandb._versions import context_of, event_name
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs import ReadWriteLogRecord  # `LogData` before 1.39
+>>>>>>> w-versions:exporter/otel_wandb/_log_records.py
 
 log: Final = logging.getLogger(__name__)
 
@@ -96,12 +105,14 @@ class WandbLogRecordProcessor(LogRecordProcessor):
     def __init__(self, store: LogStore) -> None:
         self._store = store
 
-    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+    def on_emit(self, log_record: "ReadWriteLogRecord") -> None:
         """Keep the record if it is a GenAI event inside a span."""
         try:
             self._keep(log_record)
         except Exception as error:  # noqa: BLE001
             log.debug("a log record was not kept: %s", type(error).__qualname__)
+
+    emit = on_emit  # its name before 1.35
 
     def shutdown(self) -> None:
         """Nothing to do: the store is the exporter's."""
@@ -110,13 +121,13 @@ class WandbLogRecordProcessor(LogRecordProcessor):
         """Nothing to do: a record is handed over when it is emitted."""
         return True
 
-    def _keep(self, log_record: ReadWriteLogRecord) -> None:
+    def _keep(self, log_record: "ReadWriteLogRecord") -> None:
         record = log_record.log_record
         attributes = record.attributes or {}
-        name = record.event_name or attributes.get("event.name")  # the first since 1.35
-        if not isinstance(name, str) or not name.startswith(_PREFIX) or not record.trace_id or not record.span_id:
+        name = event_name(record)
+        if name is None or not name.startswith(_PREFIX) or not record.trace_id or not record.span_id:
             return
-        span = get_current_span(record.context).get_span_context()
+        span = get_current_span(context_of(record)).get_span_context()
         if span.span_id == record.span_id and not span.trace_flags.sampled:
             return  # nobody will ever ask for it
         time_ns = record.timestamp or record.observed_timestamp or 0
