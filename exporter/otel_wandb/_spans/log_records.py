@@ -16,17 +16,12 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.trace import get_current_span
 
-<<<<<<< HEAD:exporter/otel_wandb/_spans/log_records.py
 from otel_wandb._spans.size import size_of_values
 from otel_wandb._spans.span import EventRecord
-=======
-from otel_wandb._size import size_of_values
-from otel_wandb._span import EventRecord
-from otel_wandb._versions import context_of, event_name
+from otel_wandb._spans.versions import context_of, event_name
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadWriteLogRecord  # `LogData` before 1.39
->>>>>>> w-versions:exporter/otel_wandb/_log_records.py
 
 log: Final = logging.getLogger(__name__)
 
