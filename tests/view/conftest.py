@@ -60,7 +60,7 @@ class Shown:
     def go(self, address: str) -> "Shown":
         self.tab.goto("about:blank")
         self.tab.goto(address)
-        self.tab.wait_for_function("performance.getEntriesByName('painted').length > 0")
+        self.tab.wait_for_selector("[data-painted]")
         return self
 
     def text(self, selector: str) -> str:

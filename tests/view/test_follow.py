@@ -140,7 +140,7 @@ def test_traces_come_soon_and_nothing_moves_by_itself(browser: Any, server: Serv
     growing.write(*records[:120])
     tab = browser.new_page(viewport={"width": 1400, "height": 800})
     shown = Shown(tab).go(server.url)
-    tab.wait_for_function("document.querySelectorAll('.list .row').length > 15")
+    tab.wait_for_selector(".list .row:nth-child(16)")
     tab.click(".list .row:nth-child(12)")
     tab.evaluate("document.querySelector('.list .vp').scrollTop = 200")
     before = tab.evaluate("[document.querySelector('.list .vp').scrollTop, document.querySelector('.dh').innerText]")

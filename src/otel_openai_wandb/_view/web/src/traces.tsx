@@ -190,7 +190,7 @@ function Row({ row }: { row: number }) {
         {tags[row]!.map((tag) => <i class="tag" key={tag}>{text(tag)}</i>)}
         {!complete[row] && <i class="tag" title="not all of its spans came">part</i>}
         {error[row]! >= 0 && <span class="vh">failed</span>}
-        <span>{hit ? <><Words text={hit.before} /><mark>{hit.hit}</mark><Words text={hit.after} /></> : <Words text={text(preview[row]!)} />}</span>
+        <span>{hit ? <><Words text={hit.around.slice(0, hit.at)} /><mark><Words text={hit.around.slice(hit.at, hit.at + hit.size)} /></mark><Words text={hit.around.slice(hit.at + hit.size)} /></> : <Words text={text(preview[row]!)} />}</span>
       </span>
       <span class="md opt">{models}</span>
       <Timeline row={row} />
