@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_demo(commands)
     _add_doctor(commands)
+    _add_view(commands)
     return parser
 
 
@@ -67,6 +68,28 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument("--json", action="store_true", help="one JSON document: ok, and what was found")
     parser.set_defaults(run=_doctor)
+
+
+def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "show the traces of runs, without an account"
+    parser = commands.add_parser(
+        "view",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}: one HTML file with the traces, the sessions, a comparison and the "
+        "architecture, from the journal in the run's directory. A run that was killed, or still runs, is shown as far "
+        "as it was written. The exit code is 1 if there was nothing to show.",
+    )
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="a run's directory (default: the newest below ./wandb)")
+    parser.add_argument("--output", metavar="FILE", help="where to write the page (default: a temporary file)")
+    parser.add_argument("--follow", action="store_true", help="serve the page on this machine while the run grows")
+    parser.add_argument("--no-browser", action="store_true", help="do not open the page")
+    parser.set_defaults(run=_view)
+
+
+def _view(given: argparse.Namespace) -> int:
+    from otel_openai_wandb._view import command
+
+    return command.run(given.runs, given.output, follow=given.follow, browser=not given.no_browser)
 
 
 def _doctor(given: argparse.Namespace) -> int:

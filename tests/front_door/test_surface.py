@@ -157,4 +157,5 @@ def test_the_command_lists_its_commands(command: tuple[str, ...]) -> None:
     assert done.stdout.startswith("usage: openai-wandb ")
     assert "  demo " in done.stdout
     assert "  doctor " in done.stdout
+    assert "  view " in done.stdout
     assert run(*command, "--version").stdout == f"otel-openai-wandb {VERSION}\n"

@@ -41,9 +41,10 @@ _QUESTIONS: Final = (
     "Can I return headphones that I have opened?",
 )
 _WORDS: Final = (
-    "we ship order parcel refund week carrier address invoice kettle desk lamp voucher return days working frame motor "
-    "please reply number customer friendly within shop notes euros customs Friday Monday replaced spare stock blue"
-).split()
+    *("we", "ship", "order", "parcel", "refund", "week", "carrier", "address", "invoice", "kettle", "desk", "lamp"),
+    *("voucher", "return", "days", "working", "frame", "motor", "please", "reply", "number", "customer", "friendly"),
+    *("within", "shop", "notes", "euros", "customs", "Friday", "Monday", "replaced", "spare", "stock", "blue"),
+)
 _MODELS: Final = ("gpt-3.5-turbo", "gpt-3.5-turbo", "gpt-3.5-turbo-16k", "gpt-4")
 _PRICES: Final = {"gpt-3.5-turbo": (1.5, 2.0), "gpt-3.5-turbo-16k": (3.0, 4.0), "gpt-4": (30.0, 60.0)}
 _TOOL: Final = {
@@ -285,7 +286,7 @@ class _Corpus:
             "end": start + took * _MS,
             "error": False,
             "status": None,
-            "attributes": {"code.function": f"{name.split()[0]}_{place}"},
+            "attributes": {"code.function": f"{name.split(maxsplit=1)[0]}_{place}"},
             "events": [],
             "inputs": None,
             "outputs": None,

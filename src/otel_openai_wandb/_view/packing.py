@@ -40,6 +40,9 @@ class Mark:
     feedback: int = 0
 
 
+_START: Final = Mark()
+
+
 @dataclass(slots=True)
 class Run:
     """A run of the page; `ended` is false while it runs, and for ever if it was killed."""
@@ -104,7 +107,7 @@ class Packer:
         index = _json(self.index(mark))
         return f'{{"index":{index},"texts":[{texts}],"details":[{details}]}}'
 
-    def index(self, mark: Mark = Mark()) -> dict[str, Any]:
+    def index(self, mark: Mark = _START) -> dict[str, Any]:
         return {
             "base": (self.base or 0) // 1_000_000,
             "runs": [run.shown() for run in self.runs],

@@ -6,11 +6,12 @@ import hashlib
 import html
 import json
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from otel_openai_wandb._view.packing import Packer
 
+_HERE: Final = Path(__file__).parent
 _CHUNK: Final = 512 * 1024  # characters of JSON that are read at once when one text of them is looked at
 
 
@@ -39,7 +40,8 @@ def page(packer: Packer, *, follow_from: int | None = None) -> str:
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="referrer" content="no-referrer">',
+        '<meta name="viewport" content="width=device-width,initial-scale=1">',
+        '<meta name="referrer" content="no-referrer">',
         f'<title>{title}</title><link rel="icon" href="data:,"><style>{style}</style></head>',
         '<body><div id="app"></div><noscript>This page is drawn by its own script.</noscript>',
         _data("index", json.dumps(index, separators=(",", ":"))),
@@ -72,4 +74,4 @@ def _hash(text: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+    return (_HERE / name).read_text(encoding="utf-8")

@@ -39,6 +39,8 @@ export function searchMore(more: string, first: number): void {
   else pending.push({ more, first });
 }
 
+const lower: string[] = [];
+
 /** The traces in which a text is new. */
 function placesOf(): Map<number, number[]> {
   const rows = index.traces.id.length;
@@ -64,7 +66,8 @@ export const found = computed<Map<number, Hit | null> | undefined>(() => {
   for (const hit of hits.value.values()) for (const row of traces.get(hit.text) ?? []) if (!rows.has(row)) rows.set(row, hit);
   const wanted = answered.value.toLowerCase();
   const strings = new Set<number>();
-  index.strings.forEach((one, number) => one.toLowerCase().includes(wanted) && strings.add(number));
+  for (let number = lower.length; number < index.strings.length; number++) lower.push(index.strings[number]!.toLowerCase());
+  lower.forEach((one, number) => one.includes(wanted) && strings.add(number));
   const { id, name, session, user, error } = index.traces;
   for (let row = 0; row < id.length; row++)
     if (!rows.has(row) && (strings.has(name[row]!) || strings.has(session[row]!) || strings.has(user[row]!) || strings.has(error[row]!) || id[row]!.startsWith(wanted)))
@@ -86,6 +89,6 @@ export function startSearching(): void {
       });
       return;
     }
-    timer = window.setTimeout(() => started().postMessage({ query: wanted, number: ++asked }), 80);
+    timer = window.setTimeout(() => started().postMessage({ query: wanted, number: ++asked }), 40);
   });
 }

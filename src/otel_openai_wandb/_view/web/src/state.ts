@@ -10,8 +10,8 @@ export type Order = "start" | "duration" | "tokens" | "cost" | "name" | "model";
 export const view = signal<View>("traces");
 /** `id` or `id.sequence` of the open trace, "" for none. */
 export const open = signal("");
-/** The number of a span in its trace. */
-export const span = signal(0);
+/** The number of a span in its trace; -1 for the one that says most. */
+export const span = signal(-1);
 export const order = signal<Order>("start");
 export const rising = signal(false);
 export const filters = signal<ReadonlyMap<string, ReadonlySet<string>>>(new Map());
@@ -175,13 +175,27 @@ export const openRow = computed(() => {
   return open.value ? rowOf(open.value) : -1;
 });
 
-export function show(row: number, at = 0): void {
+export function show(row: number, at = -1): void {
   batch(() => {
     view.value = "traces";
     open.value = row < 0 ? "" : keyOf(row);
     span.value = at;
   });
 }
+
+/** The chosen span; without a choice the call that failed, or the last call of a model, or the root. */
+export const chosen = computed(() => {
+  const row = openRow.value;
+  if (row < 0 || span.value >= 0) return Math.max(0, span.value);
+  const from = firstSpan[row]!;
+  let best = 0;
+  for (let at = 0; at < index.traces.spans[row]!; at++) {
+    if (!index.spans.call[from + at]) continue;
+    if (index.spans.error[from + at]) return at;
+    if (index.spans.kind[from + at] === 1 || !index.spans.call[from + best]) best = at;
+  }
+  return best;
+});
 
 let told = 0;
 export function say(what: string): void {
@@ -197,7 +211,7 @@ function toHash(): string {
   const made = new URLSearchParams();
   if (view.value !== "traces") made.set("view", view.value);
   if (open.value) made.set("trace", open.value);
-  if (open.value && span.value) made.set("span", String(span.value));
+  if (open.value && span.value >= 0) made.set("span", String(span.value));
   if (order.value !== "start") made.set("sort", order.value);
   if (rising.value) made.set("up", "1");
   for (const [name, held] of Object.entries(TEXTS) as [keyof typeof TEXTS, { value: string }][]) if (held.value !== FIRST[name]) made.set(name, held.value);
@@ -212,7 +226,7 @@ function fromHash(): void {
     const wanted = given.get("view") as View;
     view.value = VIEWS.includes(wanted) ? wanted : "traces";
     open.value = given.get("trace") ?? "";
-    span.value = Number(given.get("span")) || 0;
+    span.value = Number(given.get("span") ?? -1);
     order.value = (given.get("sort") as Order | null) ?? "start";
     rising.value = given.has("up");
     for (const [name, held] of Object.entries(TEXTS) as [keyof typeof TEXTS, { value: string }][]) held.value = given.get(name) ?? FIRST[name];

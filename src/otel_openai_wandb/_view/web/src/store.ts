@@ -65,15 +65,11 @@ class Chunks<Item> {
 
 let texts: Chunks<Message>;
 let details: Chunks<Trace>;
-/** How many texts there are; a delivery's begin there. */
-export let textCount = 0;
-
 export async function load(): Promise<void> {
   index = JSON.parse(await unpacked(block("index"))) as PageIndex;
   document.getElementById("index")?.remove();
   texts = new Chunks("texts", index.text_chunks);
   details = new Chunks("details", index.detail_chunks);
-  for (const list of index.spans.fresh) for (const one of list) if (one >= textCount) textCount = one + 1;
   addFirstSpans(0);
 }
 

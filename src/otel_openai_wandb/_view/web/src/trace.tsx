@@ -8,7 +8,7 @@ import { pythonCall } from "./python";
 import { copy, costOf, wholeSpan, wholeTrace } from "./saving";
 import type { Json, Message, Span, Trace } from "./schema";
 import { answered } from "./search";
-import { link, session, show, span as chosen, view } from "./state";
+import { link, session, show, chosen, span as wanted, view } from "./state";
 import { KINDS, firstSpan, index, messages, text, trace } from "./store";
 import { Text, Tree, Words } from "./text";
 import { tokens } from "./traces";
@@ -75,7 +75,7 @@ function Waterfall({ row }: { row: number }) {
         <span class="scale">{ticks(total).map((tick) => <i key={tick} style={{ left: `${(tick / total) * 100}%` }}>{tick === 0 ? "0" : duration(tick)}</i>)}</span>
         <span class="r">duration</span><span class="r">tokens</span><span class="r">cost</span>
       </div>
-      <List class="wlist" count={made.length} height={TALL} label="Spans" selected={at} id={(one) => `${row}-${made[one]!.at}`} onSelect={(one) => (chosen.value = made[one]!.at)}
+      <List class="wlist" count={made.length} height={TALL} label="Spans" selected={at} id={(one) => `${row}-${made[one]!.at}`} onSelect={(one) => (wanted.value = made[one]!.at)}
         row={(one) => <WaterfallRow line={made[one]!} at={from + made[one]!.at} total={total} />} />
     </section>
   );

@@ -67,13 +67,13 @@ function Tiles() {
   const inSlots = (share: number) => slots.map((slot) => quantile(ascending(slot.map((row) => took[row]!)), share));
   const time = (share: number) => (rows ? duration(quantile(times, share)) : NONE);
   return (
-    <section class="tiles" aria-label="Figures of what is listed">
+    <section class="tiles" tabIndex={0} aria-label="Figures of what is listed">
       <Tile name="Traces" value={count(rows)} values={slots.map((slot) => slot.length)} />
       <Tile name="Errors" value={rows ? percent(errors / rows) : NONE} more={errors ? count(errors) : undefined} values={slots.map((slot) => slot.filter((row) => error[row]! >= 0).length)} error />
       <Tile name="Duration p50" value={time(0.5)} values={inSlots(0.5)} line />
       <Tile name="Duration p95" value={time(0.95)} values={inSlots(0.95)} line />
       <Tile name="First token p50" value={firsts.length ? duration(quantile(firsts, 0.5)) : NONE} more={firsts.length ? plural(firsts.length, "stream") : undefined} values={[]} />
-      <Tile name="Tokens" value={tokens === null ? "unknown" : (estimated ? "≈ " : "") + short(tokens)} more={output === null ? undefined : `${short(output)} out${estimated ? ", some estimated" : ""}`} values={sums(total)} />
+      <Tile name={estimated ? "Tokens, estimated" : "Tokens"} value={tokens === null ? "unknown" : (estimated ? "≈ " : "") + short(tokens)} more={output === null ? undefined : `${short(output)} out`} values={sums(total)} />
       <Tile name="Cost" value={cost(dollars)} more={unknown ? `${count(unknown)} unknown` : undefined} values={sums(paid)} />
     </section>
   );
@@ -190,7 +190,7 @@ function Row({ row }: { row: number }) {
         {tags[row]!.map((tag) => <i class="tag" key={tag}>{text(tag)}</i>)}
         {!complete[row] && <i class="tag" title="not all of its spans came">part</i>}
         {error[row]! >= 0 && <span class="vh">failed</span>}
-        <span>{hit ? <><Words text={hit.before} /><mark>{hit.hit}</mark><Words text={hit.after} /></> : <Words text={text(preview[row]!)} />}</span>
+        <span>{hit ? <><Words text={hit.around.slice(0, hit.at)} /><mark><Words text={hit.around.slice(hit.at, hit.at + hit.size)} /></mark><Words text={hit.around.slice(hit.at + hit.size)} /></> : <Words text={text(preview[row]!)} />}</span>
       </span>
       <span class="md opt">{models}</span>
       <Timeline row={row} />

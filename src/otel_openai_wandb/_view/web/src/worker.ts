@@ -3,7 +3,8 @@ import type { Message } from "./schema";
 import { words } from "./words";
 
 type Question = { texts: Uint8Array<ArrayBuffer>; first: number } | { more: string; first: number } | { query: string; number: number };
-export interface Hit { text: number; before: string; hit: string; after: string }
+/** `around` is the text around a hit, which is `size` long and begins `at`. */
+export interface Hit { text: number; at: number; size: number; around: string }
 
 const kept: { first: number; texts: string[] }[] = [];
 let reading: Promise<unknown> = Promise.resolve();
@@ -30,12 +31,7 @@ function find(query: string): Hit[] {
       const at = matchAt(text, query);
       if (at < 0) continue;
       const from = Math.max(0, at - 24);
-      hits.push({
-        text: first + number,
-        before: (from > 0 ? "…" : "") + text.slice(from, at),
-        hit: text.slice(at, at + query.length),
-        after: text.slice(at + query.length, at + query.length + 120),
-      });
+      hits.push({ text: first + number, at: at - from + (from > 0 ? 1 : 0), size: query.length, around: (from > 0 ? "…" : "") + text.slice(from, at + query.length + 90) });
     }
   return hits;
 }

@@ -1,0 +1,102 @@
+"""The command `openai-wandb view`: writes the page of runs and opens it, or serves it while they grow."""
+
+import os
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from otel_openai_wandb._view.packing import Packer
+from otel_openai_wandb._view.page import page
+from otel_openai_wandb._view.runs import NO_END, NO_JOURNAL, NO_TRACE, Directory, newest_run
+
+_FAILED: Final = 1
+
+
+def run(given: Sequence[str], output: str | None, *, follow: bool, browser: bool) -> int:
+    """Show the runs, or the newest one; the exit code is 0, or 1 if there was nothing to show."""
+    directories = _directories(given)
+    if not directories:
+        return _FAILED
+    if follow:
+        return _serve(directories, browser=browser)
+    packer = Packer()
+    for directory in directories:
+        _pack(packer, directory)
+    if not packer.runs:
+        return _FAILED
+    target = _write(page(packer), output)
+    _say(f"{target}: {_counted(len(packer.traces), 'trace')} of {_counted(len(packer.runs), 'run')}")
+    if browser and output is None:
+        webbrowser.open(Path(target).resolve().as_uri())
+    return 0
+
+
+def _directories(given: Sequence[str]) -> list[Directory]:
+    if not given:
+        newest = newest_run(os.environ)
+        if newest is None:
+            _complain("There is no run below ./wandb, or below WANDB_DIR. Name a run's directory.")
+        return [newest] if newest else []
+    found = [Directory(path) for path in given]
+    for directory in found:
+        if not os.path.isdir(directory.path):
+            _complain(f"{directory.path} is no directory.")
+    return [directory for directory in found if os.path.isdir(directory.path)]
+
+
+def _pack(packer: Packer, directory: Directory) -> None:
+    from otel_wandb._journal.reader import read_journal
+
+    if not directory.journals():
+        _complain(f"{directory.path} {NO_JOURNAL}.")
+        return
+    before = len(packer.traces)
+    opened = packer.open(directory.name)
+    for record in read_journal(directory.path):
+        packer.add(opened, record)
+    if len(packer.traces) == before:
+        _complain(f"{directory.path} {NO_TRACE}.")
+    if not opened.ended:
+        _complain(f"{directory.path} {NO_END}.")
+
+
+def _write(text: str, output: str | None) -> str:
+    """Where it was written: prompts are in it, so nobody else may read a page that nobody named."""
+    target = output or os.path.join(tempfile.mkdtemp(prefix="openai-wandb-"), "traces.html")
+    with open(target, "w", encoding="utf-8") as file:
+        file.write(text)
+    return target
+
+
+def _serve(directories: Sequence[Directory], *, browser: bool) -> int:
+    from otel_openai_wandb._view.growth import Growth
+    from otel_openai_wandb._view.server import Server
+
+    growth = Growth(directories)
+    with Server(growth) as server:
+        threading.Thread(target=growth.watch, name="openai-wandb-view", daemon=True).start()
+        _say(f"{server.url} shows the run while it grows; Ctrl-C ends it.")
+        if browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        finally:
+            growth.close()
+    return 0
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
