@@ -262,7 +262,7 @@ def main(examples: int, *, giants: bool) -> None:
     assert exporter.force_flush()
     for give_one in spans.giants() if giants else ():
         give_one()
-        assert exporter.force_flush()
+        exporter.force_flush()  # false: some of these cannot be read, or are larger than the panel takes
     print(json.dumps(spans.given))  # noqa: T201
 
 

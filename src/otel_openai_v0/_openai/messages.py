@@ -109,14 +109,24 @@ def _chat_message(message: Any) -> AnyMessage:
     if not isinstance(message, MAPPING):
         return TextMessage("user", _said(message))
     role = text_of(message.get("role") or "")
-    content = message.get("content")
-    if len(message) == len(_PLAIN) and type(content) is str and content and role not in _ANSWERING:
+    content = _only_text(message.get("content"))
+    if content and len(message) == len(_PLAIN) and role not in _ANSWERING:
         return TextMessage(role, content)
     converted: Message = {"role": role, "parts": _parts(role, message)}
     name = message.get("name")
     if name:
         converted["name"] = text_of(name)
     return converted
+
+
+def _only_text(content: Any) -> str | None:
+    """The text of a content that is a text and nothing else, plain or as its only part."""
+    if type(content) is str:
+        return content
+    if type(content) is list and len(content) == 1 and type(part := content[0]) is dict and part.get("type") == "text":
+        text = part.get("text")
+        return text if type(text) is str else None
+    return None
 
 
 def _parts(role: str, message: Mapping[str, Any]) -> list[Part]:
