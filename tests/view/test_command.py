@@ -1,6 +1,10 @@
 import gzip
 import os
 import re
+import signal
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -58,6 +62,19 @@ def test_an_empty_and_a_killed_run_say_so(tmp_path: Path, capsys: Captured) -> N
     run = write(corpus(3, ended=False), tmp_path / "killed")
     assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 0
     assert "without an end" in capsys.readouterr().err
+
+
+def test_follow_serves_until_ctrl_c(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "otel_openai_wandb", "view", str(tmp_path), "--follow", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().split()[0]
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            assert b"<title>" in answer.read()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert "no journal yet" in process.stderr.read()
 
 
 def test_a_file_that_is_cut_is_shown_as_far_as_it_goes(tmp_path: Path, capsys: Captured) -> None:

@@ -1,10 +1,12 @@
 import ast
+import html
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.view.conftest import Show, Shown
+from tests.view.conftest import Show, Shown, written
 from tests.view.corpus import HOSTILE, corpus, one_chat, wide
 from tests.web import install
 
@@ -180,6 +182,25 @@ def test_a_wide_trace_and_a_long_message_open(show: Show) -> None:
     shown = show(records, opened(records))
     shown.tab.click("text=Show all 500,000 characters")
     fine(shown)
+
+
+@pytest.mark.parametrize("sandbox", ["allow-scripts", "allow-same-origin allow-scripts"], ids=["notebook", "wandb"])
+def test_it_works_in_a_sandbox(browser: Any, tmp_path: Path, sandbox: str) -> None:
+    outer = tmp_path / "outer.html"
+    inner = html.escape(written(corpus(30)))
+    outer.write_text(f'<iframe sandbox="{sandbox}" width="1300" height="800" srcdoc="{inner}"></iframe>', "utf-8")
+    shown = Shown(browser.new_page(viewport={"width": 1400, "height": 875}))
+    shown.tab.goto(outer.as_uri())
+    frame = shown.tab.frame_locator("iframe")
+    frame.locator(".search input").fill("kettle")
+    frame.locator("[data-answered=kettle]").wait_for()
+    frame.locator(".list .row").first.click()
+    frame.locator(".panel .msg").first.wait_for()
+    frame.get_by_role("button", name="Python").click()
+    frame.get_by_text("Call copied").wait_for()
+    shown.problems = [said for said in shown.problems if "can escape its sandboxing" not in said]  # the frame's own
+    fine(shown)
+    shown.tab.close()
 
 
 def test_an_empty_journal_says_so(show: Show) -> None:

@@ -76,6 +76,9 @@ def _serve(directories: Sequence[Directory], *, browser: bool) -> int:
     from otel_openai_wandb._view.growth import Growth
     from otel_openai_wandb._view.server import Server
 
+    for directory in directories:
+        if not directory.journals():
+            _complain(f"{directory.path} has no journal yet; its traces come when it has one.")
     growth = Growth(directories)
     with Server(growth) as server:
         threading.Thread(target=growth.watch, name="openai-wandb-view", daemon=True).start()

@@ -8,6 +8,7 @@ import { words } from "./words";
 
 export async function copy(text: string, what: string): Promise<void> {
   try {
+    if (self !== top) throw new Error("A frame is refused, with a message on the console.");
     await navigator.clipboard.writeText(text);
   } catch {
     const area = document.createElement("textarea");

@@ -1,7 +1,7 @@
 // The view Traces: what was counted, what it can be narrowed to, and a row a trace.
 import { computed } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { NONE, clock, cost, count, day, duration, percent, plural, short } from "./format";
+import { NONE, clock, cost, count, day, duration, percent, short } from "./format";
 import { ascending, known, quantile } from "./figures";
 import { Icon } from "./icons";
 import { List } from "./list";
@@ -72,7 +72,7 @@ function Tiles() {
       <Tile name="Errors" value={rows ? percent(errors / rows) : NONE} more={errors ? count(errors) : undefined} values={slots.map((slot) => slot.filter((row) => error[row]! >= 0).length)} error />
       <Tile name="Duration p50" value={time(0.5)} values={inSlots(0.5)} line />
       <Tile name="Duration p95" value={time(0.95)} values={inSlots(0.95)} line />
-      <Tile name="First token p50" value={firsts.length ? duration(quantile(firsts, 0.5)) : NONE} more={firsts.length ? plural(firsts.length, "stream") : undefined} values={[]} />
+      <Tile name="First token p50" value={firsts.length ? duration(quantile(firsts, 0.5)) : NONE} values={[]} />
       <Tile name={estimated ? "Tokens, estimated" : "Tokens"} value={tokens === null ? "unknown" : (estimated ? "≈ " : "") + short(tokens)} more={output === null ? undefined : `${short(output)} out`} values={sums(total)} />
       <Tile name="Cost" value={cost(dollars)} more={unknown ? `${count(unknown)} unknown` : undefined} values={sums(paid)} />
     </section>
