@@ -50,19 +50,15 @@ def test_every_call_shape_logs(tmp_path: Path, server: OpenAIServer, call: str) 
     assert requests_of(done) == [["**user**: hi"]], done.stderr
 
 
-def test_disable_finishes_its_run_undoes_the_patching_and_leaves_no_process(
-    tmp_path: Path, server: OpenAIServer
-) -> None:
+def test_disable_finishes_its_run_and_undoes_the_patching(tmp_path: Path, server: OpenAIServer) -> None:
     body = """
 before = vars(openai.ChatCompletion)["create"]
 autolog({"project": "p"})
 assert wandb.run is not None
 ask("seen")
-assert wandb_children()
 autolog.disable()
 assert wandb.run is None
 assert vars(openai.ChatCompletion)["create"] is before
-assert wandb_children() == []
 ask("unseen")
 autolog.disable()
 """

@@ -243,7 +243,7 @@ dependencies.version = version
             "packages",
             ["openai<1,>=0.27.8 is needed, openai 1.12.0 is here"],
         ),
-        (VERSIONS.format(other={"wrapt": "1.0"}), "packages", ["wrapt<3,>=1.17 is needed, wrapt 1.0 is here"]),
+        (VERSIONS.format(other={"wrapt": "1.0"}), "packages", ["wrapt<3,>=1.11 is needed, wrapt 1.0 is here"]),
         (
             VERSIONS.format(other={"openai": "1.12.0", "wandb": None, "opentelemetry-sdk": None}),
             "packages",
