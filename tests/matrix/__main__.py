@@ -27,8 +27,18 @@ def passes(environment: Environment, place: Path, python: str) -> bool:
     run = {**os.environ, "VIRTUAL_ENV": str(place), "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     prereleases = ["--prerelease", "allow"] if environment.prereleases else []
     steps: Sequence[Sequence[str]] = (
-        ["uv", "venv", "-q", "-p", python, str(place)],
-        ["uv", "pip", "install", "-q", *prereleases, *environment.requirements()],
+        ["uv", "venv", "-q", "--seed", "-p", python, str(place)],
+        # uv keeps what it built of a folder as long as the folder's pyproject.toml is the same.
+        [
+            "uv",
+            "pip",
+            "install",
+            "-q",
+            "--refresh-package",
+            "otel-openai-wandb",
+            *prereleases,
+            *environment.requirements(),
+        ],
         ["pytest", *environment.tests],
     )
     return all(subprocess.run(step, cwd=CHECKOUT, env=run, check=False).returncode == 0 for step in steps)

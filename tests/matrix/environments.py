@@ -80,8 +80,6 @@ ENVIRONMENTS: Final = (
         instrumentation="0.56b0",
         wrapt="1.17.2",
         openai="0.27.8",
-        tests=FAST,
-        shown="the instrumentation's calls, streams, metrics and neighbours",
     ),
     Environment("the newest", python="3.13"),
     Environment(
