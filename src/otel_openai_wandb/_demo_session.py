@@ -69,9 +69,9 @@ class Session:
 
     def show(self) -> None:
         """Show the traces that ended since the last time."""
-        for root in self._collector.take():
+        for found in self._collector.take():
             self._traces += 1
-            self._screen.trace(root)
+            self._screen.trace(found)
 
     def close(self) -> None:
         """Write the run, and leave nothing behind; after this no process of wandb's is left."""
