@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_doctor(commands)
     _add_view(commands)
+    _add_show(commands)
     return parser
 
 
@@ -90,6 +91,31 @@ def _view(given: argparse.Namespace) -> int:
     from otel_openai_wandb._view import command
 
     return command.run(given.runs, given.output, follow=given.follow, browser=not given.no_browser)
+
+
+def _add_show(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "show the traces of a run in the terminal"
+    parser = commands.add_parser(
+        "show",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}, from its directory: also while the program runs, and after it was "
+        "killed. The exit code is 1 if there is no such trace, and 2 if there is no run.",
+    )
+    _add_run(parser)
+    parser.add_argument("--trace", metavar="ID", help="one trace in full, with what was asked and answered")
+    parser.set_defaults(run=_show)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "directory", metavar="RUN", nargs="?", help="a run's directory (default: the newest below WANDB_DIR, or here)"
+    )
+
+
+def _show(given: argparse.Namespace) -> int:
+    from otel_openai_wandb import _show
+
+    return _show.run(given.directory, given.trace)
 
 
 def _doctor(given: argparse.Namespace) -> int:

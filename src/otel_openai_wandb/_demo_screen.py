@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from otel_openai_wandb._demo_tree import heading, trace_tree
-from otel_wandb._records.timeline import Node
+from otel_wandb._journal.schema import TraceRecord
 
 
 class Screen:
@@ -58,6 +58,6 @@ class Screen:
         self._console.print()
         self._console.print(heading(self._console.width))
 
-    def trace(self, root: Node) -> None:
+    def trace(self, trace: TraceRecord) -> None:
         """A trace."""
-        self._console.print(trace_tree(root, self._console.width, encoding=self._console.encoding))
+        self._console.print(trace_tree(trace, self._console.width, encoding=self._console.encoding))

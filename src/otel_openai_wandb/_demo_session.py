@@ -1,6 +1,7 @@
 """One run of the demo: opens what the calls need, shows each trace, writes the W&B run and says where it is."""
 
 import os
+import shlex
 import sys
 from contextlib import ExitStack
 from typing import Any
@@ -69,9 +70,9 @@ class Session:
 
     def show(self) -> None:
         """Show the traces that ended since the last time."""
-        for root in self._collector.take():
+        for found in self._collector.take():
             self._traces += 1
-            self._screen.trace(root)
+            self._screen.trace(found)
 
     def close(self) -> None:
         """Write the run, and leave nothing behind; after this no process of wandb's is left."""
@@ -94,6 +95,9 @@ class Session:
         self._screen.say(where)
         if line is not None:
             self._screen.verbatim(line)
+        if self._place.directory is not None:
+            self._screen.say("Look at them without an account, in the browser or (`show`) in the terminal:")
+            self._screen.verbatim(f"openai-wandb view {shlex.quote(self._place.directory)}")
 
     def _find_api(self) -> None:
         import openai

@@ -1,12 +1,18 @@
-"""The traces of the demo, as the exporter shows them in W&B."""
+"""The traces of the demo, as the exporter keeps them in its journal."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from otel_wandb._records.timeline import Node, timeline
+from otel_wandb._costs.billing import bill_of
+from otel_wandb._costs.prices import PRICES
+from otel_wandb._journal.records import trace_record
+from otel_wandb._journal.schema import Message, TraceRecord
+from otel_wandb._records.tables import TraceSource
+from otel_wandb._records.timeline import timeline
+from otel_wandb._spans.clean import Json
 from otel_wandb._spans.span import read_span
-from otel_wandb._traces.assembly import TraceAssembler
+from otel_wandb._traces.assembly import Trace, TraceAssembler
 
 _LONGEST_TEXT = 1_000
 
@@ -20,17 +26,26 @@ class Collector(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         self._spans.append(span)
 
-    def take(self) -> list[Node]:
-        """The traces of the spans since the last time, each by its root."""
+    def take(self) -> list[TraceRecord]:
+        """The traces of the spans since the last time."""
         spans, self._spans = self._spans, []
         assembler = TraceAssembler()
         for span in spans:
             assembler.offer(read_span(span), 0.0)
-        return [timeline(trace, _LONGEST_TEXT).root for trace in assembler.drain(0.0)]
+        return [_record(trace) for trace in assembler.drain(0.0)]
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """The node and all below it."""
-    yield node
-    for child in node.children:
-        yield from walk(child)
+class _WithoutTexts:
+    """The demo shows no messages: they need no numbers."""
+
+    def message(self, message: Message) -> int:  # noqa: ARG002
+        return 0
+
+    def tools(self, tools: Sequence[Json]) -> int:  # noqa: ARG002
+        return 0
+
+
+def _record(trace: Trace) -> TraceRecord:
+    tree = timeline(trace, _LONGEST_TEXT)
+    bills = [bill_of(call, PRICES, span.start_ns) for span, call in tree.calls]
+    return trace_record(TraceSource(trace, tree, bills), _WithoutTexts())

@@ -1,21 +1,37 @@
 """A trace as a tree for the terminal: names, times, tokens and status in columns, and what went wrong."""
 
 import textwrap
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from rich.text import Text
 from rich.tree import Tree
 
-from otel_openai_wandb._demo_traces import walk
-from otel_wandb._records.timeline import Node
-from otel_wandb._spans import attributes as names
+from otel_openai_wandb._visible import visible_line
+from otel_wandb._costs.billing import summed
+from otel_wandb._journal.schema import Call, Span, TraceRecord
 
 _GUIDE: Final = 4  # cells that rich.tree indents a level by
 _WIDEST_NAME: Final = 44
 _FIGURES: Final = (9, 12, 8)  # cells for time, tokens and status
-_MILLISECONDS: Final = 1000
+_NANOSECONDS: Final = 1_000_000_000
 _INDENT: Final = "  "
+_DEEPEST: Final = 100
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A line of the tree, and what is below it."""
+
+    name: str
+    nanoseconds: int
+    problem: str | None
+    """What went wrong; None where nothing did."""
+    calls: list[Call] = field(default_factory=list)
+    """Its own and those below."""
+    children: list["_Branch"] = field(default_factory=list)
 
 
 def heading(width: int) -> Text:
@@ -23,44 +39,106 @@ def heading(width: int) -> Text:
     return Text(_line("trace", ("time", "tokens", "status"), _name_cells(width, 0)), "dim")
 
 
-def trace_tree(root: Node, width: int, *, encoding: str = "utf-8") -> Tree:
+def trace_tree(trace: TraceRecord, width: int, *, encoding: str = "utf-8") -> Tree:
     """The trace in `width` cells; characters that `encoding` has not are replaced."""
 
-    def label(node: Node, depth: int) -> Text:
-        text = _line_of(node, _name_cells(width, depth))
+    def label(branch: _Branch, depth: int) -> Text:
+        text = _line_of(branch, _name_cells(width, depth), encoding)
         if depth == 0:
             text.stylize("bold")
-        for line in _problem(node, width - _GUIDE * depth):
-            text.append(f"\n{line.encode(encoding, 'replace').decode(encoding)}", "red")
+        for line in _problem(branch, width - _GUIDE * depth):
+            text.append(f"\n{_encoded(line, encoding)}", "red")
         return text
 
+    root = _root(trace)
     tree = Tree(label(root, 0), guide_style="dim")
-    _grow(tree, root, label, 1)
+    waiting = [(tree, root, 1)]
+    while waiting:
+        above, branch, depth = waiting.pop()
+        waiting += [(above.add(label(child, depth)), child, depth + 1) for child in branch.children]
     return tree
 
 
-def _grow(tree: Tree, node: Node, label: Callable[[Node, int], Text], depth: int) -> None:
-    for child in node.children:
-        _grow(tree.add(label(child, depth)), child, label, depth + 1)
+def tokens(calls: Sequence[Call]) -> str:
+    """Input and output of calls, as far as anybody said; after "~" where some of them are an estimate."""
+    counts = (summed(call["usage"][side] for call in calls) for side in ("input", "output"))
+    said = " + ".join(str(count) for count in counts if count is not None)
+    return f"~{said}" if said and any(call["estimated"] for call in calls) else said
+
+
+def seconds(nanoseconds: int) -> str:
+    """How long, for people."""
+    if nanoseconds < _NANOSECONDS:
+        return f"{nanoseconds / 1e6:.0f} ms"
+    return f"{nanoseconds / _NANOSECONDS:.2f} s"
+
+
+def problem_of(span: Span) -> str | None:
+    """What went wrong with a span, in a line; None where nothing did."""
+    if not span["error"]:
+        return None
+    kind = span["call"]["error_type"] if span["call"] else span["attributes"].get("error.type")
+    return ": ".join(visible_line(str(part)) for part in (kind, span["status"]) if part)
+
+
+def _root(trace: TraceRecord) -> _Branch:
+    """The one span that is below no other, else a line above them: a trace may have lost its root."""
+    known = {span["id"] for span in trace["spans"]}
+    below: defaultdict[str | None, list[Span]] = defaultdict(list)
+    for span in trace["spans"]:
+        below[span["parent"] if span["parent"] in known else None].append(span)
+    placed: dict[str, tuple[_Branch, _Branch | None]] = {}
+    for top in (*below[None], *trace["spans"]):  # spans that are each other's parents hang below no other
+        _place(top, below, placed)
+    for branch, above in reversed(placed.values()):
+        if above is not None:
+            above.calls += branch.calls
+    roots = [branch for branch, above in placed.values() if above is None]
+    if len(roots) == 1:
+        return roots[0]
+    calls = [call for root in roots for call in root.calls]
+    problem = "" if trace["status"] == "ERROR" else None
+    return _Branch(visible_line(trace["name"]), trace["end"] - trace["start"], problem, calls, roots)
+
+
+def _place(
+    top: Span, below: Mapping[str | None, Sequence[Span]], placed: dict[str, tuple[_Branch, _Branch | None]]
+) -> None:
+    """Give `top` and all below it a place; what is too deep hangs beside the span that it belongs below."""
+    waiting: list[tuple[Span, _Branch | None, int]] = [(top, None, 0)]
+    while waiting:
+        span, above, depth = waiting.pop()
+        if span["id"] in placed:
+            continue
+        branch = _branch(span)
+        placed[span["id"]] = branch, above
+        if above is not None:
+            above.children.append(branch)
+        under, level = (branch, depth + 1) if depth < _DEEPEST else (above, depth)
+        waiting += [(child, under, level) for child in reversed(below.get(span["id"], ()))]
+
+
+def _branch(span: Span) -> _Branch:
+    call = span["call"]
+    stream = " (stream)" if call is not None and call["parameters"].get("stream") else ""
+    calls = [] if call is None else [call]
+    return _Branch(visible_line(span["name"]) + stream, span["end"] - span["start"], problem_of(span), calls)
 
 
 def _name_cells(width: int, depth: int) -> int:
     return max(8, min(_WIDEST_NAME, width - sum(_FIGURES)) - _GUIDE * depth)
 
 
-def _line_of(node: Node, name_cells: int) -> Text:
-    status, style = ("ERROR", "red") if node.is_error else ("ok", "green")
-    figures = (_time(node.end_ms - node.start_ms), _tokens(node), status)
-    line = Text(_line(_name(node), figures, name_cells), no_wrap=True, overflow="crop")
-    line.stylize(style, 0 if node.is_error else len(line) - len(status))
+def _line_of(branch: _Branch, name_cells: int, encoding: str) -> Text:
+    status, style = ("ok", "green") if branch.problem is None else ("ERROR", "red")
+    figures = (seconds(branch.nanoseconds), tokens(branch.calls), status)
+    line = Text(_encoded(_line(branch.name, figures, name_cells), encoding), no_wrap=True, overflow="crop")
+    line.stylize(style, 0 if branch.problem is not None else len(line) - len(status))
     return line
 
 
-def _problem(node: Node, width: int) -> list[str]:
-    if not node.is_error:
-        return []
-    said = ": ".join(str(part) for part in (node.attributes.get(names.ERROR_TYPE), node.message) if part)
-    return textwrap.wrap(said, max(20, width), initial_indent=_INDENT, subsequent_indent=_INDENT)
+def _problem(branch: _Branch, width: int) -> list[str]:
+    return textwrap.wrap(branch.problem or "", max(20, width), initial_indent=_INDENT, subsequent_indent=_INDENT)
 
 
 def _line(name: str, figures: tuple[str, str, str], name_cells: int) -> str:
@@ -70,22 +148,5 @@ def _line(name: str, figures: tuple[str, str, str], name_cells: int) -> str:
     )
 
 
-def _name(node: Node) -> str:
-    return f"{node.name} (stream)" if node.attributes.get(names.STREAM) else node.name
-
-
-def _time(milliseconds: float) -> str:
-    if milliseconds < _MILLISECONDS:
-        return f"{milliseconds:.0f} ms"
-    return f"{milliseconds / _MILLISECONDS:.2f} s"
-
-
-def _tokens(node: Node) -> str:
-    """Input and output of all calls below, as far as they said."""
-    found = [_sum(node, name) for name in (names.INPUT_TOKENS, names.OUTPUT_TOKENS)]
-    return " + ".join(str(count) for count in found if count is not None)
-
-
-def _sum(node: Node, name: str) -> int | None:
-    counts = [count for below in walk(node) if isinstance(count := below.attributes.get(name), int)]
-    return sum(counts) if counts else None
+def _encoded(text: str, encoding: str) -> str:
+    return text.encode(encoding, "replace").decode(encoding)

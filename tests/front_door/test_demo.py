@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -15,9 +14,9 @@ import pytest
 
 from otel_openai_wandb._demo_run import Place
 from otel_openai_wandb._demo_tree import trace_tree
-from otel_wandb._genai.model_call import Kind
 from otel_wandb._install import how_to_install
-from otel_wandb._records.timeline import Node
+from otel_wandb._journal.schema import TraceRecord
+from tests.support.journals import made_span, made_trace
 from tests.support.openai_server import OpenAIServer, error
 from tests.support.processes import wandb_services
 from tests.support.program import Finished, environment, run_command, run_program
@@ -251,15 +250,17 @@ def test_the_command_explains_itself(arguments: tuple[str, ...], said: str) -> N
     assert said in done.stdout
 
 
-def node(name: str, attributes: Mapping[str, str | int], *children: Node) -> Node:
-    return Node(name, name, Kind.LLM, 0.0, 1234.0, "error.type" in attributes, "ünsaid", attributes, (), children)
-
-
 @pytest.mark.parametrize("width", [48, 60, 100])
 def test_a_tree_fits_its_width_and_adds_tokens_up(width: int) -> None:
-    call = node("chat with-a-rather-long-model-name-of-somebody", {"gen_ai.usage.input_tokens": 7})
-    failed = node("fails", {"error.type": "Timeout", "gen_ai.usage.output_tokens": 5})
-    lines = rendered(node("root", {}, call, node("inner", {}, failed, call)), width)
+    name = "chat with-a-rather-long-model-name-of-somebody"
+    trace = made_trace(
+        made_span("a", name="root"),
+        made_span("b", "a", name=name, usage=(7, None)),
+        made_span("c", "a", name="inner"),
+        made_span("d", "c", name="fails", usage=(None, 5), error="Timeout"),
+        made_span("e", "c", name=name, usage=(7, None)),
+    )
+    lines = rendered(trace, width)
     assert max(map(len, lines)) <= width
     assert " 1.23 s      14 + 5      ok" in lines[0]
     assert ("chat with-a-rather-long-model-name" in lines[1]) is (width == 100)
@@ -279,12 +280,12 @@ def test_a_place_is_an_address_or_a_command_that_can_be_copied(place: Place, lin
     assert place.described()[1] == line
 
 
-def rendered(root: Node, width: int) -> list[str]:
+def rendered(trace: TraceRecord, width: int) -> list[str]:
     from rich.console import Console
 
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        console.print(trace_tree(root, width, encoding="ascii"))
+        console.print(trace_tree(trace, width, encoding="ascii"))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 

@@ -3,9 +3,10 @@
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from otel_wandb._journal.reader import Texts, read_journal
-from otel_wandb._journal.schema import Call, Message, Record, TraceRecord
+from otel_wandb._journal.schema import Call, Message, Record, Span, TraceRecord
 
 
 def run_directories(directory: Path) -> list[Path]:
@@ -39,3 +40,65 @@ def content_of(path: Path) -> bytes:
     """What a file holds, unpacked."""
     data = path.read_bytes()
     return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+def made_span(
+    key: str,
+    parent: str | None = None,
+    *,
+    name: str = "step",
+    usage: tuple[int | None, int | None] | None = None,
+    error: str | None = None,
+) -> Span:
+    """A span of 1.234 seconds; a call if it has `usage`, input and output tokens."""
+    call: Call | None = None
+    if usage is not None:
+        fields: Any = {
+            **dict.fromkeys(Call.__annotations__),
+            "operation": "chat",
+            "asked": [],
+            "answered": [],
+            "parameters": {},
+            "usage": {
+                "input": usage[0],
+                "output": usage[1],
+                "total": None,
+                "cache_read": None,
+                "cache_write": None,
+                "reasoning": None,
+            },
+            "estimated": False,
+            "error_type": error,
+        }
+        call = fields
+    return {
+        "id": key,
+        "parent": parent,
+        "name": name,
+        "kind": "chain",
+        "start": 0,
+        "end": 1_234_000_000,
+        "error": error is not None,
+        "status": None if error is None else "ünsaid",
+        "attributes": {},
+        "events": [],
+        "inputs": None,
+        "outputs": None,
+        "scope": "",
+        "call": call,
+    }
+
+
+def made_trace(*spans: Span) -> TraceRecord:
+    """A trace of them."""
+    return {
+        **dict.fromkeys(TraceRecord.__annotations__),  # type: ignore[typeddict-item]
+        "record": "trace",
+        "trace_id": "0" * 32,
+        "sequence": 0,
+        "name": "trace 00000000",
+        "status": "ERROR" if any(span["error"] for span in spans) else "SUCCESS",
+        "start": 0,
+        "end": 1_234_000_000,
+        "spans": spans,
+    }

@@ -1,5 +1,4 @@
 import gzip
-import os
 import re
 import signal
 import subprocess
@@ -32,11 +31,11 @@ def test_several_runs_stand_in_one_page(tmp_path: Path, capsys: Captured) -> Non
 
 def test_the_newest_run_is_the_default(tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    for age, name in enumerate(("offline-run-new", "run-old")):
-        os.utime(write(corpus(age + 1), tmp_path / "wandb" / name), (1000 - age, 1000 - age))
+    for count, name in enumerate(("offline-run-20261126_120000-new", "run-20261125_120000-old")):
+        write(corpus(count + 1), tmp_path / "wandb" / name)
     assert main(["view", "--no-browser"]) == 0
     target = capsys.readouterr().out.split(":")[0]
-    assert "<title>offline-run-new</title>" in Path(target).read_text(encoding="utf-8")
+    assert "<title>offline-run-20261126_120000-new</title>" in Path(target).read_text(encoding="utf-8")
     assert Path(target).parent.stat().st_mode & 0o077 == 0
 
 

@@ -48,7 +48,7 @@ def render_input(messages: object, instructions: object, labels: Labels) -> str 
     """
     instruction = "Instruction" if labels.prompt else "system"
     paragraphs = [_paragraph(message, labels.prompt, "user") for message in _items(messages)]
-    before = (f"**{instruction}**: {_part(part)}" for part in _items(instructions))
+    before = (f"**{instruction}**: {part_text(part)}" for part in _items(instructions))
     return "\n\n".join([*(text for text in before if text not in paragraphs), *paragraphs]) or None
 
 
@@ -96,10 +96,11 @@ def _paragraph(message: Any, label: str | None, role: str) -> str:
 
 
 def _parts(parts: object) -> Iterable[str]:
-    return (_part(part) for part in parts) if isinstance(parts, (list, tuple)) else ()
+    return (part_text(part) for part in parts) if isinstance(parts, (list, tuple)) else ()
 
 
-def _part(part: Any) -> str:
+def part_text(part: Any) -> str:
+    """A part of a message as text."""
     if not isinstance(part, MAPPING):
         return inline(part)
     kind = part.get("type")

@@ -2,11 +2,12 @@
 
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_RUNS: Final = ("run-*", "offline-run-*")
+from otel_openai_wandb._run_directories import NoRunError, run_directory
+
 NO_JOURNAL: Final = "has no journal: it was turned off (OTEL_WANDB_JOURNAL=false), or an older version wrote the run"
 NO_TRACE: Final = "has a journal and no trace in it"
 NO_END: Final = "has a journal without an end: the program was killed, or still runs; shown is what was written"
@@ -27,12 +28,8 @@ class Directory:
 
 
 def newest_run(environ: Mapping[str, str]) -> Directory | None:
-    """The newest run where wandb keeps them: `wandb` or `.wandb` below WANDB_DIR or the working directory."""
-    found = list(_runs(environ.get("WANDB_DIR") or "."))
-    return Directory(max(found, key=os.path.getmtime)) if found else None
-
-
-def _runs(root: str) -> Iterator[str]:
-    for folder in ("wandb", ".wandb"):
-        for pattern in _RUNS:
-            yield from filter(os.path.isdir, glob.glob(os.path.join(glob.escape(root), folder, pattern)))
+    """The newest run below WANDB_DIR, else below the working directory."""
+    try:
+        return Directory(str(run_directory(None, environ)))
+    except NoRunError:
+        return None

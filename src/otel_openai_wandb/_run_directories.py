@@ -1,0 +1,51 @@
+"""Finds the directory of a run: as it was named, or the newest below where wandb keeps them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+_RUN: Final = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-.+")
+_TRACE: Final = b"wb_trace_tree"  # in each history row with a trace
+_CHUNK: Final = 1 << 20
+
+
+class NoRunError(Exception):
+    """There is none, and why, in a sentence."""
+
+
+def run_directory(named: str | None, environ: Mapping[str, str]) -> Path:
+    """The directory of the run `named`, or of the newest below `WANDB_DIR`, else here. Raises NoRunError."""
+    if named is not None:
+        path = Path(named)
+        if path.is_file():
+            path = path.parent
+        if not path.is_dir():
+            raise NoRunError(f"There is no run directory {named}.")
+        return path
+    root = Path(environ.get("WANDB_DIR") or ".")
+    found = [path for name in ("wandb", ".wandb") for path in (root / name).glob("*run-*") if _started(path)]
+    if not found:
+        raise NoRunError(f"There is no run below {root / 'wandb'}; name a run directory, or set WANDB_DIR.")
+    return max(found, key=lambda path: (_started(path), path.stat().st_mtime_ns))
+
+
+def has_traces(directory: Path) -> bool:
+    """Whether the run's history has traces, as far as its file was written."""
+    return any(_holds(path, _TRACE) for path in directory.glob("*.wandb"))
+
+
+def _started(path: Path) -> str:
+    """When a run began, as its directory's name says; empty for what is none."""
+    match = _RUN.fullmatch(path.name)
+    return match[1] if match is not None and path.is_dir() else ""
+
+
+def _holds(path: Path, sought: bytes) -> bool:
+    with path.open("rb") as file:
+        rest = b""
+        while data := file.read(_CHUNK):
+            if sought in rest + data:
+                return True
+            rest = data[-len(sought) :]
+    return False

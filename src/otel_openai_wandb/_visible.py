@@ -1,0 +1,25 @@
+"""Foreign text for a terminal: what would move the cursor, colour the screen or turn text around is spelled out."""
+
+import unicodedata
+from typing import Final
+
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_KEPT: Final = frozenset("\n\t\u200c\u200d")  # the joiners are part of scripts, and of emoji
+
+
+def visible(text: str) -> str:
+    """`text` with control, bidirectional and other invisible characters as Python spells them."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_spelled(char) for char in text)
+
+
+def visible_line(text: str) -> str:
+    """The same in one line."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _spelled(char: str) -> str:
+    if char in _KEPT or unicodedata.category(char) not in _HIDDEN:
+        return char
+    return char.encode("unicode_escape").decode("ascii")
