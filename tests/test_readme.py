@@ -1,4 +1,4 @@
-"""The README's programs run, and its tables say what the code says."""
+"""What the READMEs show runs, and their tables say what the code says."""
 
 import re
 import shutil
@@ -13,9 +13,15 @@ from tests.support.openai_server import OpenAIServer
 from tests.support.program import CHECKOUT, run_command, run_program
 from tests.support.run_file import stats_rows
 
-README = (CHECKOUT / "README.md").read_text()
-PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+FRONT, INSTRUMENTATION, EXPORTER = (CHECKOUT / path for path in ("README.md", "src/README.md", "exporter/README.md"))
+DOCUMENTS = (FRONT, INSTRUMENTATION, EXPORTER, CHECKOUT / "examples/README.md")
+PROGRAMS = [
+    (path.relative_to(CHECKOUT), program)
+    for path in DOCUMENTS
+    for program in re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+]
+COMMANDS = re.findall(r"```console\n(.*?)```", FRONT.read_text(), re.DOTALL)
+_LONGEST_FRONT = 200  # lines
 _NOT_ON_SPANS = {"EXCEPTION_EVENT", "EXCEPTION_TYPE", "EXCEPTION_MESSAGE", "EXCEPTION_STACKTRACE", "OPENAI_RETRY_EVENT"}
 
 
@@ -27,19 +33,31 @@ def test_every_attribute_is_in_the_reference() -> None:
     }
     names |= set(attributes.OPENAI_RATE_LIMITS.values())
     assert len(names) > 50
-    assert sorted(name for name in names if f"`{name}`" not in README) == []
+    shown = INSTRUMENTATION.read_text()
+    assert sorted(name for name in names if f"`{name}`" not in shown) == []
 
 
-@pytest.mark.parametrize("module", [_settings, exporter_settings])
-def test_every_setting_is_in_the_table(module: object) -> None:
+@pytest.mark.parametrize(("document", "module"), [(INSTRUMENTATION, _settings), (EXPORTER, exporter_settings)])
+def test_every_setting_is_in_the_table(document: Path, module: object) -> None:
     names = {value for name, value in vars(module).items() if name.endswith("_VARIABLE")}
     assert names
-    assert sorted(name for name in names if f"| `{name}` |" not in README) == []
+    shown = document.read_text()
+    assert sorted(name for name in names if f"| `{name}` |" not in shown) == []
 
 
-@pytest.mark.parametrize("number", range(len(PROGRAMS)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", document.read_text())
+    assert [link for link in links if "://" not in link and not (document.parent / link).exists()] == []
+
+
+def test_the_front_page_is_short() -> None:
+    assert len(FRONT.read_text().splitlines()) < _LONGEST_FRONT
+
+
+@pytest.mark.parametrize("number", range(len(PROGRAMS)), ids=lambda number: f"{PROGRAMS[number][0]} {number}")
 def test_every_program_runs(tmp_path: Path, server: OpenAIServer, number: int) -> None:
-    source = f"import openai\n{PROGRAMS[number]}"
+    source = f"import openai\n{PROGRAMS[number][1]}"
     env = {"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "none", "WANDB_MODE": "offline"}
     done = run_program(tmp_path, source, env=env)
     assert done.returncode == 0, done.stderr
