@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 _DISTRIBUTION: Final = "otel-openai-wandb"
 _MODULES: Final = {"opentelemetry-sdk": "opentelemetry.sdk.trace"}  # where it is not the name of the package
@@ -48,6 +47,8 @@ def _requirement(extra: str, origin: Mapping[str, Any]) -> str:
     if url is None:
         return f"{_DISTRIBUTION}[{extra}]"
     if "dir_info" in origin:
+        from urllib.request import url2pathname  # imports half of the standard library
+
         return f"{url2pathname(urlsplit(url).path)}[{extra}]"
     repository = origin.get("vcs_info")
     if repository is not None:
