@@ -13,13 +13,13 @@ log: Final = logging.getLogger(__name__)
 
 
 class EnvironmentExporter(SpanExporter):
-    """Made, it is a `WandbSpanExporter`; without wandb one that says so once, and writes nothing.
+    """Creating it gives a `WandbSpanExporter`; without wandb it gives one that warns once and writes nothing.
 
-    An exception would end all telemetry of the program, to whomever it goes. The SDK wants a class, and not a function.
+    An exception here would end all telemetry of the program, wherever it goes. The SDK wants a class, not a function.
     """
 
     def __new__(cls) -> Any:
-        """A `WandbSpanExporter`, or what stands in its place."""
+        """A `WandbSpanExporter`, or its stand-in."""
         try:
             return WandbSpanExporter()
         except ImportError as error:
@@ -27,5 +27,5 @@ class EnvironmentExporter(SpanExporter):
             return super().__new__(cls)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002
-        """Nothing is written."""
+        """Write nothing."""
         return SpanExportResult.FAILURE

@@ -48,32 +48,33 @@ _LIVE: Final["weakref.WeakSet[WandbSpanExporter]"] = weakref.WeakSet()
 
 
 def live_exporters() -> Sequence["WandbSpanExporter"]:
-    """The exporters of this process that have not been shut down."""
+    """The exporters of this process that are not shut down."""
     return [exporter for exporter in list(_LIVE) if exporter.is_open]
 
 
 class WandbSpanExporter(SpanExporter):
     """Writes traces to a W&B run: timelines under `trace`, tables `stats` (a row a call) and `traces`, and `usage/*`.
 
-    `run` is a run to write to, which stays the caller's to finish. What ends after that, and what a forked child makes,
-    goes to a run of the exporter's own in the same project and group. Without `run` the exporter makes one when the
-    first trace is finished, with `project`, `entity` and anything else that `wandb.init` takes; `wandb` reads what is
-    left out from its own environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is opened before, and wandb is
-    imported before only where it is needed to check `run` or "anything else". A
-    span or a resource with the attributes `wandb.project` and `wandb.entity` sends its trace to a run there.
+    `run` is a run to write to; the caller finishes it. Spans that end afterwards, and those of a forked child, go to a
+    run of the exporter's own in the same project and group. Without `run` the exporter opens one when the first trace
+    is finished, with `project`, `entity` and anything else that `wandb.init` takes; wandb reads the rest from its own
+    environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is opened before that. wandb is imported before that only
+    to check `run` or other arguments. A span or a resource with the attributes `wandb.project` and `wandb.entity` sends
+    its trace there.
 
-    `keep` says what is written: "llm" traces with a call of a model, an agent or a tool, trimmed to these spans and
-    those above them; "all" everything; a function that takes a `SpanRecord` what it is true for, and what is above
-    that. The default is that of `OTEL_WANDB_KEEP`, else "llm".
+    `keep` selects what is written. "llm" keeps traces with a model, agent or tool call, trimmed to these spans and
+    those above them; "all" keeps everything; a function of a `SpanRecord` keeps the spans it is true for and those
+    above them. The default is `OTEL_WANDB_KEEP`, else "llm".
 
-    `prices` are added to ours, or win over them: `{"my-model": {"input": 0.001, "output": 0.002}}`, US dollars for
-    1,000 tokens. `OTEL_WANDB_PRICES` names a JSON file of the same form.
+    `prices` are added to the built-in prices and win over them: `{"my-model": {"input": 0.001, "output": 0.002}}`, in
+    US dollars for 1,000 tokens. `OTEL_WANDB_PRICES` names a JSON file of the same form.
 
-    `export()` hands over and returns. An exit writes everything that ended, within `OTEL_WANDB_EXIT_TIMEOUT` seconds.
+    `export()` hands spans over and returns. An exit writes everything that ended, within `OTEL_WANDB_EXIT_TIMEOUT`
+    seconds.
 
-    Raises ImportError, with the command that installs it, if wandb is missing; TypeError for a `run` that is none or
-    comes together with arguments for another one, and for an argument that `wandb.init` does not take; ValueError for
-    a `keep` that is none of these and for `prices` of another form.
+    Raises ImportError, with the command that installs it, if wandb is missing. Raises TypeError for a `run` that is no
+    run or comes together with arguments for another, and for an argument that `wandb.init` does not take. Raises
+    ValueError for an unknown `keep` and for malformed `prices`.
     """
 
     def __init__(
@@ -106,11 +107,11 @@ class WandbSpanExporter(SpanExporter):
         self._health = Health()
         self._lock = threading.RLock()
         self._pipeline: Pipeline | None = None
-        self._closed: str | None = None  # why, for the warning about a span that comes after
-        self._shut = threading.Event()  # all that `_closed` announced is done
-        self._is_late = False  # W&B had not taken everything when we were closed
+        self._closed: str | None = None  # the reason, for the warning about a later span
+        self._shut = threading.Event()  # set when the shutdown is complete
+        self._is_late = False  # W&B had not taken everything in time
         self._is_aside = False
-        self._lost = 0  # of what the last flush knew
+        self._lost = 0  # as of the last flush
         self._listens = False
         self._next_run: Callable[[], wandb.Run | None] | None = None
         self._given = None if run is None else self._attached(given_run(run))
@@ -123,7 +124,7 @@ class WandbSpanExporter(SpanExporter):
         # Private, and used by concurrent.futures from 3.9 to 3.14: the last moment at which threads can be started.
         register = getattr(threading, "_register_atexit", None)
         if register is not None:
-            with contextlib.suppress(RuntimeError):  # the interpreter is already on its way out
+            with contextlib.suppress(RuntimeError):  # the interpreter is already exiting
                 _call_while_alive(register, self._before_exit)
 
     @property
@@ -133,25 +134,25 @@ class WandbSpanExporter(SpanExporter):
 
     @property
     def whereabouts(self) -> Sequence[str]:
-        """Where the open runs are: an address, or the directory of an offline one."""
+        """The addresses of the open runs, or the directories of offline ones."""
         return [] if self._pipeline is None else [run.address for run in self._pipeline.runs]
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes spans: until it is shut down."""
+        """Whether it takes spans, that is, was not shut down."""
         return self._closed is None
 
     @property
     def log_record_processor(self) -> LogRecordProcessor:
-        """For `LoggerProvider.add_log_record_processor`: where an instrumentation writes messages as log records.
+        """For `LoggerProvider.add_log_record_processor`, where an instrumentation writes messages as log records.
 
-        As the conventions 1.28 to 1.36 did, and as any does that captures content in events only. The messages join
+        Conventions 1.28 to 1.36 did so, and so does anything that captures content in events only. The messages join
         the spans that they were emitted in.
         """
         return WandbLogRecordProcessor(self._logs)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Hand `spans` over to the pipeline; FAILURE after a shutdown, or when too many are waiting."""
+        """Hand `spans` to the pipeline. FAILURE after a shutdown, or when too many are waiting."""
         self._health.received(len(spans))
         if not self._listens:
             self._listen_to_provider()
@@ -169,7 +170,7 @@ class WandbSpanExporter(SpanExporter):
         return SpanExportResult.SUCCESS if pipeline.submit(spans) else SpanExportResult.FAILURE
 
     def _listen_to_provider(self) -> None:
-        """Have the global provider tell which spans are open, where no `WandbSpanProcessor` does."""
+        """Learn from the global provider which spans are open, where no `WandbSpanProcessor` tells."""
         provider = get_tracer_provider()
         if isinstance(provider, TracerProvider):
             self._listens = True
@@ -187,7 +188,7 @@ class WandbSpanExporter(SpanExporter):
             self._started().submit_feedback(said)
 
     def stand_aside(self) -> None:
-        """Leave spans that end from now on to another exporter, until `resume()`: a trace is in one run."""
+        """Leave spans that end from now on to another exporter, until `resume()`. A trace belongs in one run."""
         self._hand_over()
         self._is_aside = True
 
@@ -197,7 +198,7 @@ class WandbSpanExporter(SpanExporter):
         self._is_aside = False
 
     def follow(self, next_run: Callable[[], "wandb.Run | None"]) -> None:
-        """When somebody ends the run that was given, go on in the one that `next_run` returns, if any."""
+        """When somebody ends the given run, go on in the run that `next_run` returns, if any."""
         self._next_run = next_run
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -211,7 +212,7 @@ class WandbSpanExporter(SpanExporter):
         return done and self._lost == before
 
     def shutdown(self, timeout_millis: float | None = None) -> None:
-        """Write everything, and close the run if it is ours; the second call does nothing."""
+        """Write everything, and close the run if it is ours. A second call does nothing."""
         limit = self._settings.exit_timeout
         self._close(limit if timeout_millis is None else min(limit, timeout_millis / 1e3))
 
@@ -234,11 +235,11 @@ class WandbSpanExporter(SpanExporter):
             log.warning("%s", lost)
 
     def write_before_termination(self, timeout: float) -> None:
-        """Write everything and close our runs, because a SIGTERM came; a span that ends later opens another run."""
+        """Write everything and close our runs because of a SIGTERM. A span that ends later opens another run."""
         deadline = monotonic() + min(timeout, self._settings.exit_timeout)
         self._flush_all(deadline)
         pipeline = self._pipeline
-        if self._closed:  # perhaps at this moment: a server that was told to stop may return as any program does
+        if self._closed:  # perhaps right now: a server that was told to stop may exit normally
             self._shut.wait(max(0.0, deadline - monotonic()))
         elif pipeline is not None:
             pipeline.close_runs(deadline - monotonic())
@@ -261,9 +262,9 @@ class WandbSpanExporter(SpanExporter):
         return self._attached(open_run(RunOptions(init, number, self._settings.exit_timeout), resource))
 
     def _attached(self, run: OpenRun) -> OpenRun:
-        """`run`, with everything written to it before somebody else ends it.
+        """`run`, prepared to be written to before somebody else ends it.
 
-        Registered after wandb's own hook and so called before it: that one takes down the process that writes.
+        Our `atexit` callback is registered after wandb's and so runs before it: wandb's ends the process that writes.
         """
         if self._settings.journal:
             run.keep_journal(self._health.journal_failed)
@@ -273,7 +274,7 @@ class WandbSpanExporter(SpanExporter):
         return run
 
     def _flush_all(self, deadline: float | None = None) -> None:
-        """What the processor still holds, and what we do."""
+        """Write what the processors and the pipeline hold."""
         if self._closed:
             return
         deadline = deadline or monotonic() + self._settings.exit_timeout
@@ -283,25 +284,27 @@ class WandbSpanExporter(SpanExporter):
             unused.summarise(self._health.summary())
 
     def _unused(self) -> OpenRun | None:
-        """The run that was given, if no trace was written to it: what was left out is told there all the same."""
+        """The given run, if no trace was written to it; it is told what was left out all the same."""
         return None if self._pipeline is None or self._pipeline.runs else self._given
 
     def _hand_over(self) -> None:
-        """Take what the processors hold back."""
+        """Take the spans that processors hold back."""
         for flush in flushes_of(self):
             flush()
 
     def _before_exit(self) -> None:
-        """Open a run that is still missing, as in a program shorter than a batch processor's delay.
+        """Open a missing run, as in a program shorter than a batch processor's delay.
 
-        While the interpreter runs its `atexit` callbacks, wandb cannot be imported nor, on some versions, started. A
-        child of `multiprocessing` runs none: this is its end.
+        While the interpreter runs its `atexit` callbacks, wandb cannot be imported, nor on some versions started. A
+        child of `multiprocessing` runs no such callbacks: this is its end.
         """
         if self._closed:
             return
         if _is_child():
             self._at_exit()
-            if self._given is not None and "--multiprocessing-fork" not in sys.orig_argv:  # a spawned one goes on
+            if (
+                self._given is not None and "--multiprocessing-fork" not in sys.orig_argv
+            ):  # a spawned child does not share the run
                 self._given.finish()
             return
         if self._given is None and (self._pipeline is None or not self._pipeline.runs):
@@ -309,7 +312,7 @@ class WandbSpanExporter(SpanExporter):
             keep_interrupt()
 
     def _at_exit(self) -> None:
-        """Write everything before wandb goes. A run that is not ours is left open: its state is the program's."""
+        """Write everything before wandb goes. A run that is not ours stays open: its state belongs to the program."""
         deadline = monotonic() + self._settings.exit_timeout
         self._flush_all(deadline)
         self._close(deadline - monotonic())
@@ -319,7 +322,7 @@ class WandbSpanExporter(SpanExporter):
         keep_interrupt()
 
     def _after_fork(self) -> None:
-        """In a child: the parent writes what was in hand; threads, locks and runs are the parent's."""
+        """In a forked child. The parent writes what was in hand; threads, locks and runs belong to it."""
         TERMINATION.forget()
         OPEN_SPANS.forget()
         self._lock = threading.RLock()
@@ -337,7 +340,7 @@ class WandbSpanExporter(SpanExporter):
 
 
 def _own_prices(path: str | None) -> Mapping[str, Price] | None:
-    """Those of the file that the environment names; a file that cannot be used is said, and does no harm."""
+    """The prices of the file that the environment names. A file that cannot be used gives a warning."""
     if path is None:
         return None
     try:
@@ -359,7 +362,7 @@ def _register_fork(system: Any, call: Callable[[], None]) -> None:
 
 
 def _register_celery(exporter: WandbSpanExporter, method: Callable[[], None]) -> None:
-    """Children of Celery's prefork pool end by `os._exit`, and tell nobody but who listens to this signal."""
+    """Write at the end of a child of Celery's prefork pool, which ends by `os._exit` after sending this signal."""
     signals: Any = sys.modules.get("celery.signals")
     if signals is not None:
         connect = partial(signals.worker_process_shutdown.connect, weak=False, dispatch_uid=id(exporter))

@@ -1,4 +1,4 @@
-"""What of the extras is not installed, and the command that installs it."""
+"""Which packages of the extras are missing, and the command that installs them."""
 
 import json
 import shlex
@@ -20,19 +20,19 @@ def how_to_install(extra: str) -> str:
 
 
 def require(what: str, extra: str, *packages: str) -> None:
-    """Raise ImportError, which says how to install `extra`, if one of `packages` is not installed."""
+    """Raise ImportError with the command that installs `extra`, if one of `packages` is missing."""
     missing = missing_of(packages)
     if missing:
         raise ImportError(f"{what} needs {' and '.join(missing)}: {how_to_install(extra)}", name=missing[0])
 
 
 def missing_of(packages: tuple[str, ...]) -> list[str]:
-    """Those of `packages` that are not installed."""
+    """The missing ones of `packages`."""
     return [name for name in packages if not _is_installed(_MODULES.get(name, name))]
 
 
 def _is_installed(module: str) -> bool:
-    """Whether it can be imported: a bare folder of that name, such as the `wandb` that holds runs, has no origin."""
+    """Whether it can be imported. A bare folder of that name, such as the `wandb` that holds runs, has no origin."""
     try:
         spec = find_spec(module)
     except ModuleNotFoundError:  # of its parent
@@ -57,7 +57,7 @@ def _requirement(extra: str, origin: Mapping[str, Any]) -> str:
 
 
 def _origin() -> Mapping[str, Any]:
-    """What pip wrote down about an install that did not come from an index (PEP 610)."""
+    """What pip recorded about an install that did not come from an index (PEP 610)."""
     try:
         written = distribution(_DISTRIBUTION).read_text("direct_url.json")
     except PackageNotFoundError:

@@ -34,7 +34,7 @@ from otel_wandb._traces.selection import Wanted, select
 
 log: Final = logging.getLogger(__name__)
 
-_MOST_SPANS: Final = 50_000  # handed over and not yet read
+_MOST_SPANS: Final = 50_000  # handed over and not read yet
 _MOST_BYTES: Final = 256 << 20
 # Each is a run: one open file in this process, three in wandb's, and a few requests a second to W&B.
 _MOST_DESTINATIONS: Final = 100
@@ -46,7 +46,7 @@ OpenRunFor = Callable[[Route, Mapping[str, Any], int], OpenRun]
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the user chose: which spans are wanted, the project of traces that name none (None for one run), prices."""
+    """The user's choices: which spans are wanted, the project of traces that name none (None for one run), prices."""
 
     wanted: Wanted
     route: Route | None
@@ -55,7 +55,7 @@ class Choices:
 
 
 class Pipeline:
-    """The exporter's inside, one for each process."""
+    """The inside of the exporter. One for each process."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class Pipeline:
         self._health = health
         limits = Limits(quiet=settings.quiet, idle=settings.idle, max_age=settings.max_age)
         self._assembler = TraceAssembler(limits, OPEN_SPANS.has)
-        self._begun: OrderedDict[str, None] = OrderedDict()  # traces of which a piece was written, the latest last
+        self._begun: OrderedDict[str, None] = OrderedDict()  # traces with a written piece, the latest last
         self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
-        self._open: tuple[Destination, ...] = ()  # the same, for other threads: replaced, never changed
-        self._runs_of: dict[Route, int] = {}  # how many a route has had whose destination was given up
+        self._open: tuple[Destination, ...] = ()  # the same for other threads: replaced, never changed
+        self._runs_of: dict[Route, int] = {}  # how many runs a route had before its destination was given up
         self._waiting = Budget(_MOST_SPANS, _MOST_BYTES)
         self._tables = TableWriter(settings.table_interval, health)
         self._worker: Worker[Sequence[ReadableSpan] | FeedbackSource] = Worker(
@@ -89,7 +89,7 @@ class Pipeline:
         return [run for destination in self._open if (run := destination.run) is not None]
 
     def submit(self, spans: Sequence[ReadableSpan]) -> bool:
-        """Hand spans over, from any thread; False if too many are waiting already."""
+        """Take spans from any thread; False if too many are waiting already."""
         if not self._waiting.take(len(spans), sum(map(size_of, spans))):
             self._health.drop("queue_full", len(spans), "W&B takes traces more slowly than the program makes them")
             return False
@@ -97,16 +97,16 @@ class Pipeline:
         return True
 
     def submit_feedback(self, said: FeedbackSource) -> None:
-        """Hand over what somebody said of a trace; from any thread."""
+        """Take feedback about a trace, from any thread."""
         self._worker.put(said)
 
     def flush(self, timeout: float) -> bool:
-        """Write all that was submitted, whole traces or not; False if that takes longer than `timeout` seconds."""
+        """Write everything that was submitted, finished or not; False if that takes longer than `timeout` seconds."""
         deadline = monotonic() + timeout
         return self._worker.flush(timeout) and self._tables.flush(deadline - monotonic())
 
     def close_runs(self, timeout: float) -> bool:
-        """Close the runs that are open and ours, when their rows are written; the next trace opens another."""
+        """Close our open runs when their rows are written. The next trace opens another."""
         self._close([run for destination in self._open if (run := destination.given_up())])
         return self._tables.flush(timeout)
 
@@ -147,7 +147,7 @@ class Pipeline:
         self._tables.add(destination, run, {FEEDBACK: [FEEDBACK.row(said)]})
 
     def _take_spans(self, spans: Sequence[ReadableSpan]) -> None:
-        sizes = [size_of(span) for span in spans]  # those of `submit`: a span that ended does not change
+        sizes = [size_of(span) for span in spans]  # as in `submit`: an ended span does not change
         self._waiting.give_back(len(spans), sum(sizes))
         now = monotonic()
         for span, size in zip(spans, sizes, strict=True):
@@ -178,7 +178,7 @@ class Pipeline:
             run.summarise(self._health.summary())
 
     def _log(self, whole: Trace) -> None:
-        """Write one trace: a history row at once, the rows of tables later."""
+        """Write one trace: the history row at once, the rows of tables later."""
         try:
             trace = whole if self._goes_on(whole) else select(whole, self._choices.wanted)
             self._health.trimmed(len(whole.spans) - (0 if trace is None else len(trace.spans)))
@@ -200,7 +200,7 @@ class Pipeline:
             self._health.drop("log_failed", len(trace.spans), described(error))
 
     def _goes_on(self, trace: Trace) -> bool:
-        """Whether the root has come of a trace whose calls were written before: it is theirs, whatever it is."""
+        """Whether this is the root of a trace whose calls were written before. It is written whatever it is."""
         return trace.sequence > 0 and trace.trace_id in self._begun and any(s.is_local_root for s in trace.spans)
 
     def _begin(self, trace_id: str) -> None:
@@ -247,6 +247,6 @@ class Pipeline:
 
 
 def _resource_of_the_program() -> Mapping[str, Any]:
-    """For a run that is opened before a trace has come: that of the global provider, if it has one."""
+    """The resource of the global provider, for a run that is opened before a trace has come."""
     resource = getattr(get_tracer_provider(), "resource", None)
     return getattr(resource, "attributes", None) or {}

@@ -1,4 +1,4 @@
-"""What the exporter is told by the environment; what `wandb` reads itself (`WANDB_PROJECT`, ...) is not repeated."""
+"""The exporter's settings from the environment. What wandb reads itself (`WANDB_PROJECT`, ...) is not repeated."""
 
 import logging
 import math
@@ -38,13 +38,13 @@ class Settings:
     """Times in seconds."""
 
     exit_timeout: float = 30.0
-    """How long an exit may wait for W&B; what wandb was handed by then stays on disk, the rest is counted as lost."""
+    """How long an exit may wait for W&B. What wandb has by then stays on disk; the rest is counted as lost."""
     table_interval: float = 30.0
     """How long a row may wait for others before its table is written."""
     keep: str = "llm"
-    """Which spans are written, where the exporter is not told: "llm" or "all"."""
+    """Which spans are written if no argument says so: "llm" or "all"."""
     handle_sigterm: bool = True
-    """Whether a SIGTERM writes what is in hand before it ends the program."""
+    """Whether a SIGTERM writes everything before it ends the program."""
     quiet: float = 1.0
     """How long a trace waits for more spans after its root has ended."""
     idle: float = 30.0
@@ -52,13 +52,13 @@ class Settings:
     max_age: float = 600.0
     """How long a trace waits at most, from its first span."""
     prices: str | None = None
-    """A JSON file of prices that are added to ours, or win over them."""
+    """A JSON file of prices, which are added to the built-in ones and win over them."""
     journal: bool = True
-    """Whether traces are kept as files of the run, too."""
+    """Whether the run also keeps its traces as files."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings; one that cannot be read is replaced by its default with one warning."""
+    """Read the settings. One that cannot be read is replaced by its default, with one warning."""
     default = Settings()
     return Settings(
         exit_timeout=_seconds(environ, EXIT_TIMEOUT_VARIABLE, default.exit_timeout),

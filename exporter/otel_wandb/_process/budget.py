@@ -1,10 +1,10 @@
-"""How much may wait: a number of items, and their bytes."""
+"""Bounds what may wait: the number of items, and their bytes."""
 
 import threading
 
 
 class Budget:
-    """Thread safe, and reentrant: a garbage collection may end a span at any point."""
+    """Thread safe and reentrant: a garbage collection may end a span anywhere."""
 
     def __init__(self, most_items: int, most_bytes: int) -> None:
         self._most_items = most_items
@@ -16,7 +16,7 @@ class Budget:
 
     @property
     def items(self) -> int:
-        """How many wait."""
+        """The number of waiting items."""
         return self._items
 
     def take(self, items: int, size: int) -> bool:
@@ -29,7 +29,7 @@ class Budget:
             return True
 
     def give_back(self, items: int, size: int) -> bool:
-        """Count them as waiting no longer; False if they were given up."""
+        """Count them as no longer waiting; False if they were given up."""
         with self._lock:
             if self._given_up:
                 return False
@@ -38,7 +38,7 @@ class Budget:
             return True
 
     def give_up(self) -> int:
-        """How many wait, which nobody will any longer: nothing is taken after this."""
+        """Give up all waiting items and return their number. Nothing is taken afterwards."""
         with self._lock:
             self._given_up = True
             self._most_items = self._most_bytes = -1

@@ -1,4 +1,4 @@
-"""Where every span went: counted, and what was lost said once a minute for each cause."""
+"""Counts where every span went, and logs losses once a minute for each cause."""
 
 import logging
 import threading
@@ -13,10 +13,10 @@ _QUIET_SECONDS: Final = 60.0
 
 
 class Health:
-    """The counters of one exporter. Thread safe, and reentrant: a garbage collection may end a span at any point.
+    """The counters of one exporter. Thread safe and reentrant: a garbage collection may end a span anywhere.
 
-    Every span that was received is logged, a duplicate, trimmed (no part of what is kept), dropped by some cause, or
-    still on its way. Rows of tables are counted apart: the trace that a lost row belongs to is in the run all the same.
+    Every received span is logged, a duplicate, trimmed (not selected by `keep`), dropped for a cause, or still on its
+    way. Rows of tables are counted separately: the trace of a lost row is in the run all the same.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -29,43 +29,43 @@ class Health:
         self._said: dict[str, float] = {}
 
     def received(self, spans: int) -> None:
-        """Count what `export()` was given."""
+        """Count spans that `export()` was given."""
         self._count("received", spans)
 
     def logged(self, spans: int) -> None:
-        """Count what was handed to wandb in a trace."""
+        """Count spans that were handed to wandb in a trace."""
         self._count("logged", spans)
 
     def trimmed(self, spans: int) -> None:
-        """Count what is not wanted: see `keep` of the exporter."""
+        """Count spans that `keep` does not select."""
         self._count("trimmed", spans)
 
     def duplicated(self, spans: int) -> None:
-        """Count what came a second time."""
+        """Count spans that came a second time."""
         self._count("duplicates", spans)
 
     def drop(self, cause: str, spans: int, why: object) -> None:
-        """Count `spans` as lost because of `cause`; `why` is what the warning ends with."""
+        """Count `spans` as lost because of `cause`. `why` ends the warning."""
         self._lose(self._dropped, "spans were not written to W&B", cause, spans, why)
 
     def drop_rows(self, cause: str, rows: int, why: object) -> None:
-        """Count rows that are missing in a table."""
+        """Count rows that are missing from a table."""
         self._lose(self._rows, "rows of a table were not written to W&B", cause, rows, why)
 
     def journal_failed(self, why: object) -> None:
-        """Count a record that is missing in the journal."""
+        """Count a record that is missing from the journal."""
         self._lose(self._journal, "records could not be written to the journal", "failed", 1, why)
 
     @property
     def on_the_way(self) -> int:
-        """Spans that were received and have not been accounted for."""
+        """Received spans that are not accounted for yet."""
         with self._lock:
             kept = sum(count for name, count in self._spans.items() if name != "received")
             return self._spans["received"] - kept - self._dropped.total()
 
     @property
     def lost(self) -> int:
-        """Spans and rows that were dropped so far."""
+        """Spans and rows dropped so far."""
         with self._lock:
             return self._dropped.total() + self._rows.total()
 

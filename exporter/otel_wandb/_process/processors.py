@@ -1,4 +1,4 @@
-"""Finds the span processors that export through an exporter, which is given no handle on them."""
+"""Finds the span processors that export through an exporter. The SDK gives an exporter no reference to them."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +11,14 @@ _DEEPEST: Final = 4  # exporters around exporters
 
 
 def flushes_of(exporter: SpanExporter, depth: int = _DEEPEST) -> Sequence[Callable[[], object]]:
-    """`force_flush` of everything that refers to `exporter`, through any exporter in between.
+    """The `force_flush` of everything that refers to `exporter`, also through exporters in between.
 
-    Walks what the garbage collector knows: for an exit, where tens of milliseconds do not matter.
+    It asks the garbage collector, which takes tens of milliseconds: use it at an exit.
     """
     found = list(_flushes(exporter, depth))
     if found or not gc.get_freeze_count():
         return found
-    gc.unfreeze()  # it does not look at what a server that loads its application first has frozen
+    gc.unfreeze()  # frozen objects are not searched
     try:
         return list(_flushes(exporter, depth))
     finally:
@@ -36,7 +36,7 @@ def _flushes(exporter: SpanExporter, depth: int) -> Iterator[Callable[[], object
 
 
 def _owners(value: object) -> Iterator[object]:
-    """The objects with `value` as an attribute: what refers to it is their dict, or from Python 3.11 on themselves."""
+    """The objects with `value` as an attribute. Their dict refers to it, or from Python 3.11 on they do themselves."""
     for referrer in gc.get_referrers(value):
         if type(referrer) is dict:
             yield from (owner for owner in gc.get_referrers(referrer) if getattr(owner, "__dict__", None) is referrer)

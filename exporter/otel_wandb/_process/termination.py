@@ -1,9 +1,8 @@
-"""Lets a SIGTERM wait until everything is written: by default it ends a program without a word to anybody.
+"""Lets a SIGTERM wait until everything is written. By default it ends a program without notice.
 
-The signal is held back, not handled: the program runs on while a thread writes, so that a server goes on serving and no
-lock that the program holds can block us. Then the signal is sent again, to whoever would have had it: the program's own
-handler, or the system's. A handler that somebody installs later stands in front of ours; uvicorn puts ours back and
-sends the signal again when it is done.
+The signal is held back, not handled. The program runs on while a thread writes, so a server goes on serving, and no
+lock that the program holds can block us. Then the signal is sent again, to the program's own handler or the system's. A
+handler installed later stands in front of ours; uvicorn restores ours and sends the signal again when it is done.
 """
 
 import _thread
@@ -20,7 +19,7 @@ _MOST_SECONDS: Final = 10.0  # most supervisors kill after 30
 
 
 class Writer(Protocol):
-    """What has something to write."""
+    """Something with data to write."""
 
     def write_before_termination(self, timeout: float) -> None:
         """Write all that is in hand, within `timeout` seconds."""
@@ -33,7 +32,7 @@ class _State(enum.Enum):
 
 
 class Termination:
-    """The handler of one process. Its methods are called by the main thread, but for the one that writes."""
+    """The handler of one process. The main thread calls its methods, except for the one that writes."""
 
     def __init__(self) -> None:
         self._writers: weakref.WeakSet[Writer] = weakref.WeakSet()
@@ -42,7 +41,7 @@ class Termination:
         self._written = threading.Event()
 
     def write_first(self, writer: Writer) -> None:
-        """Have `writer` write before a SIGTERM ends the program; no more than that, and nothing outside a main thread.
+        """Have `writer` write before a SIGTERM ends the program. Does nothing outside the main thread.
 
         A program that ignores the signal, or handles it outside of Python, is left alone.
         """
@@ -57,11 +56,11 @@ class Termination:
             signal.signal(signal.SIGTERM, self._handle)
 
     def forget(self) -> None:
-        """In a forked child: the thread that wrote is the parent's."""
+        """In a forked child: the writing thread belongs to the parent."""
         self._state = _State.IDLE
 
     def settle(self, timeout: float) -> None:
-        """Wait for a signal that is held back, at the end of a program that it should have ended."""
+        """At the end of a program, wait for a signal that is held back."""
         if self._state is _State.WRITING:
             self._written.wait(max(0.0, timeout))
 
@@ -70,9 +69,9 @@ class Termination:
             self._state = _State.WRITING
             self._written.clear()
             try:
-                # No `threading.Thread`: the main thread may be interrupted with one of its locks in hand.
+                # `threading.Thread` takes locks, which the interrupted main thread may hold
                 _thread.start_new_thread(self._write, ())
-            except RuntimeError:  # the interpreter is on its way out
+            except RuntimeError:  # the interpreter is exiting
                 pass
             else:
                 return

@@ -1,4 +1,4 @@
-"""A thread that takes items one after the other, wakes up at a time that its owner names, and ends in bounded time."""
+"""A thread that takes items one by one, wakes up at a time its owner names, and ends in bounded time."""
 
 import logging
 import queue
@@ -23,12 +23,12 @@ class _Flush:
 
 
 class Worker(Generic[T]):
-    """Runs `take(item)` for each item, `wake()` when `due()` is reached, and `flush()` when it is asked to.
+    """Runs `take(item)` for each item, `wake()` when `due()` is reached, and `flush()` on request.
 
-    A fault in one of them is said, and the next item is taken. The queue is a SimpleQueue: its `put` may run inside a
-    garbage collection that interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon:
-    whoever owns the worker flushes it at exit. Instrumentation is suppressed in it, so that no request of wandb's
-    becomes a span.
+    A fault in one of them is logged, and the next item is taken. The queue is a SimpleQueue: its `put` may run inside a
+    garbage collection that interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon,
+    so its owner flushes it at an exit. Instrumentation is suppressed in it, so that wandb's requests do not become
+    spans.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class Worker(Generic[T]):
         self._inbox.put(item)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that was put before is done; False if that takes longer than `timeout` seconds."""
+        """Wait until everything put before is done; False if that takes longer than `timeout` seconds."""
         return self._ask(timeout, last=False)
 
     def stop(self, timeout: float) -> bool:
-        """Flush, and end the thread; one that takes too long ends after the item that it has in hand."""
+        """Flush, and end the thread. A slow one ends after its current item."""
         stopped = self._ask(timeout, last=True)
         self._stopped = True
         return stopped
@@ -66,7 +66,7 @@ class Worker(Generic[T]):
     def _ask(self, timeout: float, *, last: bool) -> bool:
         if self._stopped or not self._thread.is_alive():
             return self._stopped
-        if threading.current_thread() is self._thread:  # called back by what the worker itself runs
+        if threading.current_thread() is self._thread:  # called from inside the worker
             return False
         request = _Flush(threading.Event(), last)
         self._inbox.put(request)
@@ -75,7 +75,7 @@ class Worker(Generic[T]):
     def _work(self) -> None:
         with suppress_instrumentation():
             while self._step():
-                if self._stopped:  # nobody waits any more: what is left has been counted as lost
+                if self._stopped:  # nobody waits any more; the rest was counted as lost
                     return
 
     def _step(self) -> bool:
@@ -96,7 +96,7 @@ class Worker(Generic[T]):
         return True
 
     def _safely(self, action: Callable[[], None]) -> None:
-        """One fault must not cost everything that comes after it; its message may quote a prompt."""
+        """Run `action`. A fault must not cost what comes after it, and its message may quote a prompt."""
         try:
             action()
         except Exception as error:  # noqa: BLE001

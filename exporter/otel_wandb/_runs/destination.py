@@ -1,4 +1,4 @@
-"""Where the traces of one route go: a run, and its successors."""
+"""The run that traces of one route go to, and the runs that follow it."""
 
 import logging
 import threading
@@ -18,20 +18,20 @@ MOST_TRACES: Final = 50_000
 _MOST_TABLES: Final = 40
 _MOST_SECONDS: Final = 7 * 86_400.0
 _TRY_ONLINE_SECONDS: Final = 300.0
-_RETRY_SECONDS: Final = 30.0  # before a run that could not be opened is tried again
+_RETRY_SECONDS: Final = 30.0  # before the next try to open a run
 
 OpenNextRun = Callable[[Mapping[str, Any], int], OpenRun]
-"""`open_next(resource, number)` opens the run with that number, from 1, of this process."""
+"""`open_next(resource, number)` opens this process's run with that number, counted from 1."""
 
 
 class NoRunError(Exception):
-    """There is no run to write to, for a reason that is the message."""
+    """There is no run to write to; the message says why."""
 
 
 class Destination:
-    """Opens a run when the first trace is there, and another when that one is full, or was ended by somebody else.
+    """Opens a run for the first trace, and another when that one is full or was ended by somebody else.
 
-    Two threads write: traces are logged by one, rows of tables by the other.
+    Two threads write: one logs traces, the other rows of tables.
     """
 
     def __init__(self, open_next: OpenNextRun, most_traces: int = MOST_TRACES, opened_runs: int = 0) -> None:
@@ -54,16 +54,16 @@ class Destination:
         return self._run
 
     def opened(self, resource: Mapping[str, Any]) -> OpenRun:
-        """The run to write to; raises NoRunError while there is none, and DisabledError.
+        """The run to write to. Raises NoRunError while there is none, and DisabledError.
 
-        After a failure some time passes first.
+        After a failure it waits before it tries again.
         """
         with self._lock:
             self._resource = resource or self._resource
             return self._run or self._open()
 
     def log(self, tree: TreeJson, row: Mapping[str, Any], source: TraceSource) -> OpenRun:
-        """Write one trace to the run that is open, else to the next; raises NoRunError, or what wandb raises."""
+        """Write one trace to the open run, else to the next. Raises NoRunError, and what wandb raises."""
         run = self._run or self.opened(self._resource)
         try:
             run.log_trace(tree, row, source)
@@ -74,7 +74,7 @@ class Destination:
         return run
 
     def after(self, run: OpenRun, error: Exception) -> OpenRun:
-        """The run that takes the place of `run`, if `error` means that somebody ended it; else raises `error`."""
+        """The run that replaces `run` if `error` means that somebody ended it; otherwise raises `error`."""
         if not run.was_ended(error):
             raise error
         with self._lock:
@@ -98,7 +98,7 @@ class Destination:
         return run.is_makeshift and age >= _TRY_ONLINE_SECONDS
 
     def given_up(self) -> OpenRun | None:
-        """The run if it is ours, to be closed when its rows are written; the next trace opens another."""
+        """Give up our run, to be closed when its rows are written. The next trace opens another."""
         with self._lock:
             run = self._run
             if run is None or not run.owned:

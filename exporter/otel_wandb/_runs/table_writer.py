@@ -1,4 +1,4 @@
-"""Writes the rows of tables in a thread of its own: logging a table to an online run waits for the server."""
+"""Writes rows of tables in a thread of its own: logging a table to an online run waits for the server."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class _Waiting:
 
 
 class TableWriter:
-    """Collects rows by the run that their traces are in; the last to write, it closes runs."""
+    """Collects rows by run. It writes last, so it closes the runs."""
 
     def __init__(self, interval: float, health: Health) -> None:
         self._interval = interval
@@ -55,7 +55,7 @@ class TableWriter:
         )
 
     def add(self, destination: Destination, run: OpenRun, rows: TableRows) -> None:
-        """Hand rows over; never blocks, and drops them where W&B takes them too slowly."""
+        """Take rows. Never blocks; drops them where W&B takes them too slowly."""
         size = sum(_size(row) for table in rows.values() for row in table)
         number = sum(len(table) for table in rows.values())
         if not self._budget.take(number, size):
@@ -64,7 +64,7 @@ class TableWriter:
         self._worker.put(_Rows(destination, run, rows, size))
 
     def close_run(self, run: OpenRun) -> None:
-        """Close `run` when the rows that were added before are written."""
+        """Close `run` when the rows added before are written."""
         self._worker.put(_Close(run))
 
     def flush(self, timeout: float) -> bool:
@@ -72,7 +72,7 @@ class TableWriter:
         return self._worker.flush(timeout)
 
     def stop(self, timeout: float) -> bool:
-        """Flush, and end the thread; what is not written by then counts as lost."""
+        """Flush, and end the thread. What is not written by then counts as lost."""
         stopped = self._worker.stop(timeout)
         if not stopped:
             self._health.drop_rows(
@@ -112,7 +112,7 @@ class TableWriter:
         run.summarise(self._health.summary())
 
     def _log(self, destination: Destination, run: OpenRun, table: Table[Any], rows: Sequence[Row]) -> OpenRun:
-        """Write a batch, and say to which run: its own may have been ended by somebody else."""
+        """Write a batch, and return the run it went to: somebody may have ended the original one."""
         lost: tuple[str, object] | None = None
         try:
             try:
@@ -124,7 +124,7 @@ class TableWriter:
             lost = "no_run", error
         except Exception as error:  # noqa: BLE001
             lost = "table_failed", described(error)
-        # What an exit did not wait for is counted already.
+        # What an exit did not wait for was counted already.
         if self._budget.give_back(len(rows), 0) and lost is not None:
             self._health.drop_rows(lost[0], len(rows), lost[1])
         return run

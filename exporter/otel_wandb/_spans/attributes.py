@@ -1,6 +1,6 @@
-"""Names of the attributes that are read from spans: those of the GenAI conventions, and ours of `otel_openai_v0`.
+"""Names of the attributes that are read from spans: those of the GenAI conventions and those of `otel_openai_v0`.
 
-The names of other dialects stand in their tables, in `_dialects`.
+The names of other dialects are in their own modules, in `_genai/dialects`.
 """
 
 from typing import Final

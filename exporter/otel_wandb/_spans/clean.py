@@ -1,6 +1,6 @@
-"""Turns any attribute value into plain JSON that wandb neither refuses nor empties.
+"""Turns any value into plain JSON that wandb neither refuses nor empties.
 
-Measured on wandb 0.31: one byte that is no UTF-8 empties a whole trace, infinity makes its JSON unreadable for the
+Measured on wandb 0.31: one byte that is no UTF-8 empties a whole trace, infinity makes its JSON unreadable in the
 browser, a mapping proxy or a cycle raises out of `run.log`, and a string over 100 kB prints a warning on the user's
 terminal.
 """
@@ -41,9 +41,9 @@ def clean(value: Any, longest: int = LONGEST_TEXT, depth: int = _DEEPEST) -> Jso
 
 
 def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """`text` that can be encoded and holds no key, cut at `longest` characters with a note of how many are gone.
+    """`text`, encodable and without secrets, cut at `longest` characters with a note of how many are missing.
 
-    A server may quote a key in an error, and the SDK records that error as it is on every span that it passes through.
+    A server may quote a key in an error, and the SDK records that error on every span that it passes through.
     """
     if "sk-" in text or "earer " in text:
         text = _KEY_LIKE.sub("[scrubbed]", text)

@@ -1,7 +1,7 @@
-"""Keeps the GenAI events among log records until the spans that they belong to are exported.
+"""Keeps GenAI events from log records until their spans are exported.
 
-The conventions 1.28 to 1.36 write messages nowhere else, one log record each; later ones may write a whole call as one
-event. Either is emitted before its span ends, so when the span is exported its events are here.
+Conventions 1.28 to 1.36 write messages nowhere else, one log record each. Later ones may write a whole call as one
+event. Both are emitted before the span ends, so they are here when the span is exported.
 """
 
 import logging
@@ -38,9 +38,9 @@ class _Kept:
 
 
 class LogStore:
-    """Events by the span that they were emitted in, as many spans, events and bytes as fit: the oldest span goes first.
+    """Events by span, within limits of spans, events and bytes; the oldest span goes first.
 
-    Thread safe, and reentrant: a garbage collection may end a span at any point. A forked child begins with nothing.
+    Thread safe and reentrant: a garbage collection may end a span anywhere. A forked child starts empty.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class LogStore:
                 self._forget(self._spans.popitem(last=False)[1])
 
     def take(self, trace_id: int, span_id: int) -> tuple[EventRecord, ...]:
-        """The events of a span in their order; they are not kept any longer."""
+        """Take the events of a span, in their order."""
         if not self._spans:  # as for everybody whose instrumentation writes none
             return ()
         with self._lock:
@@ -92,9 +92,9 @@ class LogStore:
 
 
 class WandbLogRecordProcessor(LogRecordProcessor):
-    """Hands GenAI events to the exporter of the spans that they belong to, and nothing else.
+    """Hands GenAI events to the exporter of their spans, and nothing else.
 
-    Add it to the `LoggerProvider` after processors that redact: a record is kept as it is when it comes here.
+    Add it to the `LoggerProvider` after processors that redact: it keeps each record as it finds it.
     """
 
     def __init__(self, store: LogStore) -> None:

@@ -1,7 +1,7 @@
-"""Takes foreign values over: whatever goes in, Python's own types come out, and nothing raises.
+"""Copies foreign values into Python's own types, and never raises.
 
-The SDK copies what it is given. A span processor, an SDK of somebody's own and the body of a log record do not: there a
-mapping may raise, contain itself, or change.
+The SDK copies what it is given. A span processor, another SDK and the body of a log record do not: a mapping there may
+raise, contain itself, or change.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _MOST_VALUES: Final = 20_000  # of one attribute, all levels together: what cont
 
 
 def plain_mapping(value: Any) -> dict[str, Any]:
-    """The attributes of something, with names that are texts; empty for what is no mapping, or cannot be walked."""
+    """Attributes with text names; empty for something that is no mapping or cannot be walked."""
     try:
         return _attributes(value) if isinstance(value, Mapping) else {}
     except Exception:  # noqa: BLE001  # as in `_taken`
@@ -32,7 +32,7 @@ def plain_text(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` of None, numbers, texts, bytes, tuples and dicts; the name of its type for anything else."""
+    """`value` as None, numbers, texts, bytes, tuples and dicts; the type's name for anything else."""
     return value if type(value) in _PLAIN else _taken(value, _DEEPEST, repeat(None, _MOST_VALUES))
 
 

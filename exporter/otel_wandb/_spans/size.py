@@ -1,4 +1,4 @@
-"""About how much memory a finished span holds: what waits is bounded in bytes, for a prompt may have megabytes."""
+"""Estimates the memory of a finished span. What waits is bounded in bytes, because a prompt may have megabytes."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -12,7 +12,7 @@ _MOST_VALUES: Final = 100_000  # that are looked at: a list may contain itself
 
 
 def size_of(span: ReadableSpan) -> int:
-    """Bytes, roughly: a character counts as one. Cheap, for it runs where the span ended, and never raises."""
+    """Rough bytes; a character counts as one. It is cheap, because it runs where the span ended, and never raises."""
     waiting: list[Iterable[Any]] = []
     size = _SPAN
     try:
@@ -26,7 +26,7 @@ def size_of(span: ReadableSpan) -> int:
 
 
 def size_of_values(*values: Any) -> int:
-    """The same of values of any kind."""
+    """The same for any values."""
     try:
         return _SPAN + _size_of_all([values])
     except Exception:  # noqa: BLE001  # as above

@@ -1,4 +1,4 @@
-"""Reads a finished SDK span into our own frozen record; here the SDK's objects end."""
+"""Reads a finished SDK span into a frozen record. Behind this module there are no SDK objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _LATEST: Final = 2**63 - 1  # the year 2262
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """One event of a span, or a log record that is one; `time_ns` is nanoseconds since the epoch."""
+    """One event of a span, or a log record that is an event. `time_ns` is nanoseconds since the epoch."""
 
     name: str
     time_ns: int
@@ -25,9 +25,9 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class SpanRecord:
-    """One finished span. Ids are lower-case hex, times nanoseconds since the epoch; attribute values are foreign.
+    """One finished span. Ids are lower-case hex, times nanoseconds since the epoch.
 
-    `logs` are the GenAI events among the log records that were emitted inside it.
+    `logs` are the GenAI events among the log records emitted inside it.
     """
 
     trace_id: str
@@ -52,14 +52,14 @@ class SpanRecord:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The duration in seconds."""
         return (self.end_ns - self.start_ns) / 1e9
 
 
 def read_span(span: ReadableSpan, logs: tuple[EventRecord, ...] = ()) -> SpanRecord:
-    """The record of `span` and its `logs`; an end before its start, as after a clock step, becomes the start.
+    """The record of `span` with its `logs`. An end before its start, as after a clock step, becomes the start.
 
-    Everything is copied: values may be anything, and the SDK's mapping takes its lock for each of the many looks at it.
+    Everything is copied: values may be anything, and the SDK's mapping takes a lock for each look at it.
     """
     context = span.get_span_context()
     if context is None:
@@ -90,5 +90,5 @@ def _event(name: Any, time_ns: Any, attributes: Any, body: Any = None) -> EventR
 
 
 def _time(nanoseconds: Any) -> int:
-    """A time that can be shown: 0 for one that was not said."""
+    """A time that can be shown; 0 if none was given."""
     return min(max(int(nanoseconds or 0), 0), _LATEST)

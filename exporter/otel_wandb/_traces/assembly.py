@@ -64,7 +64,7 @@ class Trace:
 
     @property
     def is_complete(self) -> bool:
-        """The root is here and every parent; a missing leaf cannot be seen."""
+        """Whether the root and all parents are here. A missing leaf cannot be noticed."""
         return (
             self.sequence == 0 and self.missing_parents == 0 and self.reason in (Reason.ROOT, Reason.SHUTDOWN)
         ) and any(span.is_local_root for span in self.spans)
@@ -89,12 +89,12 @@ class _Done:
     pieces: int
     span_ids: frozenset[str]
     missing: frozenset[str]
-    """Spans that were missing above those that were emitted."""
+    """Ids of spans that were missing above the emitted ones."""
     until: float
 
 
 class TraceAssembler:
-    """One owner, one thread. Times are seconds of one monotonic clock, given by the caller."""
+    """For one thread. Times are seconds of one monotonic clock, given by the caller."""
 
     def __init__(self, limits: Limits | None = None, is_open: Callable[[str], bool] = lambda _: False) -> None:
         """`is_open(trace_id)` says whether a span of the trace has started in this process and not ended."""
@@ -102,7 +102,9 @@ class TraceAssembler:
         self._is_open = is_open
         self._waiting: dict[str, _Waiting] = {}
         self._done: OrderedDict[str, _Done] = OrderedDict()
-        self._deadlines: list[tuple[float, str]] = []  # lazily deleted: an entry counts if it is still the trace's
+        self._deadlines: list[
+            tuple[float, str]
+        ] = []  # deleted lazily: an entry counts only if it is still the trace's deadline
         self._spans = 0
         self._bytes = 0
         self._remembered_spans = 0
@@ -110,21 +112,21 @@ class TraceAssembler:
 
     @property
     def waiting_spans(self) -> int:
-        """How many spans are in hand."""
+        """The number of waiting spans."""
         return self._spans
 
     @property
     def waiting_bytes(self) -> int:
-        """How much memory they hold, as far as `offer` was told."""
+        """The bytes of waiting spans, as told to `offer`."""
         return self._bytes
 
     def take_duplicates(self) -> int:
-        """How many spans came a second time since this was asked last."""
+        """How many spans came a second time since the last call."""
         found, self._duplicates = self._duplicates, 0
         return found
 
     def offer(self, span: SpanRecord, now: float, size: int = 0) -> list[Trace]:
-        """Take a span of `size` bytes; the traces that a limit cuts short because of it."""
+        """Take a span of `size` bytes. Returns the traces that a limit cuts short because of it."""
         done = self._done.get(span.trace_id)
         trace = self._waiting.get(span.trace_id)
         if (trace is not None and span.span_id in trace.spans) or (done is not None and span.span_id in done.span_ids):
@@ -154,11 +156,11 @@ class TraceAssembler:
         return emitted
 
     def next_deadline(self) -> float | None:
-        """When `tick` may have something to do; None while nothing waits."""
+        """When to call `tick` next; None while nothing waits."""
         return self._deadlines[0][0] if self._deadlines else None
 
     def drain(self, now: float) -> list[Trace]:
-        """Everything that waits."""
+        """All waiting traces."""
         return [trace for trace_id in list(self._waiting) for trace in self._emit(trace_id, Reason.SHUTDOWN, now)]
 
     def _add(self, trace: _Waiting, span: SpanRecord, now: float, emitted: frozenset[str]) -> None:
@@ -171,7 +173,7 @@ class TraceAssembler:
         elif span.parent_id is not None and span.parent_id not in trace.spans and span.parent_id not in emitted:
             trace.missing.add(span.parent_id)
         elif span.parent_id in emitted:
-            trace.has_root = True  # a supplement hangs below what was emitted: nothing else will come above it
+            trace.has_root = True  # a supplement below an emitted span: nothing comes above it
         self._schedule(span.trace_id, trace)
 
     def _schedule(self, trace_id: str, trace: _Waiting) -> None:
@@ -187,7 +189,7 @@ class TraceAssembler:
             yield from self._emit(self._nearest(), Reason.MEMORY, now)
 
     def _nearest(self) -> str:
-        """The trace with the nearest deadline: the least likely to grow."""
+        """The trace with the nearest deadline, which is the least likely to grow."""
         while True:
             deadline, trace_id = heapq.heappop(self._deadlines)
             trace = self._waiting.get(trace_id)
@@ -232,9 +234,9 @@ class TraceAssembler:
 
 
 def _groups(spans: Mapping[str, SpanRecord]) -> list[tuple[SpanRecord | None, tuple[SpanRecord, ...]]]:
-    """Each local root with the spans below it; and with None those whose root is not here.
+    """Each local root with the spans below it; with None, spans whose root is not here.
 
-    A remote parent that is here, as where a service calls itself, is a parent like any other.
+    A remote parent that is here, as when a service calls itself, counts as a parent.
     """
     tops: dict[str, str] = {}
     groups: dict[str, list[SpanRecord]] = {}
@@ -245,7 +247,7 @@ def _groups(spans: Mapping[str, SpanRecord]) -> list[tuple[SpanRecord | None, tu
 
 
 def _top(span: SpanRecord, spans: Mapping[str, SpanRecord], tops: dict[str, str]) -> str:
-    """The highest span above `span` that is here; parents that go in a circle have one of them for the highest."""
+    """The highest span above `span` that is here. Of parents in a circle, one is taken for the highest."""
     path = [span.span_id]
     seen = set(path)
     while (parent := span.parent_id or "") in spans and parent not in seen and path[-1] not in tops:

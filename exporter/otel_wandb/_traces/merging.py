@@ -1,8 +1,8 @@
-"""Makes one span of what Logfire writes as several.
+"""Joins what Logfire writes as several spans.
 
-A call that streams is two: the span of the request, which ends before the first chunk, and when the stream ends a log,
-a span without a duration, beside it with the answer and the usage. And a span that has only begun is announced by one
-of the type "pending_span", below it.
+A streaming call is a span for the request, which ends before the first chunk, and, when the stream ends, a log beside
+it: a span without a duration, with the answer and the usage. A span that has only begun is announced by a span of the
+type "pending_span" below it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +17,13 @@ _PENDING: Final = "pending_span"
 _LOG: Final = "log"
 _TEMPLATE: Final = "logfire.msg_template"
 _STREAM: Final = "streaming response from "
-# What both have of the request: enough to tell calls that stream side by side from each other.
+# Attributes that both have of the request: enough to tell parallel streams apart.
 _REQUEST: Final = ("request_data", "gen_ai.input.messages", "gen_ai.request.model")
 _ANSWERS: Final = ("response_data", "gen_ai.output.messages")
 
 
 def merged(spans: tuple[SpanRecord, ...]) -> tuple[SpanRecord, ...]:
-    """The spans of a trace with each stream's log in the span of its request, and without the pending ones."""
+    """The spans of a trace, with each stream's log merged into its request, and without the pending ones."""
     if not any(_TYPE in span.attributes for span in spans):
         return spans
     # A trace of pending spans alone, whose program has died, is still shown.
@@ -43,7 +43,7 @@ def _ends_stream(span: SpanRecord) -> bool:
 
 
 def _waiting(spans: Iterable[SpanRecord]) -> Mapping[str | None, Sequence[SpanRecord]]:
-    """The spans without an answer by who could be the parent of the log that has it: their own parent, or they."""
+    """The spans without an answer, by the possible parents of their log: their own parent, or themselves."""
     found: dict[str | None, list[SpanRecord]] = {}
     for span in spans:
         if span.attributes.get(_TYPE) != _LOG and not any(key in span.attributes for key in _ANSWERS):
@@ -53,7 +53,7 @@ def _waiting(spans: Iterable[SpanRecord]) -> Mapping[str | None, Sequence[SpanRe
 
 
 def _request_of(log: SpanRecord, waiting: Sequence[SpanRecord]) -> SpanRecord | None:
-    """The span of the same request, and of several the one that ended when the stream began."""
+    """The span of the same request; of several, the one that ended when the stream began."""
     wanted = _request(log.attributes)
     if all(value is None for value in wanted):
         return None

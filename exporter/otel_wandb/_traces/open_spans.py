@@ -1,4 +1,4 @@
-"""Which spans of this process have started and not ended: a trace with one of them is not finished."""
+"""The spans of this process that have started and not ended. A trace with an open span is not finished."""
 
 import threading
 import weakref
@@ -56,21 +56,21 @@ class OpenSpans(SpanProcessor):
         self._number = 0
 
     def shutdown(self) -> None:
-        """Nothing is kept that could be written."""
+        """There is nothing to write."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002
-        """Nothing is kept that could be written."""
+        """There is nothing to write."""
         return True
 
 
 OPEN_SPANS: Final = OpenSpans()
-"""Those of this process, of all providers that are listened to."""
+"""The open spans of this process, of all providers that report here."""
 
 _LISTENED_TO: Final["weakref.WeakSet[TracerProvider]"] = weakref.WeakSet()
 
 
 def listen_to(provider: TracerProvider) -> None:
-    """Have `provider` tell `OPEN_SPANS` of its spans; once for each."""
+    """Have `provider` report its spans to `OPEN_SPANS`, once."""
     if provider not in _LISTENED_TO:
         _LISTENED_TO.add(provider)
         provider.add_span_processor(OPEN_SPANS)

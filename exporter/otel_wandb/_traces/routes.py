@@ -1,4 +1,4 @@
-"""Which project of W&B a trace goes to."""
+"""Chooses the W&B project of a trace."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any, Final
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.span import SpanRecord
 
-_REFUSED: Final = frozenset("/\\#?%:")  # by `wandb.init`, in the name of a project
+_REFUSED: Final = frozenset("/\\#?%:")  # refused by `wandb.init` in a project's name
 _LONGEST: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A project and an entity; what is None is left to wandb's own environment and settings."""
+    """A project and an entity. What is None is left to wandb's environment and settings."""
 
     project: str | None = None
     entity: str | None = None
@@ -22,9 +22,9 @@ class Route:
 def route_of(spans: Sequence[SpanRecord], given: Route) -> Route:
     """Where a trace goes: as its spans say, else as the exporter was told, else as their resource says.
 
-    Among the spans the first that says so speaks for all. The attributes are `wandb.project` and `wandb.entity`, which
-    W&B's own endpoint for OpenTelemetry reads from resources. A name that W&B would refuse is changed to one that it
-    takes: else nothing of the trace would be written.
+    The first span that says so decides. The attributes are `wandb.project` and `wandb.entity`, which W&B's own
+    OpenTelemetry endpoint reads from resources. A project name that W&B would refuse is changed; otherwise the whole
+    trace would be lost.
     """
     resource = spans[0].resource
     return Route(

@@ -1,4 +1,4 @@
-"""What of a trace is kept: the spans that are wanted, and everything above them."""
+"""Selects the spans of a trace that are wanted, and everything above them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ KEEPS: Final[Mapping[str, Wanted]] = {"llm": is_genai, "all": lambda _: True}
 
 
 def wanted_by(keep: Keep | str) -> Wanted:
-    """What `keep` asks for; raises ValueError for one that is neither a function nor "llm" nor "all"."""
+    """The function for `keep`. Raises ValueError unless it is a function, "llm" or "all"."""
     if callable(keep):
         return keep
     wanted = KEEPS.get(keep)
@@ -26,7 +26,7 @@ def wanted_by(keep: Keep | str) -> Wanted:
 
 
 def select(trace: Trace, wanted: Wanted) -> Trace | None:
-    """`trace` without what is neither wanted nor above a wanted span; None if nothing of it is wanted."""
+    """`trace` without spans that are neither wanted nor above a wanted one; None if nothing is wanted."""
     spans = {span.span_id: span for span in trace.spans}
     kept: set[str] = set()
     for span in trace.spans:
