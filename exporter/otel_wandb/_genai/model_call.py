@@ -1,4 +1,4 @@
-"""What is known of a span that is a call of a model, whatever instrumentation made it: values, and nothing foreign."""
+"""What is known of a model call's span, whatever instrumentation made it. Values only, nothing foreign."""
 
 import enum
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from otel_wandb._genai.conversation import Messages
 
 
 class Kind(enum.Enum):
-    """The kinds that W&B's timeline has an icon for."""
+    """The kinds with an icon in W&B's timeline."""
 
     LLM = "LLM"
     CHAIN = "CHAIN"
@@ -21,7 +21,7 @@ class Kind(enum.Enum):
 class Usage:
     """Tokens as the server counted them, never an estimate; None where it does not say.
 
-    Cached tokens are part of the input, and tokens of reasoning part of the output.
+    Cached tokens are part of the input, and reasoning tokens part of the output.
     """
 
     input: int | None = None
@@ -30,15 +30,15 @@ class Usage:
     cache_write: int | None = None
     reasoning: int | None = None
     total: int | None = None
-    """What was said, else input and output; embeddings have no output."""
+    """As reported, else input plus output. Embeddings have no output."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """What a call says of itself; None where it does not say."""
+    """What a call says about itself; None where it does not say."""
 
     name: str
-    """What the timeline calls it."""
+    """Its name in the timeline."""
     operation: str
     provider: str | None
     api_type: str | None
@@ -48,18 +48,18 @@ class ModelCall:
     request: str | None
     responses: tuple[str, ...]
     asked: Messages
-    """What `request` was rendered from."""
+    """The messages that `request` was rendered from."""
     answered: Messages
     instructions: tuple[Any, ...]
-    """The parts of system instructions apart from the messages."""
+    """System instructions that are given apart from the messages."""
     finish_reasons: tuple[str, ...]
     usage: Usage
     tools: tuple[str, ...]
-    """The names of those that it could use."""
+    """The names of the tools it could use."""
     tool_definitions: tuple[Any, ...]
     parameters: Mapping[str, Any]
     cost: float | None
-    """US dollars in all, where the span carries them."""
+    """The total in US dollars, where the span carries it."""
     error_type: str | None
     user: str | None
     session: str | None
@@ -78,7 +78,7 @@ class ModelCall:
 
     @property
     def model(self) -> str | None:
-        """The model that answered, else the one that was asked."""
+        """The model that answered, else the requested one."""
         return self.response_model or self.request_model
 
     @property

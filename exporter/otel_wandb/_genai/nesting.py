@@ -1,9 +1,9 @@
-"""Which spans of a trace are calls of a model, and which only stand around one. Pure.
+"""Finds which spans of a trace are model calls and which only wrap one. Pure.
 
-A program may have several instrumentations: of a framework, of a client, ours. Each writes a span for one and the same
-call, with its tokens. The innermost is the call, and those around it are steps. Where one call is below another that
-it may be a part of, or may not, as when a tool asks a model of its own, the response's id, the tokens and the model
-tell; where these say nothing, it is the same.
+A program may have several instrumentations: of a framework, of a client, ours. Each writes a span for the same call,
+with its tokens. The innermost is the call; those around it are steps. A call below another may also be a call of its
+own, as when a tool asks a model. The response's id, the tokens and the model decide; if they say nothing, it is the
+same call.
 """
 
 from collections import Counter, defaultdict
@@ -18,9 +18,9 @@ from otel_wandb._spans.span import SpanRecord
 Tokens: TypeAlias = tuple[int, int]
 """Input and output."""
 Sums: TypeAlias = "Counter[tuple[str, int]]"
-"""Tokens by what is billed apart, and by 0 for input and 1 for output."""
+"""Tokens by what is billed separately, and by 0 for input and 1 for output."""
 
-# What is billed apart is never the same call; everything else generates text.
+# What is billed separately is never the same call. Everything else generates text.
 _FAMILIES: Final[Mapping[str, str]] = {
     "embeddings": "embeddings",
     "embedding": "embeddings",
@@ -41,7 +41,7 @@ _MOST_ALIKE: Final = 500  # calls with the same tokens that are compared with ea
 
 
 def innermost(spans: Sequence[SpanRecord], views: Mapping[str, SpanView]) -> Mapping[str, SpanView]:
-    """The views with none but the innermost calls, which take over what only a span around them says."""
+    """The views, with only the innermost calls as calls. They take over what only a span around them says."""
     calls = {span.span_id: _Call(span, call) for span in spans if (call := views[span.span_id].call) is not None}
     if len(calls) <= 1:
         return views
@@ -65,7 +65,7 @@ class _Call:
     outer: "_Call | None" = None
     """The next call above it."""
     near: list["_Call"] = field(default_factory=list)
-    """The next calls below it, with nothing but steps between."""
+    """The next calls below it, with only steps in between."""
     far: list["_Call"] = field(default_factory=list)
     """The next calls below it that a tool or an agent makes."""
 
@@ -84,12 +84,12 @@ class _Call:
 
     @property
     def alike(self) -> Sequence["_Call"]:
-        """The calls near it that may be itself."""
+        """Nearby calls that may be the same one."""
         return [one for one in self.near if one.family == self.family]
 
 
 def _nest(spans: Mapping[str, SpanRecord], views: Mapping[str, SpanView], calls: Mapping[str, _Call]) -> None:
-    """Tell each call which call is above it."""
+    """Link each call to the call above it."""
     above: dict[str, tuple[_Call | None, bool]] = {}  # by span: the next call above it, and whether it is far
     for call in calls.values():
         path: list[SpanRecord] = []
@@ -109,7 +109,7 @@ def _nest(spans: Mapping[str, SpanRecord], views: Mapping[str, SpanView], calls:
 
 
 def _above(calls: Iterable[_Call]) -> Mapping[str, Sequence[_Call]]:
-    """The calls that stand around others, the outermost first, each with what it stands around."""
+    """The calls that wrap others, the outermost first, each with the calls it wraps."""
     ordered = [call for call in calls if call.outer is None]
     for call in ordered:  # grows while it is walked through
         ordered += (*call.near, *call.far)
@@ -137,16 +137,17 @@ def _stands_around(outer: _Call, below: Tokens) -> bool:
 
 
 def _is_another(outer: _Call, alike: Sequence[_Call], *, compared: bool) -> bool:
-    """Whether the outer one is a call of its own, its tokens being none of theirs."""
+    """Whether the outer call is one of its own, because its tokens are none of theirs."""
     if outer.call.response_id and any(inner.call.response_id for inner in alike):
         return True
     return outer.tokens is not None and compared and not any(_have_one_model(outer, inner) for inner in alike)
 
 
 def _beside(calls: Sequence[_Call]) -> Mapping[str, Sequence[_Call]]:
-    """The same for calls that are in no other but in time: a framework's callbacks make no span the current one.
+    """Pairs calls that overlap only in time, because a framework's callbacks make no span current.
 
-    The other is of another instrumentation, has the same id, tokens or question, and belongs to one around it only.
+    The other call is of another instrumentation, has the same id, tokens or question, and belongs to only one around
+    it.
     """
     alike: defaultdict[Any, list[_Call]] = defaultdict(list)
     for call in calls:
@@ -165,7 +166,7 @@ def _beside(calls: Sequence[_Call]) -> Mapping[str, Sequence[_Call]]:
 def _pairs(
     calls: Sequence[_Call], around: Mapping[str, Sequence[_Call]], taken: set[str]
 ) -> Iterator[tuple[_Call, _Call]]:
-    """As many calls as can be, each with one that is within it: who ends first chooses, and takes who began first."""
+    """Match as many calls as possible with one inside them: whoever ends first chooses, and takes who began first."""
     places = _places(calls)
     for outer in sorted(calls, key=lambda one: (one.span.end_ns, -one.span.start_ns)) if len(places) > 1 else ():
         if outer.id not in around:
@@ -177,7 +178,7 @@ def _pairs(
 
 
 def _places(calls: Sequence[_Call]) -> Mapping[str, int]:
-    """The instrumentations from the outermost in: calls side by side may be within each other's spans both ways."""
+    """The instrumentations from the outermost in. Parallel calls may lie within each other's spans both ways."""
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for call in calls:
         seconds[call.span.scope].append(call.span.seconds)
@@ -215,7 +216,7 @@ def _have_one_id(one: _Call, other: _Call) -> bool:
 
 
 def _have_one_model(one: _Call, other: _Call) -> bool:
-    """Whether both can mean one model; the model that answers has a longer name than the one that is asked."""
+    """Whether both can mean one model. The answering model has a longer name than the requested one."""
     names, others = _models(one), _models(other)
     if not names or not others:
         return True
@@ -231,7 +232,10 @@ def _step(view: SpanView, call: ModelCall) -> SpanView:
 
 
 def _completed(call: ModelCall, outer: ModelCall, *, is_alone: bool) -> ModelCall:
-    """The call with whose it is, where it does not say; and where no other is beside it, with its tokens and cost."""
+    """The call, completed by the spans around it.
+
+    They give user and session, and tokens and cost where no other call is beside it.
+    """
     more = {name: said for name in _SHARED if not getattr(call, name) and (said := getattr(outer, name))}
     if is_alone and call.usage.total is None and outer.usage.total is not None:
         more["usage"] = outer.usage

@@ -1,7 +1,7 @@
-"""Reads the value of one attribute: what it says, or None where it does not say what is asked for.
+"""Reads the value of one attribute, or None where it does not say what is asked for.
 
-Values are foreign: a limit may have cut a JSON text, and the SDK takes mappings, sequences and bytes as they are.
-Nothing here raises, whatever the value is.
+Values are foreign: a limit may have cut a JSON text, and the SDK takes mappings, sequences and bytes unchanged. Nothing
+here raises, whatever the value.
 """
 
 import json
@@ -26,7 +26,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def parsed(value: Any) -> Any:
-    """What a JSON text says; any other value, and a text that is no JSON, as it is."""
+    """The content of a JSON text; any other value, and a text that is no JSON, unchanged."""
     if not isinstance(value, str):
         return value
     try:
@@ -36,17 +36,17 @@ def parsed(value: Any) -> Any:
 
 
 def document(value: Any) -> Any:
-    """What a JSON text of an object, a list or a text says; any other value as it is, so that "5" stays a text."""
+    """The content of a JSON object, list or string; any other value unchanged, so that "5" stays a text."""
     return parsed(value) if isinstance(value, str) and value.lstrip()[:1] in _QUOTED else value
 
 
 def is_cut(value: Any) -> bool:
-    """Whether a text is an object or a list of JSON that was cut."""
+    """Whether a text is a JSON object or list that was cut."""
     return isinstance(value, str) and value.lstrip()[:1] in _BRACKETS and parsed(value) is value
 
 
 def inline(value: Any) -> str:
-    """Any value as text: JSON for what is none."""
+    """Any value as text; as JSON if it is no text."""
     return value if isinstance(value, str) else json.dumps(clean(value), ensure_ascii=False)
 
 
@@ -58,7 +58,7 @@ def text(value: Any) -> str | None:
 
 
 def unquoted(value: Any) -> str | None:
-    """A text that some dialects write as JSON, with its quotes, and some do not."""
+    """A text. Some dialects write it as JSON, with quotes."""
     return text(document(value))
 
 
@@ -71,7 +71,7 @@ def texts(value: Any) -> tuple[str, ...] | None:
 
 
 def number(value: Any) -> float | None:
-    """A finite number, or a text of one; integers stay integers."""
+    """A finite number, or a text of one. Integers stay integers."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -85,7 +85,7 @@ def number(value: Any) -> float | None:
 
 
 def count(value: Any) -> int | None:
-    """A number of things: a whole one, and none below zero."""
+    """A number of things: whole, and not negative."""
     if isinstance(value, str):
         return int(value) if value.isdecimal() and len(value) <= _MOST_DIGITS else None
     found = number(value)
@@ -101,7 +101,7 @@ def amount(value: Any) -> float | None:
 
 
 def dollars(value: Any) -> float | None:
-    """What a call cost; nobody pays a million for one."""
+    """The cost of a call. Nobody pays a million for one."""
     found = amount(value)
     return None if found is None or found > _MOST_DOLLARS else found
 

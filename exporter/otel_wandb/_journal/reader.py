@@ -1,4 +1,4 @@
-"""Reads a journal back, whatever became of its writer: a file that is cut anywhere ends with its last whole line."""
+"""Reads a journal, whatever became of its writer. A file that was cut anywhere ends with its last whole line."""
 
 import glob
 import json
@@ -15,16 +15,16 @@ _NAMES: Final = "traces-*.jsonl.gz"
 
 
 def journal_files(directory: str) -> Sequence[str]:
-    """The files of the journal in a run's directory, in their order; none where there is no journal."""
+    """The files of the journal of a run directory, in order."""
     found = glob.glob(os.path.join(glob.escape(directory), "files", FOLDER, _NAMES))
     return sorted(found, key=lambda path: (len(path), path))  # of five digits after those of four
 
 
 def read_journal(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[Record]:
-    """The records of a run's directory, or of files, one after another.
+    """The records of a run directory or of files, in order.
 
-    Each file begins with its `run`, from which on ids of messages and tools begin anew: see `Texts`. What is no record
-    is left out, and a file that cannot be read to its end gives what it has. Raises OSError where there is none.
+    Each file begins with its `run`, where ids of messages and tools start anew: see `Texts`. Lines that are no records
+    are skipped, and a damaged file gives what can be read. Raises OSError for a missing file.
     """
     files = journal_files(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else source
     for path in files:
@@ -32,7 +32,7 @@ def read_journal(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
 
 
 class Texts:
-    """What is kept once in a file: give it every record in its order, and ask it for what a trace's ids mean."""
+    """Resolves the ids of messages and tools. Give it every record in order."""
 
     def __init__(self) -> None:
         self._messages: dict[int, Message] = {}

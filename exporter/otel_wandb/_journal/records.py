@@ -39,7 +39,7 @@ _KINDS: Final[Mapping[Kind, SpanKind]] = {
 
 
 class Numbering(Protocol):
-    """Gives what is kept once in a file the number that it has there."""
+    """Numbers what is kept once in a file."""
 
     def message(self, message: Message) -> int:
         """That of a message."""
@@ -51,7 +51,7 @@ class Numbering(Protocol):
 
 
 def trace_record(source: TraceSource, numbering: Numbering) -> TraceRecord:
-    """The record of a trace; messages and definitions get their numbers from `numbering`."""
+    """The record of a trace. Messages and definitions get their numbers from `numbering`."""
     trace, tree = source.trace, source.tree
     bills = {span.span_id: bill for (span, _), bill in zip(tree.calls, source.bills, strict=True)}
     calls = [call for _, call in tree.calls]
@@ -81,7 +81,7 @@ def trace_record(source: TraceSource, numbering: Numbering) -> TraceRecord:
 
 
 def feedback_record(source: FeedbackSource) -> FeedbackRecord:
-    """The record of what somebody said of a trace."""
+    """The record of feedback."""
     value = source.value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         said: float | str = float(value) if isinstance(value, bool) else clean_text(value)
@@ -201,7 +201,7 @@ def _call(call: ModelCall, bill: Bill, numbering: Numbering) -> Call:
 
 
 def _asked(call: ModelCall) -> Iterator[Message]:
-    """The messages, after instructions that stand apart; those that are a message too, as OpenLIT has them, once."""
+    """The messages after separate instructions. Instructions that are a message too, as in OpenLIT, come once."""
     messages = [_message(message) for message in call.asked]
     parts = [part if isinstance(part, MAPPING) else {"type": "text", "content": part} for part in call.instructions]
     if parts:
@@ -212,7 +212,7 @@ def _asked(call: ModelCall) -> Iterator[Message]:
 
 
 def _answered(call: ModelCall) -> Iterator[Message]:
-    """The answers; where they have no text, what was rendered instead: vectors and verdicts are counted and named."""
+    """The answers. Where they have no text, the rendered one: vectors and verdicts are counted and named."""
     if call.answered:
         return map(_message, call.answered)
     return ({"text": clean_text(response, _LONGEST)} for response in call.responses)

@@ -1,7 +1,7 @@
-"""Writes a journal: the one object of it that does IO. A fault of it is counted and said, and costs W&B nothing.
+"""Writes a journal. It is the only object that does IO; its faults are counted and logged, and cost W&B nothing.
 
-After each trace the compressor is flushed and the file written, so that a process that is killed leaves whole lines.
-Level 1 takes half the time of level 6 for files that are a tenth larger: texts stand in a file once anyway.
+After each trace the compressor is flushed and the file written, so a killed process leaves whole lines. Level 1 takes
+half the time of level 6 for files that are a tenth larger.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class Journal:
         failed: Callable[[object], None],
         largest: int = _LARGEST,
     ) -> None:
-        """`files` is the run's directory of that name; `keep` makes a new file part of the run."""
+        """`files` is the run's directory of that name. `keep` makes a new file part of the run."""
         self._directory = os.path.join(files, FOLDER)
         self._run = run
         self._keep = keep
@@ -59,16 +59,16 @@ class Journal:
         self._is_closed = False
 
     def add_trace(self, source: TraceSource) -> None:
-        """Write a trace, and what it says for the first time in its file."""
+        """Write a trace, and the messages and definitions that are new in its file."""
         self._resource = source.trace.spans[0].resource or self._resource
         self._add(lambda file: trace_record(source, file))
 
     def add_feedback(self, source: FeedbackSource) -> None:
-        """Write what somebody said of a trace."""
+        """Write feedback."""
         self._add(lambda _: feedback_record(source))
 
     def close(self, counters: Mapping[str, int]) -> None:
-        """Write the counters and end the file; what comes after is for the journal of another run."""
+        """Write the counters and end the file. Later traces belong to the journal of another run."""
         with self._lock:
             if self._has_begun:
                 end: EndRecord = {"record": "end", "counters": counters, "time": time_ns()}
@@ -77,7 +77,7 @@ class Journal:
             self._is_closed = True
 
     def release(self) -> None:
-        """Let the file go as it is: a forked child must not write to its parent's, nor wait for a lock of it."""
+        """Let the file go unchanged: a forked child must not write to its parent's file, nor wait for its lock."""
         self._is_closed = True
         if self._file is not None:
             self._file.release()
@@ -201,7 +201,7 @@ class _File:
 
 
 def _new_file(directory: str) -> FileIO:
-    """A file with the next number that nobody has: a run may be written to by several exporters, one after another."""
+    """A file with the next free number: several exporters may write to a run, one after another."""
     number = 1
     while True:
         try:

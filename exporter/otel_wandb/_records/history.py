@@ -1,4 +1,4 @@
-"""The scalars that stand in the same history row as a trace: W&B's trace table shows them as its columns."""
+"""The scalars beside a trace in its history row. W&B's trace table shows them as columns."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -14,11 +14,11 @@ USAGE: Final = (
     "usage/total_tokens",
     "usage/cost",
 )
-"""The curves."""
+"""The names of the usage curves."""
 
 
 def history_row(trace: Trace, tree: Timeline, bills: Sequence[Bill]) -> Mapping[str, str | float]:
-    """Identity, status and usage of a trace; what no call says, or nobody knows, is left out, never 0.
+    """Identity, status and usage of a trace. What is unknown is omitted, never 0.
 
     `usage/elapsed_time` is seconds, `usage/cost` US dollars, `_timestamp` the start of the root in seconds since the
     epoch.

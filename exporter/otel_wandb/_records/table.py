@@ -14,7 +14,7 @@ Source = TypeVar("Source")
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Source]):
-    """One typed column: wandb refuses a table whose cells change their type."""
+    """One typed column. wandb refuses a table whose cells change their type."""
 
     name: str
     type: type
@@ -23,13 +23,13 @@ class Column(Generic[Source]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table(Generic[Source]):
-    """A table by its key in the run; a row is made from what `read` of its columns takes."""
+    """A table by its key in the run. Its columns read the cells of a row from a source."""
 
     key: str
     columns: tuple[Column[Source], ...]
 
     def row(self, source: Source) -> Row:
-        """The row of `source`; a number that JSON does not have is an empty cell."""
+        """The row of `source`. A number that JSON cannot express becomes an empty cell."""
         return tuple([_written(column.read(source)) for column in self.columns])
 
 

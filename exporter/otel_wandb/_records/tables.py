@@ -1,6 +1,6 @@
-"""The tables: `stats` with a row for each call of a model, `traces` for each trace, `feedback` for what is said of one.
+"""The tables: `stats` has a row for each model call, `traces` for each trace, `feedback` for each feedback.
 
-The columns of `stats` begin with those of W&B's own autolog, in their order.
+The first columns of `stats` are those of W&B's own autolog, in their order.
 """
 
 import json
@@ -25,7 +25,7 @@ _LONGEST_CELL: Final = 20_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class CallSource:
-    """What a row of `stats` is made from; `session_id` is the run's id."""
+    """The source of a row of `stats`; `session_id` is the run's id."""
 
     span: SpanRecord
     call: ModelCall
@@ -35,7 +35,7 @@ class CallSource:
 
 @dataclass(frozen=True, slots=True)
 class TraceSource:
-    """What a row of `traces` is made from; the bills are those of the calls in the tree, in their order."""
+    """The source of a row of `traces`. The bills are those of the tree's calls, in their order."""
 
     trace: Trace
     tree: Timeline
@@ -47,7 +47,7 @@ TraceColumn: TypeAlias = Column[TraceSource]
 
 
 def table_rows(source: TraceSource, session_id: str) -> Mapping[Table[Any], Sequence[Row]]:
-    """The rows of one trace, by their tables."""
+    """The rows of one trace, by table."""
     calls = [
         CallSource(span, call, bill, session_id)
         for (span, call), bill in zip(source.tree.calls, source.bills, strict=True)
@@ -157,7 +157,7 @@ def _seconds(source: TraceSource) -> float:
 
 
 def _side(side: str) -> Callable[[TraceSource], Cell]:
-    """What the root was asked, or answered, as the timeline shows it."""
+    """The input or output of the root, as the timeline shows it."""
 
     def read(source: TraceSource) -> Cell:
         sets = (getattr(result, side) for result in source.tree.root.results)
@@ -172,7 +172,7 @@ def _sum(counts: Sequence[int | None]) -> float | None:
 
 
 def _first(name: str, read: Callable[[ModelCall], str | None]) -> TraceColumn:
-    """What the first call says that says anything."""
+    """The value of the first call that has one."""
     return Column(
         name, str, lambda source: _cut(next(filter(None, (read(call) for _, call in source.tree.calls)), None))
     )
@@ -226,7 +226,7 @@ TRACES: Final = Table("traces", TRACES_COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class FeedbackSource:
-    """What a row of `feedback` is made from; `seconds` are since the epoch."""
+    """The source of a row of `feedback`; `seconds` are since the epoch."""
 
     trace_id: str
     name: str
@@ -235,7 +235,7 @@ class FeedbackSource:
 
 
 def feedback_of(trace_id: str, name: str, value: float | str, seconds: float) -> FeedbackSource:
-    """What somebody says about a trace; raises ValueError or TypeError for what cannot be said."""
+    """Check feedback. Raises ValueError for a malformed trace id, TypeError for a value that is no number or text."""
     if not _TRACE_ID.fullmatch(trace_id):
         raise ValueError(f"{trace_id!r} is no trace id: 32 hex digits, as current_trace_id() gives them")
     if not isinstance(value, (bool, int, float, str)):
@@ -244,7 +244,7 @@ def feedback_of(trace_id: str, name: str, value: float | str, seconds: float) ->
 
 
 def _number_said(source: FeedbackSource) -> float | None:
-    """None for a text, and for a number that JSON does not have."""
+    """The number; None for a text, and for a number that JSON cannot express."""
     if isinstance(source.value, str):
         return None
     try:

@@ -1,7 +1,7 @@
 """Turns a trace into what W&B's timeline panel shows: a tree of nodes, and the architecture of the model.
 
 The panel scales everything to the root and divides by its duration, shows the root's inputs and outputs as text, and
-groups traces by a hash of the model's architecture (facts of the panel: `PanelTraceTree` of W&B's front end).
+groups traces by a hash of the architecture (`PanelTraceTree` of W&B's front end).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from otel_wandb._traces.merging import merged
 
 _DEEPEST: Final = 100  # wandb serialises recursively and fails from 330 levels on
 _MOST_NODES: Final = 1_000
-_CALL_KIND: Final = "openai"  # `_kind` of the legacy integration: the panel's icon for a model goes by this word
+_CALL_KIND: Final = "openai"  # `_kind` of the old integration; the panel chooses a model's icon by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +54,28 @@ class Timeline:
     model: Mapping[str, Json]
     calls: tuple[tuple[SpanRecord, ModelCall], ...]
     layout: "Layout"
-    """What it was drawn from, with texts of any length."""
+    """The layout that it was drawn from, with texts of any length."""
     error: str | None = None
-    """What the first span says that failed."""
+    """The error of the first failed span."""
     left_out: int = 0
-    """How many spans there was no room for."""
+    """How many spans had no room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which spans the tree shows and where, however long its texts are."""
+    """Which spans the tree shows, and where, whatever the length of its texts."""
 
     trace: Trace
     spans: Sequence[SpanRecord]
     views: Mapping[str, SpanView]
     placed: Mapping[str, SpanRecord]
-    """The spans that there is room for, from the top of the tree down."""
+    """The spans that have room, from the top of the tree down."""
     roots: Sequence[SpanRecord]
     children: Mapping[str, Sequence[SpanRecord]]
 
 
 def timeline(trace: Trace, longest: int) -> Timeline:
-    """The timeline of `trace`, its texts cut at `longest` characters."""
+    """The timeline of `trace`, with texts cut at `longest` characters."""
     return drawn(lay_out(trace), longest)
 
 
@@ -86,13 +86,13 @@ def lay_out(trace: Trace) -> Layout:
     spans = [_with_status(span, views[span.span_id]) for span in records]
     above, below = _families(spans)
     placement = _Placement(below)
-    for span in (*above, *spans):  # spans that are each other's parents hang below no root
+    for span in (*above, *spans):  # spans that are each other's parents are below no root
         placement.add(span)
     return Layout(trace, spans, views, placement.placed, placement.roots, placement.children)
 
 
 def drawn(layout: Layout, longest: int) -> Timeline:
-    """The timeline of a layout, its texts cut at `longest` characters."""
+    """The timeline of a layout, with texts cut at `longest` characters."""
     calls = tuple((span, call) for span in layout.spans if (call := layout.views[span.span_id].call) is not None)
     root = _root(layout, longest)
     return Timeline(
@@ -106,14 +106,14 @@ def drawn(layout: Layout, longest: int) -> Timeline:
 
 
 def _with_status(span: SpanRecord, view: SpanView) -> SpanRecord:
-    """The span with a failure that only an attribute says."""
+    """The span, marked as failed where only an attribute says so."""
     if span.is_error or not view.is_error:
         return span
     return replace(span, is_error=True, status_message=span.status_message or view.message)
 
 
 def _families(spans: Sequence[SpanRecord]) -> tuple[Sequence[SpanRecord], Mapping[str, Sequence[SpanRecord]]]:
-    """The spans without a parent here, and the others by their parent."""
+    """The spans without a parent here, and the others by parent."""
     known = {span.span_id for span in spans}
     below: dict[str, list[SpanRecord]] = {}
     above = []
@@ -126,7 +126,7 @@ def _families(spans: Sequence[SpanRecord]) -> tuple[Sequence[SpanRecord], Mappin
 
 
 class _Placement:
-    """Finds a place for each span while there is room. What is too deep hangs beside the span that it belongs below."""
+    """Places spans while there is room. A span that is too deep is placed beside the one it belongs below."""
 
     def __init__(self, below: Mapping[str, Sequence[SpanRecord]]) -> None:
         self.placed: dict[str, SpanRecord] = {}
@@ -135,7 +135,7 @@ class _Placement:
         self._below = below
 
     def add(self, root: SpanRecord) -> None:
-        """Place `root`, if it has no place yet, and all that is below it."""
+        """Place `root`, unless it has a place, and everything below it."""
         waiting: list[tuple[SpanRecord, str | None, int]] = [(root, None, 0)]
         while waiting and len(self.placed) < _MOST_NODES:
             span, parent, depth = waiting.pop()
@@ -164,7 +164,7 @@ def _root(layout: Layout, longest: int) -> Node:
 
 
 def _notes(layout: Layout) -> Mapping[str, Json]:
-    """What the root says of the whole trace."""
+    """Notes about the whole trace, for its root."""
     trace, left_out = layout.trace, len(layout.spans) - len(layout.placed)
     notes: dict[str, Json] = {}
     if not trace.is_complete:
@@ -229,12 +229,12 @@ def _step_results(view: SpanView, longest: int) -> tuple[Result, ...]:
 
 
 def step_labels(kind: Kind) -> tuple[str, str]:
-    """What a step's two sides are called."""
+    """The labels of a step's input and output."""
     return ("arguments", "result") if kind is Kind.TOOL else ("input", "output")
 
 
 def _joining(trace: Trace, nodes: Sequence[Node]) -> Node:
-    """One root above several: the panel takes a tree, and scales to its root."""
+    """One root above several: the panel takes one tree, and scales to its root."""
     return Node(
         span_id=trace.trace_id,
         name=f"trace {trace.trace_id[:8]}",
@@ -250,7 +250,7 @@ def _joining(trace: Trace, nodes: Sequence[Node]) -> Node:
 
 
 def _readable(root: Node, calls: Sequence[ModelCall], longest: int) -> Node:
-    """The root with something to read: its own results, else the first question and the last answer below it."""
+    """The root with something to read: its own results, else the first question and last answer below it."""
     if root.results or not calls:
         return root
     question = next((call.request for call in calls if call.request), None)
@@ -263,7 +263,7 @@ def _readable(root: Node, calls: Sequence[ModelCall], longest: int) -> Node:
 
 
 def _covering(root: Node) -> Node:
-    """The root from the first start to the last end below it, and never without a duration."""
+    """The root, stretched from the first start to the last end below it, and never without a duration."""
     start = min(node.start_ms for node in _walk(root))
     end = max(node.end_ms for node in _walk(root))
     return replace(root, start_ms=start, end_ms=max(end, start + 1))
@@ -278,7 +278,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 
 def _architecture(node: Node, calls: Mapping[str, ModelCall]) -> Mapping[str, Json]:
-    """What the node is made of: settings that many calls share, none of one call, for the panel groups by it."""
+    """The node's entry in the architecture: settings that many calls share, because the panel groups by it."""
     call = calls.get(node.span_id)
     if call is not None:
         found: dict[str, Json] = {

@@ -29,7 +29,7 @@ class TreeJson:
     model_hash: str
 
     def value(self) -> Mapping[str, str]:
-        """What stands in a history row for the panel."""
+        """The value in a history row that the panel shows."""
         return {
             "_type": "wb_trace_tree",
             "model_hash": self.model_hash,
@@ -39,10 +39,10 @@ class TreeJson:
 
 
 def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
-    """The timeline of `trace` with texts as long as W&B takes them; the root alone where nothing else helps."""
+    """The timeline of `trace` with texts as long as W&B takes them; the root alone if nothing else fits."""
     layout = lay_out(trace)
     for longest in _SHORTER_TEXTS:
-        if _characters(layout, longest) > _LARGEST:  # seen without writing what is too large
+        if _characters(layout, longest) > _LARGEST:  # known without writing it
             continue
         tree = drawn(layout, longest)
         found = tree_json(tree)
@@ -58,7 +58,7 @@ def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
 
 
 def tree_json(tree: Timeline) -> TreeJson:
-    """The tree as text."""
+    """The tree as JSON."""
     model = json.dumps(tree.model, allow_nan=False)
     digest = hashlib.md5(model.encode(), usedforsecurity=False).hexdigest()[:16]
     return TreeJson(json.dumps(_span(tree.root), allow_nan=False), model, digest)

@@ -1,4 +1,4 @@
-"""What wandb would do: its mode, its server, and whether it has a key. Asked of wandb itself, never of a terminal."""
+"""What wandb would do: its mode, its server, and whether it has a key. It asks wandb, and never a terminal."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _SYNONYMS: Final = {"run": "online", "dryrun": "offline"}
 
 
 def settings_given(init: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that were set in the argument `settings` of `wandb.init`, which is a dict or a `wandb.Settings`."""
+    """The fields set in the argument `settings` of `wandb.init`, which is a dict or a `wandb.Settings`."""
     given = init.get("settings") or {}
     if isinstance(given, Mapping):
         return dict(given)
@@ -50,7 +50,7 @@ def has_key(init: Mapping[str, Any]) -> bool:
 
 
 def _finds_key(host: str) -> bool:
-    """The same where wandb cannot be asked: by the places in which an older wandb looks."""
+    """The same by the places where older versions of wandb look, for a wandb that cannot be asked."""
     from requests.utils import get_netrc_auth
 
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):

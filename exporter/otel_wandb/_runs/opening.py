@@ -79,7 +79,7 @@ def is_of_this_process(run: "wandb.Run") -> bool:
 
 
 def init_beside(run: "wandb.Run") -> Mapping[str, Any]:
-    """What `wandb.init` is called with for a run of ours that goes on where one of the user's cannot be written to."""
+    """The arguments of `wandb.init` for a run of ours that goes on where a user's run cannot be written to."""
     settings = run.settings
     mode = "disabled" if run.disabled else "offline" if run.offline else None
     said = {
@@ -94,7 +94,7 @@ def init_beside(run: "wandb.Run") -> Mapping[str, Any]:
 
 
 def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
-    """Make a run of our own, beside any of the user's; offline with one warning where W&B cannot be used.
+    """Open a run of our own beside any of the user's; offline, with one warning, where W&B cannot be used.
 
     Raises DisabledError where W&B is disabled, and what `wandb.init` raises for wrong arguments and for an offline run
     that cannot be written.
@@ -129,7 +129,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
 
 
 def _init(init: Mapping[str, Any]) -> "wandb.Run":
-    """`wandb.init`; again where wandb has not noticed yet that its service process died, which ended every run."""
+    """Call `wandb.init`; once more if wandb's service process died unnoticed, which ended every run."""
     import wandb
 
     try:
@@ -168,7 +168,7 @@ def without_weave() -> Iterator[None]:
 
 
 def _described(resource: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-    """A name that says what is in the run, and the group of all that one service writes; nothing of the user's run."""
+    """Settings that describe the run: what is in it, and the group of its service. Nothing of the user's run."""
     service = _service(resource)
     program = service or os.path.basename(sys.argv[0]) or "python"
     name = f"{program} traces {os.getpid()}" + (f" ({number})" if number > 1 else "")
@@ -195,9 +195,9 @@ def _config(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settings(options: RunOptions, resource: Mapping[str, Any]) -> "wandb.Settings":
-    """Capture nothing of the user's process: no output, code, git state or machine. The user's arguments win.
+    """Settings that capture nothing of the user's process: no output, code, git state or machine.
 
-    A new id each time: wandb keeps one for used whose `init` failed.
+    The user's settings win. The id is new each time: wandb keeps an id whose `init` failed.
     """
     import wandb
 

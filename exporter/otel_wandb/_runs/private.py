@@ -31,7 +31,7 @@ _OF_THEIR_RUN: Final = (
 
 
 def missing() -> tuple[str, ...]:
-    """The comforts that this wandb does not offer, as far as somebody asked for them."""
+    """The comforts that this wandb does not offer, as far as they were needed."""
     return tuple(sorted(_MISSING))
 
 
@@ -80,7 +80,10 @@ def apart_from_their_run() -> Iterator[None]:
 
 
 def skip_artifact_check(run: "wandb.Run") -> None:
-    """Have no table wait for the server, which wandb asks whether an artifact of that name has another type."""
+    """Let tables be logged without waiting for the server.
+
+    wandb would ask it whether an artifact of that name has another type.
+    """
     if not callable(getattr(run, "_assert_can_log_artifact", None)):
         _without("logging tables without waiting for the server", None)
         return
@@ -99,7 +102,7 @@ def process_of(run: "wandb.Run") -> int | None:
 
 
 def means_gone(error: Exception) -> bool:
-    """Whether `error` means that wandb's service process, or the connection to it, is gone."""
+    """Whether `error` means that wandb's service process, or the connection to it, has gone."""
     return isinstance(error, ConnectionError) or type(error).__name__ in {"AlreadyJoinedError", "MailboxClosedError"}
 
 
@@ -133,7 +136,7 @@ def row_json(run: "wandb.Run", row: Mapping[str, Any]) -> Mapping[str, Any] | No
 
 
 def has_interface(run: "wandb.Run") -> bool:
-    """Whether the run writes at all: that of the mode "disabled" does not."""
+    """Whether the run writes at all; a disabled run does not."""
     return getattr(run, "_interface", None) is not None
 
 
@@ -171,11 +174,11 @@ def has_session_key(host: str) -> bool | None:
 
 
 def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
-    """Let the program end while wandb's service process goes on: at its exit wandb waits for it without a bound.
+    """Let the program end while wandb's service process goes on; at its exit wandb waits for it without a bound.
 
-    Not at all where W&B was late already, for our data is on disk and the process still tries to upload it; ten times
-    `seconds` where a run of the user's is active. (wandb 0.31 waits forever, once in some hundred exits, if a table was
-    logged to an online run that is not finished: its process drops the connection, and never hears the end.)
+    The wait is 0 where W&B was late already: our data is on disk, and the process still tries to upload it. It is ten
+    times `seconds` where a run of the user's is active. (wandb 0.31 waits forever, once in some hundred exits, if a
+    table was logged to an online run that is not finished: its process drops the connection, and never hears the end.)
     """
     try:
         from wandb.sdk import wandb_setup

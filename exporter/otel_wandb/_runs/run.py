@@ -27,11 +27,11 @@ _WRITTEN_SECONDS: Final = 5.0  # for the last of a run to be on the disk
 
 
 class DiskFullError(Exception):
-    """There is no room for the run's file, which wandb does not say."""
+    """There is no room for the run's file. wandb does not report this."""
 
 
 class OpenRun:
-    """A run to write to. `owned` runs are ours to finish."""
+    """A run to write to. We finish `owned` runs."""
 
     def __init__(self, run: "wandb.Run", *, owned: bool, is_makeshift: bool = False) -> None:
         self._run = run
@@ -74,9 +74,9 @@ class OpenRun:
         return f"it is in {self.directory}; upload it with: wandb sync {online}{self.directory}"
 
     def keep_journal(self, failed: Callable[[object], None]) -> None:
-        """Keep the traces as files of the run, too; `failed(why)` is called for each that could not be written.
+        """Keep the traces as files of the run too; `failed(why)` is called for each that could not be written.
 
-        Such a file is uploaded only if wandb is told of it: then by `wandb sync` as well, and when the run ends.
+        wandb uploads such a file only if it is told of it: when the run ends, and with `wandb sync`.
         """
         run = self._run
         if run.disabled:
@@ -91,11 +91,9 @@ class OpenRun:
         self._journal = Journal(run.dir, about, keep=keep, failed=failed)
 
     def log_trace(self, tree: TreeJson, row: Mapping[str, Any], source: TraceSource) -> None:
-        """Write a trace to the journal, and one history row with the tree under `trace`.
+        """Write a trace to the journal, and a history row with the tree under `trace`.
 
-        Raises DiskFullError, and what wandb raises.
-
-        An online run sends what it cannot write to its file.
+        Raises DiskFullError, and what wandb raises. An online run sends what it cannot write to its file.
         """
         if self._run.offline and shutil.disk_usage(self.directory).free < _LEAST_SPACE:
             raise DiskFullError(f"{self.directory} has less than {_LEAST_SPACE >> 20} MB left")
@@ -104,7 +102,7 @@ class OpenRun:
         self._log({"trace": tree.value(), **row})
 
     def note_feedback(self, said: FeedbackSource) -> None:
-        """Write what somebody said of a trace to the journal."""
+        """Write feedback to the journal."""
         if self._journal is not None:
             self._journal.add_feedback(said)
 
@@ -116,11 +114,11 @@ class OpenRun:
         growing.add(rows, self._log)
 
     def was_ended(self, error: Exception) -> bool:
-        """Whether `error` means that somebody finished the run, or that wandb's service process is gone."""
+        """Whether `error` means that somebody finished the run, or that wandb's service process has gone."""
         return private.means_gone(error) or (type(error).__name__ == "UsageError" and private.is_finished(self._run))
 
     def summarise(self, values: Mapping[str, int]) -> None:
-        """Write counters to the run's summary; a fault of wandb's is said, for the data may be on disk."""
+        """Write counters to the run's summary. A fault of wandb's is only logged: the data may be on disk."""
         self._counters = values
         try:
             self._run.summary.update(dict(values))
@@ -148,7 +146,7 @@ class OpenRun:
     def finish(self) -> None:
         """Finish the run, and wait until it is on the disk.
 
-        One of the user's only in a process that ends without a word to wandb: nothing of it would be kept.
+        A user's run is finished only in a process that ends without telling wandb: nothing of it would be kept.
         """
         self._is_closing = True
         self._end_journal()
@@ -159,7 +157,7 @@ class OpenRun:
             log.warning("the W&B run %s could not be finished (%s); its data is in %s", self.id, error, self.directory)
 
     def abandon(self) -> None:
-        """Forget the run: it was ended, or it is the parent's of this forked child."""
+        """Forget the run: somebody ended it, or it belongs to the parent of this forked child."""
         if self._journal is not None:
             self._journal.release()
 

@@ -1,8 +1,8 @@
-"""Writes rows to a run that the program logs to as well, beside the row that it is making and its count of steps.
+"""Writes rows to a run that the program logs to as well, without touching the row it is making or its count of steps.
 
-`run.log` would take along what the program said with `commit=False`, and make its `step=3` one that is past. What the
-service process of wandb writes in the end is a record for each row; it takes one that is made here as it is, and gives
-it the next free step when it is uploaded. wandb has no public way; where the private one is gone, `run.log` is used.
+`run.log` would commit what the program logged with `commit=False`, and would make its `step=3` one that is past.
+wandb's service process writes a record for each row in the end. It takes a record that is made here as it is, and gives
+it the next free step at the upload. wandb has no public way; where the private one is gone, `run.log` is used.
 """
 
 from collections.abc import Mapping

@@ -25,8 +25,10 @@ class OpenSpans(SpanProcessor):
         """Note a span that has started."""
         context = span.get_span_context()
         with self._lock:
+            if self._number >= _MOST:
+                return
             spans = self._open.setdefault(context.trace_id, set())
-            if self._number < _MOST and context.span_id not in spans:
+            if context.span_id not in spans:
                 spans.add(context.span_id)
                 self._number += 1
 
