@@ -181,6 +181,18 @@ def test_an_open_span_is_waited_for_up_to_the_maximum_age() -> None:
     assert [trace.reason for trace in cut] == [Reason.MAX_AGE]
 
 
+def test_a_span_that_has_just_ended_may_still_be_on_its_way() -> None:
+    running = {"t"}
+    assembler = TraceAssembler(LIMITS, running.__contains__)
+    assembler.offer(span("call", "root", trace_id="t"), 0)
+    assert assembler.tick(30) == []
+    running.clear()  # ended, and in the queue of a batch processor
+    assert assembler.tick(60) == []
+    assembler.offer(span("root", trace_id="t", start=-1), 64)
+    (trace,) = assembler.tick(65)
+    assert (trace.is_complete, ids([trace])) == (True, [["root", "call"]])
+
+
 def test_a_root_that_comes_after_what_was_below_it_goes_on_with_its_trace() -> None:
     assembler = TraceAssembler(LIMITS)
     assembler.offer(span("call", "root"), 0)

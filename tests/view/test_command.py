@@ -64,7 +64,13 @@ def test_an_empty_and_a_killed_run_say_so(tmp_path: Path, capsys: Captured) -> N
 
 
 def test_follow_serves_until_ctrl_c(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "otel_openai_wandb", "view", str(tmp_path), "--follow", "--no-browser"]
+    asked = ["view", str(tmp_path), "--follow", "--no-browser"]
+    # A program in the background of a shell ignores Ctrl-C, and so may this one.
+    source = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"from otel_openai_wandb._cli import main; sys.exit(main({asked!r}))"
+    )
+    command = [sys.executable, "-c", source]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -78,9 +78,15 @@ class _Waiting:
     has_root: bool = False
     missing: set[str] = field(default_factory=set)
     size: int = 0
+    was_open: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a root is here, and no parent is missing."""
+        return self.has_root and not self.missing
 
     def deadline(self, limits: Limits) -> float:
-        wait = limits.quiet if self.has_root and not self.missing else limits.idle
+        wait = limits.quiet if self.is_whole else limits.idle
         return min(self.last + wait, self.first + limits.max_age)
 
 
@@ -147,7 +153,10 @@ class TraceAssembler:
             trace = self._waiting.get(trace_id)
             if trace is None or trace.deadline(self._limits) != deadline:
                 continue
-            if now < trace.first + self._limits.max_age and self._is_open(trace_id):
+            was_open, trace.was_open = trace.was_open, self._is_open(trace_id)
+            # What has just ended may still be on its way, in the queue of a batch processor: it has its time as well.
+            is_expected = trace.was_open or (was_open and not trace.is_whole)
+            if now < trace.first + self._limits.max_age and is_expected:
                 trace.last = now
                 self._schedule(trace_id, trace)
             else:
@@ -199,7 +208,7 @@ class TraceAssembler:
     def _reason(self, trace: _Waiting, now: float) -> Reason:
         if now >= trace.first + self._limits.max_age:
             return Reason.MAX_AGE
-        return Reason.ROOT if trace.has_root and not trace.missing else Reason.IDLE
+        return Reason.ROOT if trace.is_whole else Reason.IDLE
 
     def _emit(self, trace_id: str, reason: Reason, now: float) -> list[Trace]:
         trace = self._waiting.pop(trace_id)
