@@ -75,7 +75,7 @@ ENVIRONMENTS: Final = (
     ),
     Environment(
         "2025",
-        python="3.12",
+        python="3.11",
         opentelemetry="1.35.0",
         instrumentation="0.56b0",
         wrapt="1.17.2",
