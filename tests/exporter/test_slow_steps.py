@@ -9,13 +9,13 @@ from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, run_command, run_program
 from tests.support.run_file import stats_rows, traces
 
-# A trace without its root is given a fifth of a second here, and the slow tool takes a second.
-SHORT = {"OTEL_WANDB_QUIET": "0.05", "OTEL_WANDB_IDLE": "0.2"}
+# A trace without its root is given half a second here, and the slow tool takes a second and a half.
+SHORT = {"OTEL_WANDB_QUIET": "0.05", "OTEL_WANDB_IDLE": "0.5"}
 SLOW = """
 with tracer.start_as_current_span("answer"):
     ask("one")
     with tracer.start_as_current_span("slow tool", attributes={"gen_ai.operation.name": "execute_tool"}):
-        threading.Event().wait(1.0)
+        threading.Event().wait(1.5)
     ask("two")
 """
 LISTENING = {
