@@ -85,8 +85,8 @@ ENVIRONMENTS: Final = (
     Environment(
         "the oldest beside wandb",
         python="3.10",
-        opentelemetry="1.43.0",
-        instrumentation="0.64b0",
+        opentelemetry="1.45.0",
+        instrumentation="0.66b0",
         wrapt="1.17.0",
         wandb="0.31.0",
         extra="[all,test]",
