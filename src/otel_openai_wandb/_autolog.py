@@ -25,6 +25,7 @@ from otel_wandb import WandbSpanExporter, WandbSpanProcessor
 from otel_wandb._costs.prices import read_prices
 from otel_wandb._exporter import live_exporters
 from otel_wandb._runs.opening import is_of_this_process, without_weave
+from otel_wandb._runs.private import wait_until_written
 from otel_wandb._traces.selection import Keep, wanted_by
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
+_WRITTEN_SECONDS: Final = 5.0  # for the last of a run to be on the disk
 _INSTEAD: Final = "nothing was patched and no run was started"
 
 
@@ -151,6 +153,7 @@ class Autolog:
             session.end()
             if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
                 session.run.finish()
+                wait_until_written(_WRITTEN_SECONDS)
 
     @property
     def exporter(self) -> WandbSpanExporter | None:

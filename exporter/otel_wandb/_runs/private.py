@@ -1,7 +1,7 @@
 """The private parts of wandb that we use, all of them, and what is done where one is missing.
 
-Each is looked up before it is used. One that is gone, or raises, costs a comfort and never a trace; `missing` says
-which.
+Each is looked up before it is used. One that is gone, or raises, costs a comfort and never a trace; the log says once,
+at INFO, which.
 """
 
 import logging
@@ -28,11 +28,6 @@ _OF_THEIR_RUN: Final = (
     "fork_from",
     "resume_from",
 )
-
-
-def missing() -> tuple[str, ...]:
-    """The comforts that this wandb does not offer, as far as they were needed."""
-    return tuple(sorted(_MISSING))
 
 
 def call_before_finish(run: "wandb.Run", callback: Callable[[], None]) -> None:

@@ -1,12 +1,12 @@
 """Finds the run directories to show, and says what is the matter with them."""
 
-import glob
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from otel_openai_wandb._run_directories import NoRunError, run_directory
+from otel_wandb._journal.reader import journal_files
 
 NO_JOURNAL: Final = "has no journal: it was turned off (OTEL_WANDB_JOURNAL=false), or an older version wrote the run"
 NO_TRACE: Final = "has a journal and no trace in it"
@@ -24,7 +24,7 @@ class Directory:
         return os.path.basename(os.path.abspath(self.path))
 
     def journals(self) -> list[str]:
-        return sorted(glob.glob(os.path.join(glob.escape(self.path), "files", "otel", "traces-*.jsonl.gz")))
+        return list(journal_files(self.path))
 
 
 def newest_run(environ: Mapping[str, str]) -> Directory | None:
