@@ -256,7 +256,7 @@ def main(examples: int, *, giants: bool) -> None:
     @given(traces_of(spans))
     def give(_: None) -> None:
         """They are given while they are drawn: hypothesis would print them."""
-        assert len(spans.given) % 20 or exporter.force_flush()  # what waits is bounded
+        assert len(spans.given) % 4 or exporter.force_flush()  # what waits is bounded in bytes
 
     give()
     assert exporter.force_flush()
