@@ -1,5 +1,6 @@
 """The exporter in real programs: behind each processor, on each way out, beside the user's runs, and with faults."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.exporter.programs import SETUP, asked, program
 from tests.support.openai_server import OpenAIServer, error
 from tests.support.program import run_program
-from tests.support.run_file import stats_rows, traces
+from tests.support.run_file import find_runs, stats_rows, traces
 
 
 @pytest.mark.parametrize("end", ["", "sys.exit(3)", "raise RuntimeError('boom')"])
@@ -46,6 +47,14 @@ wandb.teardown()
 os._exit(0)
 """
     assert asked(program(tmp_path, server, body)) == ["**user**: one"]
+
+
+def test_a_trace_is_written_once_and_not_to_the_summary_too(tmp_path: Path, server: OpenAIServer) -> None:
+    done = program(tmp_path, server, f"set_up(SimpleSpanProcessor)\nask({'canary ' * 1_000!r})")
+    (path,) = find_runs(done.directory)
+    assert "trace" not in done.run.summary
+    written = json.dumps(done.run.history[0]["trace"]).count("canary " * 1_000)
+    assert path.read_bytes().count(b"canary " * 1_000) == written > 0
 
 
 def test_shutdown_closes_the_run_and_leaves_wandb_to_the_program(tmp_path: Path, server: OpenAIServer) -> None:

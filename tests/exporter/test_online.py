@@ -59,6 +59,7 @@ def test_traces_rows_tables_and_summary_reach_the_server(
         sum(int(str(call["total_tokens"])) for call in calls[:2]),
         calls[2]["total_tokens"],
     ]
+    assert "trace" not in run.summary
     assert run.summary["trace_name"] == "chat gpt-3.5-turbo"
     assert run.summary["usage/total_tokens"] == rows[1]["usage/total_tokens"]
     assert not [name for name in run.summary if name.startswith("otel/dropped")]

@@ -43,6 +43,8 @@ class OpenRun:
         self._counters: Mapping[str, int] = {}
         self._tables: dict[str, GrowingTable] = {}
         self._log: Callable[[dict[str, Any]], None] = run.log if owned else SharedHistory(run).log
+        if owned:  # wandb would keep the whole of the latest trace twice, and upload no summary where that is large
+            run.define_metric("trace.*", summary="none")
         # A pattern is matched with what `run.log` is given.
         for metric in ("usage/*",) if owned else USAGE:
             run.define_metric(metric, step_metric="_timestamp")

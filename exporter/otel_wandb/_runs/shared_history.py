@@ -21,7 +21,7 @@ class SharedHistory:
         self._run = run
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Write one row, and its values to the summary, as `run.log` does. Raises what `run.log` raises."""
+        """Write one row, and its values but the trace to the summary. Raises what `run.log` raises."""
         from wandb.errors import UsageError
 
         run = self._run
@@ -33,4 +33,5 @@ class SharedHistory:
         if values is None or not private.publish_row(run, values):
             run.log(dict(row))
             return
-        run.summary.update({name: value for name, value in values.items() if not name.startswith("_")})
+        kept = {name: value for name, value in values.items() if not name.startswith("_") and name != "trace"}
+        run.summary.update(kept)

@@ -16,6 +16,8 @@ from otel_wandb._runs.run import OpenRun
 _MOST_ROWS: Final = 500  # of one increment of a table
 _MOST_WAITING: Final = 100_000
 _MOST_BYTES: Final = 64 << 20  # of rows that wait
+_FEW_ROWS: Final = 20  # of one increment; its files and its share of each later row cost more than they do
+_LONGEST_WAIT: Final = 300.0  # seconds
 _CELL: Final = 50  # bytes of a cell without its text
 
 TableRows: TypeAlias = Mapping[Table[Any], Sequence[Row]]
@@ -46,12 +48,13 @@ class TableWriter:
 
     def __init__(self, interval: float, health: Health) -> None:
         self._interval = interval
+        self._wait = interval  # longer where rows are few
         self._health = health
         self._budget = Budget(_MOST_WAITING, _MOST_BYTES)
         self._waiting: dict[OpenRun, _Waiting] = {}
         self._due: float | None = None
         self._worker: Worker[_Rows | _Close] = Worker(
-            "otel-wandb-tables", self._take, flush=self._write, wake=self._write, due=lambda: self._due
+            "otel-wandb-tables", self._take, flush=self._write, wake=self._wake, due=lambda: self._due
         )
 
     def add(self, destination: Destination, run: OpenRun, rows: TableRows) -> None:
@@ -92,9 +95,14 @@ class TableWriter:
             waiting.tables.setdefault(table, []).extend(rows)
         waiting.size += item.size
         if self._due is None:
-            self._due = monotonic() + self._interval
-        if any(len(rows) >= _MOST_ROWS for rows in waiting.tables.values()):
+            self._due = monotonic() + self._wait
+        if _longest(waiting) >= _MOST_ROWS:
             self._write_to(item.run)
+
+    def _wake(self) -> None:
+        rows = max(map(_longest, self._waiting.values()), default=0)
+        self._wait = next_wait(self._interval, self._wait, rows)
+        self._write()
 
     def _write(self) -> None:
         for run in list(self._waiting):
@@ -128,6 +136,15 @@ class TableWriter:
         if self._budget.give_back(len(rows), 0) and lost is not None:
             self._health.drop_rows(lost[0], len(rows), lost[1])
         return run
+
+
+def next_wait(interval: float, wait: float, rows: int) -> float:
+    """How many seconds the next rows wait, where the last ones waited `wait` and were `rows`."""
+    return interval if rows >= _FEW_ROWS else max(interval, min(2 * wait, _LONGEST_WAIT))
+
+
+def _longest(waiting: _Waiting) -> int:
+    return max(map(len, waiting.tables.values()), default=0)
 
 
 def _size(row: Row) -> int:
