@@ -1,9 +1,10 @@
-"""A run that the program logs to as well: its rows are what they would be without us."""
+"""A run that the program logs to as well, or several programs: their rows are what they would be without us."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.exporter.programs import SETUP
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, run_program
 from tests.support.run_file import RunFile, stats_rows, traces
@@ -146,3 +147,38 @@ def test_after_a_finished_run_another_goes_on(tmp_path: Path, server: OpenAIServ
 def test_a_disabled_run_takes_nothing_and_says_nothing(tmp_path: Path, server: OpenAIServer) -> None:
     done = program(tmp_path, server, "ask('one')", "exporter", WANDB_MODE="disabled")
     assert (done.runs, "lost" in done.stderr) == ([], False)
+
+
+RANK = """
+import wandb
+rank = sys.argv[1]
+settings = wandb.Settings(mode="shared", x_label="rank-" + rank, x_primary=rank == "0", x_update_finish_state=rank == "0")
+run = wandb.init(project="p", id="both", settings=settings)
+provider, exporter = set_up(SimpleSpanProcessor, run=run)
+for number in range(3 + int(rank)):
+    ask(rank + " " + str(number))
+    assert exporter.force_flush()
+run.log({"loss": int(rank)})
+run.finish()
+"""
+
+
+def test_ranks_that_share_a_run_have_tables_and_counters_of_their_own(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer
+) -> None:
+    keys = {"OPENAI_API_BASE": server.url, "OPENAI_API_KEY": "none"}
+    env = {**keys, **wandb_server.environment, **IMPATIENT}
+    for rank in "10":
+        directory = tmp_path / rank
+        directory.mkdir()
+        done = run_program(directory, SETUP + RANK, rank, env=env)
+        assert done.returncode == 0, done.stderr
+    run = wandb_server.run
+    assert sorted(row["loss"] for row in run.history if "loss" in row) == [0, 1]
+    assert len(traces(run)) == 7
+    for rank, calls in (("0", 3), ("1", 4)):
+        asked = [f"**user**: {rank} {number}" for number in range(calls)]
+        assert [row["request"] for row in stats_rows(run, f"stats_rank_{rank}")] == asked
+        assert len(stats_rows(run, f"traces_rank_{rank}")) == calls
+        counted = [row[f"otel/logged_rank_{rank}"] for row in run.history if f"otel/logged_rank_{rank}" in row]
+        assert counted[-1] == calls

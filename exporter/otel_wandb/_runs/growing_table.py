@@ -18,8 +18,10 @@ _MOST_ROWS: Final = 10_000
 class GrowingTable:
     """A table that rows are added to, and the ones that take over from it: `stats`, `stats_2`, ..."""
 
-    def __init__(self, table: Table[Any]) -> None:
+    def __init__(self, table: Table[Any], key: str) -> None:
+        """`key` is its key in the run."""
         self._table = table
+        self._key = key
         self._increments = 0
         self._current: wandb.Table | None = None
         self.made = 0
@@ -32,7 +34,7 @@ class GrowingTable:
             current = self._next()
         for row in rows:
             current.add_data(*row)
-        key = self._table.key if self.made == 1 else f"{self._table.key}_{self.made}"
+        key = self._key if self.made == 1 else f"{self._key}_{self.made}"
         try:
             log_to_run({key: current})
         except FileNotFoundError as error:

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import re
 import shutil
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -31,13 +33,17 @@ class DiskFullError(Exception):
 
 
 class OpenRun:
-    """A run to write to. We finish `owned` runs."""
+    """A run to write to. We finish `owned` runs.
+
+    In a run that several processes share (`mode="shared"`), the keys of tables and counters end in the process's label.
+    """
 
     def __init__(self, run: "wandb.Run", *, owned: bool, is_makeshift: bool = False) -> None:
         self._run = run
         self.owned = owned
         self.is_makeshift = is_makeshift
         """Whether it is offline because W&B could not be used when it was made."""
+        self._rank = _rank(run)
         self._is_closing = False
         self._journal: Journal | None = None
         self._counters: Mapping[str, int] = {}
@@ -112,7 +118,7 @@ class OpenRun:
         """Add rows to a table. Blocks for a request when the run is online. Raises what wandb raises."""
         growing = self._tables.get(table.key)
         if growing is None:
-            growing = self._tables[table.key] = GrowingTable(table)
+            growing = self._tables[table.key] = GrowingTable(table, self._named(table.key))
         growing.add(rows, self._log)
 
     def was_ended(self, error: Exception) -> bool:
@@ -121,9 +127,12 @@ class OpenRun:
 
     def summarise(self, values: Mapping[str, int]) -> None:
         """Write counters to the run's summary. A fault of wandb's is only logged: the data may be on disk."""
-        self._counters = values
+        is_new, self._counters = self._counters != values, values
         try:
-            self._run.summary.update(dict(values))
+            named = {self._named(name): value for name, value in values.items()}
+            self._run.summary.update(named)
+            if self._rank is not None and is_new:  # W&B keeps one process's summary, and every row
+                self._log(named)
         except Exception as error:  # noqa: BLE001
             log.debug("the summary of the W&B run could not be written: %s", error)
 
@@ -163,6 +172,19 @@ class OpenRun:
         if self._journal is not None:
             self._journal.release()
 
+    def _named(self, key: str) -> str:
+        """A key that only this process writes: each of those that share a run has tables and counters of its own."""
+        return key if self._rank is None else f"{key}_{self._rank}"
+
     def _end_journal(self) -> None:
         if self._journal is not None:
             self._journal.close(self._counters)
+
+
+def _rank(run: "wandb.Run") -> str | None:
+    """What tells this process from others that write to the same run; None where it has the run for itself."""
+    settings = run.settings
+    if getattr(settings, "mode", None) != "shared":
+        return None
+    label = getattr(settings, "x_label", None) or f"{socket.gethostname()}_{os.getpid()}"
+    return re.sub(r"\W", "_", label)
