@@ -62,12 +62,13 @@ def ended(tmp_path: Path, process: "subprocess.Popen[str]") -> Finished:
     return Finished(process.returncode, out, (tmp_path / "stderr").read_text(), tmp_path)
 
 
+@pytest.mark.parametrize("frozen", ["", "\nimport gc\ngc.freeze()"], ids=["", "frozen"])
 @pytest.mark.parametrize("processor", ["SimpleSpanProcessor", "BatchSpanProcessor"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_that_ends_the_program_is_still_what_ends_it(
-    tmp_path: Path, server: OpenAIServer, processor: str, number: signal.Signals
+    tmp_path: Path, server: OpenAIServer, processor: str, number: signal.Signals, frozen: str
 ) -> None:
-    with running(tmp_path, server, f"set_up({processor})" + ASK_TWO_AND_WAIT) as process:
+    with running(tmp_path, server, f"set_up({processor}){frozen}" + ASK_TWO_AND_WAIT) as process:
         process.send_signal(number)
         done = ended(tmp_path, process)
     assert done.returncode == -number

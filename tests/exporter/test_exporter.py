@@ -11,10 +11,11 @@ from tests.support.program import run_program
 from tests.support.run_file import find_runs, stats_rows, traces
 
 
+@pytest.mark.parametrize("frozen", ["", "import gc\ngc.freeze()\n"], ids=["", "frozen"])
 @pytest.mark.parametrize("end", ["", "sys.exit(3)", "raise RuntimeError('boom')"])
 @pytest.mark.parametrize("set_up", ["SimpleSpanProcessor", "BatchSpanProcessor", "BatchSpanProcessor, set_global=True"])
-def test_an_exit_loses_nothing(tmp_path: Path, server: OpenAIServer, set_up: str, end: str) -> None:
-    done = program(tmp_path, server, f"set_up({set_up})\nask('one')\nask('two')\n{end}")
+def test_an_exit_loses_nothing(tmp_path: Path, server: OpenAIServer, set_up: str, end: str, frozen: str) -> None:
+    done = program(tmp_path, server, f"set_up({set_up})\n{frozen}ask('one')\nask('two')\n{end}")
     assert done.returncode == {"": 0, "sys.exit(3)": 3}.get(end, 1), done.stderr
     assert asked(done) == ["**user**: one", "**user**: two"], done.stderr
     assert len(traces(done.run)) == 2

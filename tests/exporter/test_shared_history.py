@@ -152,7 +152,8 @@ def test_a_disabled_run_takes_nothing_and_says_nothing(tmp_path: Path, server: O
 RANK = """
 import wandb
 rank = sys.argv[1]
-settings = wandb.Settings(mode="shared", x_label="rank-" + rank, x_primary=rank == "0", x_update_finish_state=rank == "0")
+first = rank == "0"
+settings = wandb.Settings(mode="shared", x_label="rank-" + rank, x_primary=first, x_update_finish_state=first)
 run = wandb.init(project="p", id="both", settings=settings)
 provider, exporter = set_up(SimpleSpanProcessor, run=run)
 for number in range(3 + int(rank)):

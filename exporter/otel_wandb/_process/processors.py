@@ -15,9 +15,8 @@ def flushes_of(exporter: SpanExporter, depth: int = _DEEPEST) -> Sequence[Callab
 
     It asks the garbage collector, which takes tens of milliseconds: use it at an exit.
     """
-    found = list(_flushes(exporter, depth))
-    if found or not gc.get_freeze_count():
-        return found
+    if not gc.get_freeze_count():
+        return list(_flushes(exporter, depth))
     gc.unfreeze()  # frozen objects are not searched
     try:
         return list(_flushes(exporter, depth))
