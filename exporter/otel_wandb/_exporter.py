@@ -28,12 +28,14 @@ from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
 from otel_wandb._process.processors import flushes_of
 from otel_wandb._process.termination import TERMINATION
-from otel_wandb._records.tables import feedback_of
 from otel_wandb._runs.opening import RunOptions, check_init, check_run, given_run, init_beside, open_run
 from otel_wandb._runs.private import bound_wait_for_service, forget_service
 from otel_wandb._runs.run import OpenRun
+from otel_wandb._runs.sink import RunSink
 from otel_wandb._settings import PRICES_VARIABLE, read_settings
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
+from otel_wandb._traces.assembly import Limits
+from otel_wandb._traces.feedback import feedback_of
 from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to
 from otel_wandb._traces.routes import Route
 from otel_wandb._traces.selection import Keep, wanted_by
@@ -100,13 +102,14 @@ class WandbSpanExporter(SpanExporter):
         own = _own_prices(self._settings.prices) if prices is None else read_prices(json.dumps(dict(prices)))
         self._choices = Choices(
             wanted=wanted_by(keep or self._settings.keep),
-            route=None if run is not None else Route(project, entity),
             prices=PRICES if own is None else {**PRICES, **own},
         )
+        self._route = None if run is not None else Route(project, entity)
         self._logs = LogStore()
         self._health = Health()
         self._lock = threading.RLock()
         self._pipeline: Pipeline | None = None
+        self._runs: RunSink | None = None
         self._closed: str | None = None  # the reason, for the warning about a later span
         self._shut = threading.Event()  # set when the shutdown is complete
         self._is_late = False  # W&B had not taken everything in time
@@ -135,7 +138,7 @@ class WandbSpanExporter(SpanExporter):
     @property
     def whereabouts(self) -> Sequence[str]:
         """The addresses of the open runs, or the directories of offline ones."""
-        return [] if self._pipeline is None else [run.address for run in self._pipeline.runs]
+        return [run.address for run in self._open_runs()]
 
     @property
     def is_open(self) -> bool:
@@ -247,10 +250,14 @@ class WandbSpanExporter(SpanExporter):
     def _started(self) -> Pipeline:
         with self._lock:
             if self._pipeline is None:
-                self._pipeline = Pipeline(
-                    self._open_run, self._choices, self._settings, health=self._health, logs=self._logs
-                )
+                settings = self._settings
+                self._runs = RunSink(self._open_run, self._route, self._health, table_interval=settings.table_interval)
+                limits = Limits(quiet=settings.quiet, idle=settings.idle, max_age=settings.max_age)
+                self._pipeline = Pipeline([self._runs], self._choices, limits, health=self._health, logs=self._logs)
             return self._pipeline
+
+    def _open_runs(self) -> Sequence[OpenRun]:
+        return [] if self._runs is None else self._runs.runs
 
     def _open_run(self, route: Route, resource: Mapping[str, Any], number: int) -> OpenRun:
         if self._given is not None and number == 1:
@@ -285,7 +292,7 @@ class WandbSpanExporter(SpanExporter):
 
     def _unused(self) -> OpenRun | None:
         """The given run, if no trace was written to it; it is told what was left out all the same."""
-        return None if self._pipeline is None or self._pipeline.runs else self._given
+        return None if self._pipeline is None or self._open_runs() else self._given
 
     def _hand_over(self) -> None:
         """Take the spans that processors hold back."""
@@ -307,7 +314,7 @@ class WandbSpanExporter(SpanExporter):
             ):  # a spawned child does not share the run
                 self._given.finish()
             return
-        if self._given is None and (self._pipeline is None or not self._pipeline.runs):
+        if self._given is None and not self._open_runs():
             self._flush_all()
             keep_interrupt()
 
@@ -329,11 +336,10 @@ class WandbSpanExporter(SpanExporter):
         self._health = Health()
         self._lost = 0
         self._shut = threading.Event()
-        pipeline, self._pipeline = self._pipeline, None
+        inherited = {self._given, *self._open_runs()}
+        self._pipeline = self._runs = self._given = None
         atexit.unregister(self._at_exit)
         _register_celery(self, self._at_exit)
-        given, self._given = self._given, None
-        inherited = {given, *(() if pipeline is None else pipeline.runs)}
         for run in filter(None, inherited):
             run.abandon()
             forget_service()

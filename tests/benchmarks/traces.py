@@ -11,17 +11,14 @@ from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
-from otel_wandb._costs.billing import Bill
 from otel_wandb._records.history import history_row
-from otel_wandb._records.tables import TraceSource
-from otel_wandb._records.timeline import Timeline
 from otel_wandb._records.tree_json import fitting_tree
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._traces.assembly import Trace
 from tests.benchmarks.calls import REQUEST, fresh_openai
 from tests.benchmarks.measuring import microseconds
 from tests.benchmarks.volume import measure_volume, report
-from tests.exporter.spans import bills, chat_attributes, messages, span, trace
+from tests.exporter.spans import chat_attributes, messages, read, span, trace
 
 
 def chain(number: int) -> Trace:
@@ -44,7 +41,7 @@ def wandb_tree(made: Trace) -> Any:
     """The same tree of wandb's own dataclasses, as code without us would hold it."""
     from wandb.sdk.data_types.trace_tree import Result, Span, SpanKind, StatusCode, WBTraceTree
 
-    tree, _ = fitting_tree(made)
+    tree, _ = fitting_tree(read(made))
 
     def converted(node: Any) -> Any:
         return Span(
@@ -69,23 +66,17 @@ def offline_run() -> Any:
     return wandb.init(project="benchmark", settings=wandb.Settings(silent=True, console="off", x_disable_stats=True))
 
 
-def billed(tree: Timeline) -> tuple[Timeline, list[Bill]]:
-    """A tree, and what its calls cost."""
-    return tree, bills(tree)
-
-
 def measure_traces(batches: int, calls: int) -> dict[str, float]:
     """Microseconds of the logging thread per trace."""
     run = offline_run()
     opened, beside = OpenRun(run, owned=False), OpenRun(run, owned=False)
     beside.keep_journal(print)
     made = chain(1)
-    tree, row = wandb_tree(made), history_row(made, *billed(fitting_tree(made)[0]))
+    tree, row = wandb_tree(made), history_row(fitting_tree(read(made))[0])
 
     def log_to(target: OpenRun) -> None:
-        found, text = fitting_tree(made)
-        source = TraceSource(made, found, bills(found))
-        target.log_trace(text, history_row(made, found, source.bills), source)
+        found, text = fitting_tree(read(made))
+        target.log_trace(text, history_row(found), found)
 
     found = microseconds(
         {

@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from otel_wandb._costs.billing import Bill, bill_of
+from otel_wandb._costs.billing import bill_of
 from otel_wandb._costs.prices import PRICES
 from otel_wandb._genai.view import read_view
+from otel_wandb._records import timeline as timelines
 from otel_wandb._records.tables import STATS, CallSource
 from otel_wandb._records.timeline import Timeline
 from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.assembly import Reason, Trace
+from otel_wandb._traces.read_trace import ReadTrace, read_trace
 
 START = 1_700_000_000_000_000_000  # nanoseconds
 MILLISECOND = 1_000_000
@@ -82,6 +84,11 @@ def stats_of(record: SpanRecord) -> dict[str, object]:
     return dict(zip([column.name for column in STATS.columns], row, strict=True))
 
 
-def bills(tree: Timeline) -> list[Bill]:
-    """The bills of the calls in a tree, by our own prices."""
-    return [bill_of(call, PRICES, record.start_ns) for record, call in tree.calls]
+def read(made: Trace) -> ReadTrace:
+    """A trace, read with our own prices."""
+    return read_trace(made, PRICES)
+
+
+def timeline(made: Trace, longest: int) -> Timeline:
+    """The timeline of a trace."""
+    return timelines.timeline(read(made), longest)

@@ -11,12 +11,11 @@ from otel_wandb._genai.dialects import fields as f
 from otel_wandb._genai.model_call import Kind, ModelCall, Usage
 from otel_wandb._genai.reading import read_fields
 from otel_wandb._genai.view import read_view
-from otel_wandb._records.timeline import timeline
 from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.merging import merged
 from tests.exporter.recordings import recording
 from tests.exporter.spans import span as one_span
-from tests.exporter.spans import stats_of, trace
+from tests.exporter.spans import stats_of, timeline, trace
 
 CHAT: Final[Mapping[str, Any]] = {
     "operation": "chat",
@@ -300,9 +299,9 @@ def test_a_level_of_langfuse_is_a_failure(kind: str) -> None:
     failed = one_span("a", "root", attributes={"langfuse.observation.type": kind, **level})
     tree = timeline(trace(one_span("root", end=20), failed), 1_000)
     (node,) = tree.root.children
-    assert (node.is_error, node.message, tree.error) == (True, "no such thing", "no such thing")
+    assert (node.is_error, node.message, tree.read.error) == (True, "no such thing", "no such thing")
     assert not tree.root.is_error
-    rows = [stats_of(record) for record, _ in tree.calls]
+    rows = [stats_of(record) for record, _ in tree.read.calls]
     assert [(row["status"], row["error"]) for row in rows] == [("ERROR", "no such thing")] * len(rows)
 
 

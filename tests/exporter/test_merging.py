@@ -6,11 +6,10 @@ from typing import Any, Final
 
 import pytest
 
-from otel_wandb._records.timeline import timeline
 from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.merging import merged
 from tests.exporter.recordings import recording
-from tests.exporter.spans import chat_attributes, span, trace
+from tests.exporter.spans import chat_attributes, span, timeline, trace
 
 REQUEST: Final = {"logfire.span_type": "span", "request_data": '{"model":"m"}', "gen_ai.request.model": "m"}
 LOG: Final = {
@@ -55,8 +54,8 @@ def test_the_answer_of_a_stream_is_that_of_the_call_beside_or_above_it(parent: s
 def test_the_recorded_stream_is_one_call() -> None:
     spans = tuple(replace(one, trace_id="t", parent_id="root") for one in recording("logfire"))
     tree = timeline(trace(span("root"), *spans), 1_000)
-    assert len(tree.calls) == len(spans) - 1
-    stream = next(call for _, call in tree.calls if call.parameters.get("stream"))
+    assert len(tree.read.calls) == len(spans) - 1
+    stream = next(call for _, call in tree.read.calls if call.parameters.get("stream"))
     assert (stream.name, stream.responses, stream.usage.total) == (
         "Chat Completion with 'gpt-4o-mini'",
         ("**assistant**: Hello",),

@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from otel_wandb._genai.model_call import Kind, Usage
-from otel_wandb._records.timeline import Timeline, timeline
+from otel_wandb._records.timeline import Timeline
 from otel_wandb._spans.span import SpanRecord
-from tests.exporter.spans import bills, chat_attributes, messages, span, trace
+from tests.exporter.spans import chat_attributes, messages, span, timeline, trace
 from tests.exporter.test_dialects import RECORDED, spans_of
 
 TOOL: Final = {"gen_ai.operation.name": "execute_tool"}
@@ -51,7 +51,7 @@ def tree_of(*nested: Any) -> Timeline:
 
 
 def called(tree: Timeline) -> list[str]:
-    return [record.span_id for record, _ in tree.calls]
+    return [record.span_id for record, _ in tree.read.calls]
 
 
 def kinds(tree: Timeline) -> dict[str, Kind]:
@@ -102,8 +102,8 @@ def test_the_innermost_is_the_call(case: str) -> None:
 
 def test_tokens_and_cost_are_counted_once() -> None:
     tree = tree_of((of_id("run", 6, 8), (call(), (call(),)), (call(), (call(),))))
-    assert [bill.usage for bill in bills(tree)] == [Usage(3, 4, total=7)] * 2
-    assert [bill.cost.dollars for bill in bills(tree)] == [0.0000125] * 2
+    assert [bill.usage for bill in tree.read.bills] == [Usage(3, 4, total=7)] * 2
+    assert [bill.cost.dollars for bill in tree.read.bills] == [0.0000125] * 2
 
 
 def test_a_step_keeps_what_it_was_given_and_gave() -> None:
@@ -118,14 +118,14 @@ def test_a_call_takes_over_what_only_a_span_around_it_says() -> None:
     outermost: dict[str, Any] = {"user.id": "far", "session.id": "s", "openai.call.tags": ("t",)}
     near: dict[str, Any] = {"user.id": "near", "gen_ai.usage.cost": 0.5}
     tree = tree_of((call(**outermost), (call(**near), (call(None, None),))))
-    ((_, found),) = tree.calls
+    ((_, found),) = tree.read.calls
     assert (found.user, found.session, found.tags) == ("near", "s", ("t",))
     assert (found.usage, found.cost) == (Usage(3, 4, total=7), 0.5)
 
 
 def test_tokens_of_several_calls_are_those_of_none() -> None:
     tree = tree_of((call(9, 9, **{"user.id": "u", "gen_ai.usage.cost": 0.5}), (call(None, None),), (call(None, None),)))
-    assert [(found.user, found.usage, found.cost) for _, found in tree.calls] == [("u", Usage(), None)] * 2
+    assert [(found.user, found.usage, found.cost) for _, found in tree.read.calls] == [("u", Usage(), None)] * 2
 
 
 def in_time(*given: tuple[str, str, float, float, Mapping[str, Any]]) -> list[str]:
@@ -228,7 +228,7 @@ def test_ten_thousand_calls_are_told_apart_quickly(wide: bool) -> None:
             replace(span(f"around {number}", above, start=0, end=9, attributes=call()), scope="langchain"),
             replace(span(f"call {number}", f"around {number}", start=1, end=8, attributes=call()), scope="ours"),
         ]
-    assert len(timeline(trace(*spans), 500).calls) == (5_000 if wide else 1)
+    assert len(timeline(trace(*spans), 500).read.calls) == (5_000 if wide else 1)
 
 
 PAIRS: Final = [
@@ -257,7 +257,7 @@ def test_recordings_of_two_instrumentations(outer: str, inner: str, one: str, is
     alone = timeline(trace(replace(called_by, parent_id=None)), 1_000)
     tree = timeline(trace(root, around, called_by), 1_000)
     if one == "error" and not is_nested:  # it has neither an id nor tokens, and costs nothing twice either
-        assert all(bill.usage.total is None for bill in bills(tree))
+        assert all(bill.usage.total is None for bill in tree.read.bills)
         return
     assert called(tree) == ["b"]
-    assert [bill.usage for bill in bills(tree)] == [bill.usage for bill in bills(alone)]
+    assert [bill.usage for bill in tree.read.bills] == [bill.usage for bill in alone.read.bills]

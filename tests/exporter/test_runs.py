@@ -97,7 +97,7 @@ def test_the_run_says_what_it_is(tmp_path: Path, server: OpenAIServer) -> None:
 provider, exporter = set_up(project="p", tags=["a"], config={"mine": 1})
 ask("one")
 provider.force_flush(); exporter.force_flush()
-run = exporter._pipeline.runs[0]._run
+run = exporter._runs.runs[0]._run
 print(run.name == f"shop traces {os.getpid()}", run.group, run.job_type, run.tags, run.settings.console)
 """
     done = program(tmp_path, server, body)
@@ -109,9 +109,9 @@ print(run.name == f"shop traces {os.getpid()}", run.group, run.job_type, run.tag
 
 def test_a_full_run_is_followed_by_another(tmp_path: Path, server: OpenAIServer) -> None:
     body = """
-from dataclasses import replace
+from otel_wandb._runs import destination
+destination.MOST_TRACES = 4
 provider, exporter = set_up(SimpleSpanProcessor)
-exporter._choices = replace(exporter._choices, most_traces=4)
 for number in range(10):
     ask(str(number))
 """
@@ -148,7 +148,7 @@ for number in [*range({projects})] * {times}:
     }}):
         pass
     exporter.force_flush()
-print(len(exporter._pipeline.runs))
+print(len(exporter._runs.runs))
 """
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from otel_wandb._records.table import Column, Table
-from otel_wandb._records.tables import FEEDBACK, STATS_COLUMNS, feedback_of
+from otel_wandb._records.tables import FEEDBACK, STATS_COLUMNS
 from otel_wandb._spans import attributes as names
+from otel_wandb._traces.feedback import feedback_of
 from tests.exporter.spans import chat_attributes, messages, span, stats_of
 
 LEGACY = [

@@ -8,10 +8,10 @@ import pytest
 
 from otel_wandb._genai.model_call import Kind
 from otel_wandb._records.history import history_row
-from otel_wandb._records.timeline import Node, Result, timeline
+from otel_wandb._records.timeline import Node, Result
 from otel_wandb._records.tree_json import fitting_tree, tree_json
 from otel_wandb._traces.assembly import Reason
-from tests.exporter.spans import START, bills, chat_attributes, span, trace
+from tests.exporter.spans import START, chat_attributes, read, span, timeline, trace
 
 LONGEST = 1_000
 BEGIN = START / 1e6  # milliseconds
@@ -139,8 +139,8 @@ def test_a_wide_trace_says_what_it_left_out(parent: str) -> None:
 @pytest.mark.parametrize("count", [2_500, 4_000])
 def test_what_there_is_no_room_for_does_not_count_as_too_long(count: int) -> None:
     calls = (span(str(n), "root", attributes=chat_attributes("q" * 1_000)) for n in range(count))
-    tree, _ = fitting_tree(trace(span("root"), *calls))
-    assert (len(list(walk(tree.root))), len(tree.calls)) == (1_000, count)
+    tree, _ = fitting_tree(read(trace(span("root"), *calls)))
+    assert (len(list(walk(tree.root))), len(tree.read.calls)) == (1_000, count)
 
 
 def test_the_architecture_has_settings_and_no_data_of_one_call() -> None:
@@ -196,16 +196,16 @@ def test_a_trace_of_any_size_fits_into_a_history_line(count: int) -> None:
         span("root"),
         *(span(str(n), "root", attributes=chat_attributes("q" * 60_000, **long)) for n in range(count)),
     ]
-    tree, text = fitting_tree(trace(*spans))
+    tree, text = fitting_tree(read(trace(*spans)))
     assert len(text.root) + len(text.model) <= 4_000_000
     assert tree.root.span_id == "root"
-    assert len(tree.calls) == count
+    assert len(tree.read.calls) == count
 
 
 def test_the_row_sums_what_was_reported() -> None:
     made = chain_of_two()
     tree = timeline(made, LONGEST)
-    row = history_row(made, tree, bills(tree))
+    row = history_row(tree)
     assert row == {
         "trace_id": "t",
         "trace_name": "chain",
@@ -223,10 +223,10 @@ def test_tokens_that_nobody_reported_are_left_out_and_not_zero() -> None:
     attributes = {"gen_ai.operation.name": "chat"}
     made = trace(span(attributes=attributes))
     tree = timeline(made, LONGEST)
-    row = history_row(made, tree, bills(tree))
+    row = history_row(tree)
     assert [key for key in row if key.startswith("usage/")] == ["usage/elapsed_time"]
 
 
 def test_a_trace_without_a_call_has_no_usage() -> None:
     made = trace(span())
-    assert not [key for key in history_row(made, timeline(made, LONGEST), []) if key.startswith("usage/")]
+    assert not [key for key in history_row(timeline(made, LONGEST)) if key.startswith("usage/")]

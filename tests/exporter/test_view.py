@@ -9,9 +9,9 @@ import pytest
 
 from otel_wandb._genai.model_call import Kind
 from otel_wandb._genai.view import SpanView, is_genai, read_view
-from otel_wandb._records.timeline import Node, timeline
+from otel_wandb._records.timeline import Node
 from otel_wandb._spans.span import EventRecord
-from tests.exporter.spans import START, chat_attributes, messages, span, trace
+from tests.exporter.spans import START, chat_attributes, messages, span, timeline, trace
 
 
 def view(attributes: Mapping[str, Any], *, name: str = "step", parent: str | None = None) -> SpanView:
@@ -91,7 +91,7 @@ def test_an_operation_that_nobody_knows_is_a_call_with_what_only_calls_have(more
 def test_what_is_no_call_of_a_model_is_a_step_whatever_it_passes_on(operation: str) -> None:
     asked = {"gen_ai.input.messages": QUESTION, "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 3}
     tree = timeline(trace(span(attributes={"gen_ai.operation.name": operation, **asked})), 1_000)
-    assert tree.calls == ()
+    assert tree.read.calls == ()
     (result,) = tree.root.results
     assert result.inputs is not None
     assert list(result.inputs.values()) == ["**user**: hi"]
@@ -137,7 +137,11 @@ def test_display_names(attributes: dict[str, Any], parent: str | None, name: str
 def test_a_display_name_is_that_of_the_node_and_of_the_row() -> None:
     record = span(attributes=chat_attributes(**{"wandb.display_name": "mine", "wandb.thread_id": "thread"}))
     tree = timeline(trace(record), 1_000)
-    assert (tree.root.name, tree.calls[0][1].name, tree.calls[0][1].conversation) == ("mine", "mine", "thread")
+    assert (tree.root.name, tree.read.calls[0][1].name, tree.read.calls[0][1].conversation) == (
+        "mine",
+        "mine",
+        "thread",
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ from otel_wandb._journal.schema import (
     TraceRecord,
     UsageOfCall,
 )
-from otel_wandb._records.tables import FeedbackSource, TraceSource
-from otel_wandb._records.timeline import step_labels
+from otel_wandb._records.timeline import Timeline, step_labels
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._spans.span import EventRecord, SpanRecord
+from otel_wandb._traces.feedback import Feedback
 
 _LONGEST: Final = 16 << 20  # characters of a text: what waits is bounded before
 _DEEPEST: Final = 40  # levels: definitions of tools are JSON schemas
@@ -50,14 +50,12 @@ class Numbering(Protocol):
         ...
 
 
-def trace_record(source: TraceSource, numbering: Numbering) -> TraceRecord:
+def trace_record(tree: Timeline, numbering: Numbering) -> TraceRecord:
     """The record of a trace. Messages and definitions get their numbers from `numbering`."""
-    trace, tree = source.trace, source.tree
-    bills = {span.span_id: bill for (span, _), bill in zip(tree.calls, source.bills, strict=True)}
-    calls = [call for _, call in tree.calls]
-    spans = [
-        _span(span, tree.layout.views[span.span_id], bills.get(span.span_id), numbering) for span in tree.layout.spans
-    ]
+    read, trace = tree.read, tree.read.trace
+    bills = {span.span_id: bill for (span, _), bill in zip(read.calls, read.bills, strict=True)}
+    calls = [call for _, call in read.calls]
+    spans = [_span(span, read.views[span.span_id], bills.get(span.span_id), numbering) for span in read.spans]
     return {
         "record": "trace",
         "trace_id": trace.trace_id,
@@ -66,7 +64,7 @@ def trace_record(source: TraceSource, numbering: Numbering) -> TraceRecord:
         "reason": trace.reason.value,
         "name": tree.root.name,
         "status": "ERROR" if tree.root.is_error else "SUCCESS",
-        "error": _text(tree.error),
+        "error": _text(read.error),
         "start": min(span.start_ns for span in trace.spans),
         "end": max(span.end_ns for span in trace.spans),
         "service": _text(str(trace.spans[0].resource.get(names.SERVICE_NAME) or "")),
@@ -75,12 +73,12 @@ def trace_record(source: TraceSource, numbering: Numbering) -> TraceRecord:
         "conversation": _first(calls, lambda call: call.conversation),
         "user": _first(calls, lambda call: call.user),
         "tags": list(dict.fromkeys(clean_text(tag) for call in calls for tag in call.tags)),
-        "totals": _totals(source.bills),
+        "totals": _totals(read.bills),
         "spans": spans,
     }
 
 
-def feedback_record(source: FeedbackSource) -> FeedbackRecord:
+def feedback_record(source: Feedback) -> FeedbackRecord:
     """The record of feedback."""
     value = source.value
     if isinstance(value, bool) or not isinstance(value, (int, float)):

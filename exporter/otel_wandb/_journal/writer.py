@@ -20,8 +20,9 @@ from typing import Any, Final
 from otel_wandb._costs.prices import PRICES_AS_OF
 from otel_wandb._journal.records import feedback_record, trace_record
 from otel_wandb._journal.schema import FOLDER, SCHEMA, EndRecord, Message, Record, RunOfFile, RunRecord
-from otel_wandb._records.tables import FeedbackSource, TraceSource
+from otel_wandb._records.timeline import Timeline
 from otel_wandb._spans.clean import Json, clean
+from otel_wandb._traces.feedback import Feedback
 
 _LARGEST: Final = 64 << 20  # bytes of a file
 _MOST_KNOWN: Final = 50_000  # messages whose place in the file is remembered: about 10 MB
@@ -58,12 +59,12 @@ class Journal:
         self._has_begun = False
         self._is_closed = False
 
-    def add_trace(self, source: TraceSource) -> None:
+    def add_trace(self, trace: Timeline) -> None:
         """Write a trace, and the messages and definitions that are new in its file."""
-        self._resource = source.trace.spans[0].resource or self._resource
-        self._add(lambda file: trace_record(source, file))
+        self._resource = trace.read.trace.spans[0].resource or self._resource
+        self._add(lambda file: trace_record(trace, file))
 
-    def add_feedback(self, source: FeedbackSource) -> None:
+    def add_feedback(self, source: Feedback) -> None:
         """Write feedback."""
         self._add(lambda _: feedback_record(source))
 

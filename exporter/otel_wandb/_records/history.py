@@ -1,9 +1,9 @@
 """The scalars beside a trace in its history row. W&B's trace table shows them as columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from otel_wandb._costs.billing import Bill, summed, total_cost
+from otel_wandb._costs.billing import summed, total_cost
 from otel_wandb._records.timeline import Timeline
 from otel_wandb._traces.assembly import Trace
 
@@ -17,13 +17,13 @@ USAGE: Final = (
 """The names of the usage curves."""
 
 
-def history_row(trace: Trace, tree: Timeline, bills: Sequence[Bill]) -> Mapping[str, str | float]:
+def history_row(tree: Timeline) -> Mapping[str, str | float]:
     """Identity, status and usage of a trace. What is unknown is omitted, never 0.
 
     `usage/elapsed_time` is seconds, `usage/cost` US dollars, `_timestamp` the start of the root in seconds since the
     epoch.
     """
-    root = tree.root
+    root, trace, bills = tree.root, tree.read.trace, tree.read.bills
     row: dict[str, str | float] = {
         "trace_id": trace.trace_id,
         "trace_name": root.name,

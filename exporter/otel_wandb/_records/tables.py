@@ -5,20 +5,19 @@ The first columns of `stats` are those of W&B's own autolog, in their order.
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final, TypeAlias
 
 from otel_wandb._costs.billing import Bill, summed, total_cost
-from otel_wandb._genai.model_call import ModelCall
+from otel_wandb._genai.model_call import ModelCall, Usage
 from otel_wandb._records.table import Cell, Column, Row, Table
 from otel_wandb._records.timeline import Timeline
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.clean import clean, clean_text
 from otel_wandb._spans.span import SpanRecord
-from otel_wandb._traces.assembly import Trace
+from otel_wandb._traces.feedback import Feedback
 
 _LONGEST_CELL: Final = 20_000  # characters
 
@@ -33,26 +32,17 @@ class CallSource:
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TraceSource:
-    """The source of a row of `traces`. The bills are those of the tree's calls, in their order."""
-
-    trace: Trace
-    tree: Timeline
-    bills: Sequence[Bill]
-
-
 CallColumn: TypeAlias = Column[CallSource]
-TraceColumn: TypeAlias = Column[TraceSource]
+TraceColumn: TypeAlias = Column[Timeline]
 
 
-def table_rows(source: TraceSource, session_id: str) -> Mapping[Table[Any], Sequence[Row]]:
+def table_rows(tree: Timeline, session_id: str) -> Mapping[Table[Any], Sequence[Row]]:
     """The rows of one trace, by table."""
     calls = [
         CallSource(span, call, bill, session_id)
-        for (span, call), bill in zip(source.tree.calls, source.bills, strict=True)
+        for (span, call), bill in zip(tree.read.calls, tree.read.bills, strict=True)
     ]
-    return {STATS: [STATS.row(call) for call in calls], TRACES: [TRACES.row(source)]}
+    return {STATS: [STATS.row(call) for call in calls], TRACES: [TRACES.row(tree)]}
 
 
 def _timestamp(nanoseconds: int) -> datetime:
@@ -86,6 +76,14 @@ def _number(name: str, read: Callable[[ModelCall], float | None]) -> CallColumn:
     return Column(name, float, as_float)
 
 
+def _tokens(name: str, read: Callable[[Usage], int | None]) -> CallColumn:
+    def as_float(source: CallSource) -> Cell:
+        count = read(source.bill.usage)
+        return None if count is None else float(count)
+
+    return Column(name, float, as_float)
+
+
 def _parameter(name: str) -> CallColumn:
     return _number(name, lambda call: call.parameters.get(name))
 
@@ -105,9 +103,9 @@ LEGACY_COLUMNS: Final[tuple[CallColumn, ...]] = (
     _text("api_type", lambda call: call.api_type),
     Column("session_id", str, lambda source: source.session_id),
     Column("elapsed_time", float, lambda source: source.span.seconds),
-    Column("prompt_tokens", float, lambda source: source.bill.usage.input),
-    Column("completion_tokens", float, lambda source: source.bill.usage.output),
-    Column("total_tokens", float, lambda source: source.bill.usage.total),
+    _tokens("prompt_tokens", lambda usage: usage.input),
+    _tokens("completion_tokens", lambda usage: usage.output),
+    _tokens("total_tokens", lambda usage: usage.total),
 )
 
 STATS_COLUMNS: Final[tuple[CallColumn, ...]] = (
@@ -152,15 +150,15 @@ STATS_COLUMNS: Final[tuple[CallColumn, ...]] = (
 )
 
 
-def _seconds(source: TraceSource) -> float:
-    return (source.tree.root.end_ms - source.tree.root.start_ms) / 1e3
+def _seconds(tree: Timeline) -> float:
+    return (tree.root.end_ms - tree.root.start_ms) / 1e3
 
 
-def _side(side: str) -> Callable[[TraceSource], Cell]:
+def _side(side: str) -> Callable[[Timeline], Cell]:
     """The input or output of the root, as the timeline shows it."""
 
-    def read(source: TraceSource) -> Cell:
-        sets = (getattr(result, side) for result in source.tree.root.results)
+    def read(tree: Timeline) -> Cell:
+        sets = (getattr(result, side) for result in tree.root.results)
         return _cut("\n\n".join(text for found in sets if found for text in found.values()) or None)
 
     return read
@@ -173,77 +171,56 @@ def _sum(counts: Sequence[int | None]) -> float | None:
 
 def _first(name: str, read: Callable[[ModelCall], str | None]) -> TraceColumn:
     """The value of the first call that has one."""
-    return Column(
-        name, str, lambda source: _cut(next(filter(None, (read(call) for _, call in source.tree.calls)), None))
-    )
+    return Column(name, str, lambda tree: _cut(next(filter(None, (read(call) for _, call in tree.read.calls)), None)))
 
 
-def _models(source: TraceSource) -> str | None:
-    return _cut(_joined(list(dict.fromkeys(call.model for _, call in source.tree.calls if call.model))))
+def _models(tree: Timeline) -> str | None:
+    return _cut(_joined(list(dict.fromkeys(call.model for _, call in tree.read.calls if call.model))))
 
 
-def _cost_of_trace(source: TraceSource) -> float | None:
-    return total_cost(source.bills).dollars if source.bills else None
+def _cost_of_trace(tree: Timeline) -> float | None:
+    return total_cost(tree.read.bills).dollars if tree.read.bills else None
 
 
-def _remote_parent(source: TraceSource) -> str | None:
-    return next((span.parent_id for span in source.trace.spans if span.parent_is_remote), None)
+def _remote_parent(tree: Timeline) -> str | None:
+    return next((span.parent_id for span in tree.read.trace.spans if span.parent_is_remote), None)
 
 
 TRACES_COLUMNS: Final[tuple[TraceColumn, ...]] = (
-    Column("trace_id", str, lambda source: source.trace.trace_id),
-    Column("name", str, lambda source: _cut(source.tree.root.name)),
-    Column("status", str, lambda source: "ERROR" if source.tree.root.is_error else "SUCCESS"),
-    Column("error", str, lambda source: _cut(source.tree.error)),
-    Column("start_time", datetime, lambda source: _timestamp(int(source.tree.root.start_ms * 1e6))),
-    Column("end_time", datetime, lambda source: _timestamp(int(source.tree.root.end_ms * 1e6))),
+    Column("trace_id", str, lambda tree: tree.read.trace.trace_id),
+    Column("name", str, lambda tree: _cut(tree.root.name)),
+    Column("status", str, lambda tree: "ERROR" if tree.root.is_error else "SUCCESS"),
+    Column("error", str, lambda tree: _cut(tree.read.error)),
+    Column("start_time", datetime, lambda tree: _timestamp(int(tree.root.start_ms * 1e6))),
+    Column("end_time", datetime, lambda tree: _timestamp(int(tree.root.end_ms * 1e6))),
     Column("elapsed_time", float, _seconds),
     Column("input", str, _side("inputs")),
     Column("output", str, _side("outputs")),
     Column("models", str, _models),
-    Column("calls", float, lambda source: float(len(source.tree.calls))),
-    Column("spans", float, lambda source: float(len(source.trace.spans))),
-    Column("prompt_tokens", float, lambda source: _sum([bill.usage.input for bill in source.bills])),
-    Column("completion_tokens", float, lambda source: _sum([bill.usage.output for bill in source.bills])),
-    Column("total_tokens", float, lambda source: _sum([bill.usage.total for bill in source.bills])),
-    Column("estimated", bool, lambda source: any(bill.is_estimated for bill in source.bills)),
+    Column("calls", float, lambda tree: float(len(tree.read.calls))),
+    Column("spans", float, lambda tree: float(len(tree.read.trace.spans))),
+    Column("prompt_tokens", float, lambda tree: _sum([bill.usage.input for bill in tree.read.bills])),
+    Column("completion_tokens", float, lambda tree: _sum([bill.usage.output for bill in tree.read.bills])),
+    Column("total_tokens", float, lambda tree: _sum([bill.usage.total for bill in tree.read.bills])),
+    Column("estimated", bool, lambda tree: any(bill.is_estimated for bill in tree.read.bills)),
     Column("cost", float, _cost_of_trace),
-    Column("cost_reason", str, lambda source: total_cost(source.bills).reason),
+    Column("cost_reason", str, lambda tree: total_cost(tree.read.bills).reason),
     _first("user", lambda call: call.user),
     _first("session", lambda call: call.session),
     _first("conversation", lambda call: call.conversation),
     Column(
-        "service", str, lambda source: _cut(str(source.trace.spans[0].resource.get(names.SERVICE_NAME) or "") or None)
+        "service", str, lambda tree: _cut(str(tree.read.trace.spans[0].resource.get(names.SERVICE_NAME) or "") or None)
     ),
     Column("remote_parent_id", str, _remote_parent),
-    Column("sequence", float, lambda source: float(source.trace.sequence)),
-    Column("complete", bool, lambda source: source.trace.is_complete),
+    Column("sequence", float, lambda tree: float(tree.read.trace.sequence)),
+    Column("complete", bool, lambda tree: tree.read.trace.is_complete),
 )
 
 STATS: Final = Table("stats", STATS_COLUMNS)
 TRACES: Final = Table("traces", TRACES_COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class FeedbackSource:
-    """The source of a row of `feedback`; `seconds` are since the epoch."""
-
-    trace_id: str
-    name: str
-    value: float | str
-    seconds: float
-
-
-def feedback_of(trace_id: str, name: str, value: float | str, seconds: float) -> FeedbackSource:
-    """Check feedback. Raises ValueError for a malformed trace id, TypeError for a value that is no number or text."""
-    if not _TRACE_ID.fullmatch(trace_id):
-        raise ValueError(f"{trace_id!r} is no trace id: 32 hex digits, as current_trace_id() gives them")
-    if not isinstance(value, (bool, int, float, str)):
-        raise TypeError(f"feedback is a number or a text, not {type(value).__name__}")
-    return FeedbackSource(trace_id, name, value, seconds)
-
-
-def _number_said(source: FeedbackSource) -> float | None:
+def _number_said(source: Feedback) -> float | None:
     """The number; None for a text, and for a number that JSON cannot express."""
     if isinstance(source.value, str):
         return None
@@ -254,11 +231,11 @@ def _number_said(source: FeedbackSource) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _text_said(source: FeedbackSource) -> str | None:
+def _text_said(source: Feedback) -> str | None:
     return None if _number_said(source) is not None else _cut(str(clean(source.value)))
 
 
-FEEDBACK_COLUMNS: Final[tuple[Column[FeedbackSource], ...]] = (
+FEEDBACK_COLUMNS: Final[tuple[Column[Feedback], ...]] = (
     Column("trace_id", str, lambda source: source.trace_id),
     Column("name", str, lambda source: _cut(source.name)),
     Column("value", float, _number_said),
@@ -266,4 +243,3 @@ FEEDBACK_COLUMNS: Final[tuple[Column[FeedbackSource], ...]] = (
     Column("time", datetime, lambda source: _timestamp(int(source.seconds * 1e9))),
 )
 FEEDBACK: Final = Table("feedback", FEEDBACK_COLUMNS)
-_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")

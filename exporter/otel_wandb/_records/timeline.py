@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from otel_wandb._genai.model_call import Kind, ModelCall
-from otel_wandb._genai.nesting import innermost
 from otel_wandb._genai.reading import is_shown_event, shown_attributes
-from otel_wandb._genai.view import SpanView, read_view
+from otel_wandb._genai.view import SpanView
 from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._spans.span import EventRecord, SpanRecord
 from otel_wandb._traces.assembly import Trace
-from otel_wandb._traces.merging import merged
+from otel_wandb._traces.read_trace import ReadTrace
 
 _DEEPEST: Final = 100  # wandb serialises recursively and fails from 330 levels on
 _MOST_NODES: Final = 1_000
@@ -48,15 +47,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A tree, the architecture of its model, and the calls in it, in the order of their starts."""
+    """A trace as a tree, and the architecture of its model."""
 
+    read: ReadTrace
+    """The trace it was drawn from, with texts of any length."""
     root: Node
     model: Mapping[str, Json]
-    calls: tuple[tuple[SpanRecord, ModelCall], ...]
-    layout: "Layout"
-    """The layout that it was drawn from, with texts of any length."""
-    error: str | None = None
-    """The error of the first failed span."""
     left_out: int = 0
     """How many spans had no room."""
 
@@ -65,51 +61,37 @@ class Timeline:
 class Layout:
     """Which spans the tree shows, and where, whatever the length of its texts."""
 
-    trace: Trace
-    spans: Sequence[SpanRecord]
-    views: Mapping[str, SpanView]
+    read: ReadTrace
     placed: Mapping[str, SpanRecord]
     """The spans that have room, from the top of the tree down."""
     roots: Sequence[SpanRecord]
     children: Mapping[str, Sequence[SpanRecord]]
 
 
-def timeline(trace: Trace, longest: int) -> Timeline:
-    """The timeline of `trace`, with texts cut at `longest` characters."""
-    return drawn(lay_out(trace), longest)
+def timeline(read: ReadTrace, longest: int) -> Timeline:
+    """The timeline of a trace, with texts cut at `longest` characters."""
+    return drawn(lay_out(read), longest)
 
 
-def lay_out(trace: Trace) -> Layout:
-    """The layout of `trace`: the first spans from the top down, none deeper than wandb can nest."""
-    records = merged(trace.spans)
-    views = innermost(records, {span.span_id: read_view(span) for span in records})
-    spans = [_with_status(span, views[span.span_id]) for span in records]
-    above, below = _families(spans)
+def lay_out(read: ReadTrace) -> Layout:
+    """The layout of a trace: the first spans from the top down, none deeper than wandb can nest."""
+    above, below = _families(read.spans)
     placement = _Placement(below)
-    for span in (*above, *spans):  # spans that are each other's parents are below no root
+    for span in (*above, *read.spans):  # spans that are each other's parents are below no root
         placement.add(span)
-    return Layout(trace, spans, views, placement.placed, placement.roots, placement.children)
+    return Layout(read, placement.placed, placement.roots, placement.children)
 
 
 def drawn(layout: Layout, longest: int) -> Timeline:
     """The timeline of a layout, with texts cut at `longest` characters."""
-    calls = tuple((span, call) for span in layout.spans if (call := layout.views[span.span_id].call) is not None)
+    calls = layout.read.calls
     root = _root(layout, longest)
     return Timeline(
+        read=layout.read,
         root=_covering(_readable(root, [call for _, call in calls], longest)),
         model=_architecture(root, {span.span_id: call for span, call in calls}),
-        calls=calls,
-        layout=layout,
-        error=next((span.status_message or span.name for span in layout.spans if span.is_error), None),
-        left_out=len(layout.spans) - len(layout.placed),
+        left_out=len(layout.read.spans) - len(layout.placed),
     )
-
-
-def _with_status(span: SpanRecord, view: SpanView) -> SpanRecord:
-    """The span, marked as failed where only an attribute says so."""
-    if span.is_error or not view.is_error:
-        return span
-    return replace(span, is_error=True, status_message=span.status_message or view.message)
 
 
 def _families(spans: Sequence[SpanRecord]) -> tuple[Sequence[SpanRecord], Mapping[str, Sequence[SpanRecord]]]:
@@ -148,24 +130,24 @@ class _Placement:
 
 
 def _root(layout: Layout, longest: int) -> Node:
-    order = {span.span_id: number for number, span in enumerate(layout.spans, 1)}
+    order = {span.span_id: number for number, span in enumerate(layout.read.spans, 1)}
 
     def node(span: SpanRecord, parent: str | None) -> Node:
         children = tuple([node(child, span.span_id) for child in layout.children.get(span.span_id, ())])
-        found = _node(span, layout.views[span.span_id], order[span.span_id], longest, children)
+        found = _node(span, layout.read.views[span.span_id], order[span.span_id], longest, children)
         if parent is None or parent == span.parent_id:
             return found
         return replace(found, attributes={**found.attributes, "parent_id": span.parent_id})
 
     nodes = [node(span, None) for span in layout.roots]
-    root = nodes[0] if len(nodes) == 1 else _joining(layout.trace, nodes)
+    root = nodes[0] if len(nodes) == 1 else _joining(layout.read.trace, nodes)
     notes = _notes(layout)
     return replace(root, attributes={**root.attributes, **notes}) if notes else root
 
 
 def _notes(layout: Layout) -> Mapping[str, Json]:
     """Notes about the whole trace, for its root."""
-    trace, left_out = layout.trace, len(layout.spans) - len(layout.placed)
+    trace, left_out = layout.read.trace, len(layout.read.spans) - len(layout.placed)
     notes: dict[str, Json] = {}
     if not trace.is_complete:
         notes["trace.incomplete"] = f"supplement {trace.sequence}" if trace.sequence else trace.reason.value

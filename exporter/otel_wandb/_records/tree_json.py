@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from otel_wandb._records.timeline import Layout, Node, Result, Timeline, drawn, lay_out
 from otel_wandb._spans.clean import LONGEST_TEXT, Json
-from otel_wandb._traces.assembly import Trace
+from otel_wandb._traces.read_trace import ReadTrace
 
 # A history line of more than 10,383,360 bytes is skipped with no more than a warning, and this JSON is escaped again.
 _LARGEST: Final = 4_000_000
@@ -38,9 +38,9 @@ class TreeJson:
         }
 
 
-def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
-    """The timeline of `trace` with texts as long as W&B takes them; the root alone if nothing else fits."""
-    layout = lay_out(trace)
+def fitting_tree(read: ReadTrace) -> tuple[Timeline, TreeJson]:
+    """The timeline of a trace with texts as long as W&B takes them; the root alone if nothing else fits."""
+    layout = lay_out(read)
     for longest in _SHORTER_TEXTS:
         if _characters(layout, longest) > _LARGEST:  # known without writing it
             continue
@@ -49,8 +49,8 @@ def fitting_tree(trace: Trace) -> tuple[Timeline, TreeJson]:
         if len(found.root) + len(found.model) <= _LARGEST:
             return tree, found
     tree = drawn(layout, _SHORTER_TEXTS[-1])
-    is_joining = tree.root.span_id == trace.trace_id
-    left_out = len(trace.spans) - (0 if is_joining else 1)
+    is_joining = tree.root.span_id == read.trace.trace_id
+    left_out = len(read.trace.spans) - (0 if is_joining else 1)
     notes: Mapping[str, Json] = {"trace.cut": "too large for W&B's panel", "trace.spans_left_out": left_out}
     root = replace(tree.root, children=(), attributes=notes, results=tree.root.results[:_MOST_RESULTS])
     tree = replace(tree, root=root, model={"_kind": "chain"}, left_out=left_out)

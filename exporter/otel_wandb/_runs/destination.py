@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final
 
-from otel_wandb._records.tables import TraceSource
+from otel_wandb._records.timeline import Timeline
 from otel_wandb._records.tree_json import TreeJson
 from otel_wandb._runs.opening import DisabledError
 from otel_wandb._runs.run import OpenRun
@@ -34,10 +34,9 @@ class Destination:
     Two threads write: one logs traces, the other rows of tables.
     """
 
-    def __init__(self, open_next: OpenNextRun, most_traces: int = MOST_TRACES, opened_runs: int = 0) -> None:
+    def __init__(self, open_next: OpenNextRun, opened_runs: int = 0) -> None:
         """`opened_runs` is how many runs the route has had before."""
         self._open_next = open_next
-        self._most_traces = most_traces
         self._lock = threading.RLock()
         self._resource: Mapping[str, Any] = {}
         self._run: OpenRun | None = None
@@ -62,14 +61,14 @@ class Destination:
             self._resource = resource or self._resource
             return self._run or self._open()
 
-    def log(self, tree: TreeJson, row: Mapping[str, Any], source: TraceSource) -> OpenRun:
+    def log(self, tree: TreeJson, row: Mapping[str, Any], trace: Timeline) -> OpenRun:
         """Write one trace to the open run, else to the next. Raises NoRunError, and what wandb raises."""
         run = self._run or self.opened(self._resource)
         try:
-            run.log_trace(tree, row, source)
+            run.log_trace(tree, row, trace)
         except Exception as error:  # noqa: BLE001
             run = self.after(run, error)
-            run.log_trace(tree, row, source)
+            run.log_trace(tree, row, trace)
         self._traces += 1
         return run
 
@@ -93,7 +92,7 @@ class Destination:
         run, age = self._run, monotonic() - self._since
         if run is None or not run.owned:
             return False
-        if self._traces >= self._most_traces or run.tables >= _MOST_TABLES or age >= _MOST_SECONDS:
+        if self._traces >= MOST_TRACES or run.tables >= _MOST_TABLES or age >= _MOST_SECONDS:
             return True
         return run.is_makeshift and age >= _TRY_ONLINE_SECONDS
 

@@ -1,0 +1,155 @@
+"""The sink that writes to W&B runs: for each trace a history row at once, and rows of tables later."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from opentelemetry.trace import get_tracer_provider
+
+from otel_wandb._process.health import Health
+from otel_wandb._records.history import history_row
+from otel_wandb._records.tables import FEEDBACK, table_rows
+from otel_wandb._records.tree_json import fitting_tree
+from otel_wandb._runs.destination import Destination, NoRunError, described
+from otel_wandb._runs.opening import DisabledError
+from otel_wandb._runs.run import DiskFullError, OpenRun
+from otel_wandb._runs.table_writer import TableWriter
+from otel_wandb._traces.feedback import Feedback
+from otel_wandb._traces.read_trace import ReadTrace
+from otel_wandb._traces.routes import Route, route_of
+from otel_wandb._traces.sink import Place
+
+log: Final = logging.getLogger(__name__)
+
+# Each is a run: one open file in this process, three in wandb's, and a few requests a second to W&B.
+_MOST_DESTINATIONS: Final = 100
+
+OpenRunFor = Callable[[Route, Mapping[str, Any], int], OpenRun]
+"""`open_run(route, resource, number)`."""
+
+
+class RunSink:
+    """Writes each trace to the run of its project. It opens runs, and closes those that are ours."""
+
+    def __init__(
+        self,
+        open_run: OpenRunFor,
+        route: Route | None,
+        health: Health,
+        *,
+        table_interval: float,
+    ) -> None:
+        """`route` is the project of traces that name none; None where all go to one run."""
+        self._open_run = open_run
+        self._route = route
+        self._health = health
+        self._said_disabled = False
+        self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
+        self._open: tuple[Destination, ...] = ()  # the same for other threads: replaced, never changed
+        self._runs_of: dict[Route, int] = {}  # how many runs a route had before its destination was given up
+        self._tables = TableWriter(table_interval, health)
+
+    @property
+    def runs(self) -> Sequence[OpenRun]:
+        """The runs that are open."""
+        return [run for destination in self._open if (run := destination.run) is not None]
+
+    def write(self, read: ReadTrace, place: Place | None = None) -> Place | None:  # noqa: ARG002
+        """Write a trace, and count what became of its spans. The answer is None unless it was written."""
+        spans = read.trace.spans
+        try:
+            return self._write(read)
+        except DisabledError as error:
+            self._health.trimmed(len(spans))
+            self._say_disabled(error)
+        except NoRunError as error:
+            self._health.drop("no_run", len(spans), error)
+        except DiskFullError as error:
+            self._health.drop("disk_full", len(spans), error)
+        except Exception as error:  # noqa: BLE001
+            self._health.drop("log_failed", len(spans), described(error))
+        return None
+
+    def write_feedback(self, said: Feedback) -> None:
+        """Write feedback to the run of traces that name no project."""
+        destination = self._destination(self._route or Route())
+        try:
+            run = destination.opened(_resource_of_the_program())
+        except DisabledError as error:
+            self._say_disabled(error)
+            return
+        except NoRunError as error:
+            self._health.drop_rows("no_run", 1, error)
+            return
+        run.note_feedback(said)
+        self._tables.add(destination, run, {FEEDBACK: [FEEDBACK.row(said)]})
+
+    def summarise(self) -> None:
+        """Write the counters to the summaries of the open runs."""
+        for run in self.runs:
+            run.summarise(self._health.summary())
+
+    def flush(self, timeout: float) -> bool:
+        """Write all rows of tables."""
+        return self._tables.flush(timeout)
+
+    def close_runs(self) -> None:
+        """Close our open runs when their rows are written. The next trace opens another."""
+        for destination in self._open:
+            if (run := destination.given_up()) is not None:
+                self._tables.close_run(run)
+
+    def close(self, timeout: float) -> bool:
+        """Write all rows, and close the runs. Where that takes too long, say where the data is."""
+        for run in self.runs:
+            self._tables.close_run(run)
+        return self._tables.stop(timeout)
+
+    def say_late(self) -> None:
+        """Say where the data of runs is that W&B did not take in time."""
+        for run in self.runs:
+            log.warning("W&B did not take everything in time: %s", run.whereabouts)
+
+    def _write(self, read: ReadTrace) -> Place:
+        spans = read.trace.spans
+        destination = self._destination(Route() if self._route is None else route_of(spans, self._route))
+        destination.opened(spans[0].resource)
+        tree, text = fitting_tree(read)
+        run = destination.log(text, history_row(tree), tree)
+        self._health.logged(len(spans) - tree.left_out)
+        self._health.drop(
+            "too_large", tree.left_out, "a trace has more than W&B's panel takes; the calls are in `stats`"
+        )
+        self._tables.add(destination, run, table_rows(tree, run.id))
+        place = run.place
+        if destination.is_full and (full := destination.given_up()):
+            self._tables.close_run(full)
+        return place
+
+    def _say_disabled(self, error: DisabledError) -> None:
+        if not self._said_disabled:
+            self._said_disabled = True
+            log.info("%s", error)
+
+    def _destination(self, route: Route) -> Destination:
+        destination = self._destinations.get(route)
+        if destination is None:
+            while len(self._destinations) >= _MOST_DESTINATIONS:
+                old, oldest = self._destinations.popitem(last=False)
+                self._runs_of[old] = oldest.opened_runs
+                if oldest.run is not None:
+                    self._tables.close_run(oldest.run)
+            opened = self._runs_of.get(route, 0)
+            destination = Destination(partial(self._open_run, route), opened)
+            self._destinations[route] = destination
+            self._open = tuple(self._destinations.values())
+        self._destinations.move_to_end(route)
+        return destination
+
+
+def _resource_of_the_program() -> Mapping[str, Any]:
+    """The resource of the global provider, for a run that is opened before a trace has come."""
+    resource = getattr(get_tracer_provider(), "resource", None)
+    return getattr(resource, "attributes", None) or {}

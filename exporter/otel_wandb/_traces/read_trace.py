@@ -1,0 +1,48 @@
+"""A trace, read once: what every sink is given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from otel_wandb._costs.billing import Bill, bill_of
+from otel_wandb._costs.prices import Price
+from otel_wandb._genai.model_call import ModelCall
+from otel_wandb._genai.nesting import innermost
+from otel_wandb._genai.view import SpanView, read_view
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.assembly import Trace
+from otel_wandb._traces.merging import merged
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTrace:
+    """What the spans of a trace say, whatever their dialect."""
+
+    trace: Trace
+    spans: Sequence[SpanRecord]
+    """In the order of their starts; marked as failed also where only an attribute says so."""
+    views: Mapping[str, SpanView]
+    """By span id."""
+    calls: Sequence[tuple[SpanRecord, ModelCall]]
+    """The model calls, in the order of their starts."""
+    bills: Sequence[Bill]
+    """What the calls used and cost, in the same order."""
+
+    @property
+    def error(self) -> str | None:
+        """The error of the first failed span."""
+        return next((span.status_message or span.name for span in self.spans if span.is_error), None)
+
+
+def read_trace(trace: Trace, prices: Mapping[str, Price]) -> ReadTrace:
+    """Read every span of `trace`. Of nested calls the innermost counts."""
+    records = merged(trace.spans)
+    views = innermost(records, {span.span_id: read_view(span) for span in records})
+    spans = [_with_status(span, views[span.span_id]) for span in records]
+    calls = tuple((span, call) for span in spans if (call := views[span.span_id].call) is not None)
+    return ReadTrace(trace, spans, views, calls, [bill_of(call, prices, span.start_ns) for span, call in calls])
+
+
+def _with_status(span: SpanRecord, view: SpanView) -> SpanRecord:
+    if span.is_error or not view.is_error:
+        return span
+    return replace(span, is_error=True, status_message=span.status_message or view.message)
