@@ -7,13 +7,10 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from otel_wandb._costs.prices import PRICES
 from otel_wandb._journal.records import trace_record
 from otel_wandb._journal.schema import Message, TraceRecord
-from otel_wandb._records.timeline import timeline
 from otel_wandb._spans.clean import Json
 from otel_wandb._spans.span import read_span
 from otel_wandb._traces.assembly import Trace, TraceAssembler
 from otel_wandb._traces.read_trace import read_trace
-
-_LONGEST_TEXT = 1_000
 
 
 class Collector(SpanProcessor):
@@ -45,4 +42,4 @@ class _WithoutTexts:
 
 
 def _record(trace: Trace) -> TraceRecord:
-    return trace_record(timeline(read_trace(trace, PRICES), _LONGEST_TEXT), _WithoutTexts())
+    return trace_record(read_trace(trace, PRICES), _WithoutTexts())

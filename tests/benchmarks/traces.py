@@ -76,7 +76,7 @@ def measure_traces(batches: int, calls: int) -> dict[str, float]:
 
     def log_to(target: OpenRun) -> None:
         found, text = fitting_tree(read(made))
-        target.log_trace(text, history_row(found), found)
+        target.log_trace(text, history_row(found), found.read)
 
     found = microseconds(
         {

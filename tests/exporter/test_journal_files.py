@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from otel_wandb._journal.reader import journal_files, read_journal
 from otel_wandb._journal.schema import Record, RunOfFile
 from otel_wandb._journal.writer import Journal
-from otel_wandb._records.timeline import Timeline
-from otel_wandb._records.tree_json import fitting_tree
 from otel_wandb._spans.plain import plain
 from otel_wandb._traces.feedback import feedback_of
+from otel_wandb._traces.read_trace import ReadTrace
 from tests.exporter.spans import chat_attributes, messages, read, span, trace
 from tests.exporter.test_any_values import VALUES
 from tests.support.journals import conversations, traces_in
@@ -24,11 +23,10 @@ from tests.support.journals import conversations, traces_in
 RUN: RunOfFile = {"id": "r", "project": "p", "entity": "", "url": None}
 
 
-def source(number: int, *questions: str, attributes: Mapping[str, Any] | None = None) -> Timeline:
+def source(number: int, *questions: str, attributes: Mapping[str, Any] | None = None) -> ReadTrace:
     more = {"gen_ai.input.messages": messages("user", *questions), **(attributes or {})}
     made = trace(span("a", trace_id=f"{number:032x}", attributes=chat_attributes(**more)))
-    tree, _ = fitting_tree(read(made))
-    return tree
+    return read(made)
 
 
 def journal(directory: Path, **options: Any) -> tuple[Journal, list[object]]:

@@ -21,11 +21,12 @@ from otel_wandb._journal.schema import (
     TraceRecord,
     UsageOfCall,
 )
-from otel_wandb._records.timeline import Timeline, step_labels
+from otel_wandb._records.timeline import step_labels
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._spans.span import EventRecord, SpanRecord
 from otel_wandb._traces.feedback import Feedback
+from otel_wandb._traces.read_trace import ReadTrace
 
 _LONGEST: Final = 16 << 20  # characters of a text: what waits is bounded before
 _DEEPEST: Final = 40  # levels: definitions of tools are JSON schemas
@@ -50,9 +51,9 @@ class Numbering(Protocol):
         ...
 
 
-def trace_record(tree: Timeline, numbering: Numbering) -> TraceRecord:
+def trace_record(read: ReadTrace, numbering: Numbering) -> TraceRecord:
     """The record of a trace. Messages and definitions get their numbers from `numbering`."""
-    read, trace = tree.read, tree.read.trace
+    trace = read.trace
     bills = {span.span_id: bill for (span, _), bill in zip(read.calls, read.bills, strict=True)}
     calls = [call for _, call in read.calls]
     spans = [_span(span, read.views[span.span_id], bills.get(span.span_id), numbering) for span in read.spans]
@@ -62,8 +63,8 @@ def trace_record(tree: Timeline, numbering: Numbering) -> TraceRecord:
         "sequence": trace.sequence,
         "complete": trace.is_complete,
         "reason": trace.reason.value,
-        "name": tree.root.name,
-        "status": "ERROR" if tree.root.is_error else "SUCCESS",
+        "name": clean_text(read.name),
+        "status": "ERROR" if read.is_error else "SUCCESS",
         "error": _text(read.error),
         "start": min(span.start_ns for span in trace.spans),
         "end": max(span.end_ns for span in trace.spans),

@@ -20,9 +20,9 @@ from typing import Any, Final
 from otel_wandb._costs.prices import PRICES_AS_OF
 from otel_wandb._journal.records import feedback_record, trace_record
 from otel_wandb._journal.schema import FOLDER, SCHEMA, EndRecord, Message, Record, RunOfFile, RunRecord
-from otel_wandb._records.timeline import Timeline
 from otel_wandb._spans.clean import Json, clean
 from otel_wandb._traces.feedback import Feedback
+from otel_wandb._traces.read_trace import ReadTrace
 
 _LARGEST: Final = 64 << 20  # bytes of a file
 _MOST_KNOWN: Final = 50_000  # messages whose place in the file is remembered: about 10 MB
@@ -59,10 +59,10 @@ class Journal:
         self._has_begun = False
         self._is_closed = False
 
-    def add_trace(self, trace: Timeline) -> None:
+    def add_trace(self, read: ReadTrace) -> None:
         """Write a trace, and the messages and definitions that are new in its file."""
-        self._resource = trace.read.trace.spans[0].resource or self._resource
-        self._add(lambda file: trace_record(trace, file))
+        self._resource = read.trace.spans[0].resource or self._resource
+        self._add(lambda file: trace_record(read, file))
 
     def add_feedback(self, source: Feedback) -> None:
         """Write feedback."""

@@ -13,7 +13,6 @@ from otel_wandb._genai.reading import is_shown_event, shown_attributes
 from otel_wandb._genai.view import SpanView
 from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._spans.span import EventRecord, SpanRecord
-from otel_wandb._traces.assembly import Trace
 from otel_wandb._traces.read_trace import ReadTrace
 
 _DEEPEST: Final = 100  # wandb serialises recursively and fails from 330 levels on
@@ -140,7 +139,7 @@ def _root(layout: Layout, longest: int) -> Node:
         return replace(found, attributes={**found.attributes, "parent_id": span.parent_id})
 
     nodes = [node(span, None) for span in layout.roots]
-    root = nodes[0] if len(nodes) == 1 else _joining(layout.read.trace, nodes)
+    root = nodes[0] if len(nodes) == 1 else _joining(layout.read, nodes)
     notes = _notes(layout)
     return replace(root, attributes={**root.attributes, **notes}) if notes else root
 
@@ -215,11 +214,11 @@ def step_labels(kind: Kind) -> tuple[str, str]:
     return ("arguments", "result") if kind is Kind.TOOL else ("input", "output")
 
 
-def _joining(trace: Trace, nodes: Sequence[Node]) -> Node:
+def _joining(read: ReadTrace, nodes: Sequence[Node]) -> Node:
     """One root above several: the panel takes one tree, and scales to its root."""
     return Node(
-        span_id=trace.trace_id,
-        name=f"trace {trace.trace_id[:8]}",
+        span_id=read.trace.trace_id,
+        name=read.name,
         kind=Kind.CHAIN,
         start_ms=min(node.start_ms for node in nodes),
         end_ms=max(node.end_ms for node in nodes),

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final
 
-from otel_wandb._records.timeline import Timeline
 from otel_wandb._records.tree_json import TreeJson
 from otel_wandb._runs.opening import DisabledError
 from otel_wandb._runs.run import OpenRun
+from otel_wandb._traces.read_trace import ReadTrace
 
 log: Final = logging.getLogger(__name__)
 
@@ -61,14 +61,14 @@ class Destination:
             self._resource = resource or self._resource
             return self._run or self._open()
 
-    def log(self, tree: TreeJson, row: Mapping[str, Any], trace: Timeline) -> OpenRun:
+    def log(self, tree: TreeJson, row: Mapping[str, Any], read: ReadTrace) -> OpenRun:
         """Write one trace to the open run, else to the next. Raises NoRunError, and what wandb raises."""
         run = self._run or self.opened(self._resource)
         try:
-            run.log_trace(tree, row, trace)
+            run.log_trace(tree, row, read)
         except Exception as error:  # noqa: BLE001
             run = self.after(run, error)
-            run.log_trace(tree, row, trace)
+            run.log_trace(tree, row, read)
         self._traces += 1
         return run
 

@@ -13,12 +13,12 @@ from otel_wandb._journal.schema import RunOfFile
 from otel_wandb._journal.writer import Journal
 from otel_wandb._records.history import USAGE
 from otel_wandb._records.table import Row, Table
-from otel_wandb._records.timeline import Timeline
 from otel_wandb._records.tree_json import TreeJson
 from otel_wandb._runs import private
 from otel_wandb._runs.growing_table import GrowingTable
 from otel_wandb._runs.shared_history import SharedHistory
 from otel_wandb._traces.feedback import Feedback
+from otel_wandb._traces.read_trace import ReadTrace
 from otel_wandb._traces.sink import Place
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class OpenRun:
         keep = partial(run.save, base_path=run.dir, policy="end")
         self._journal = Journal(run.dir, about, keep=keep, failed=failed)
 
-    def log_trace(self, tree: TreeJson, row: Mapping[str, Any], trace: Timeline) -> None:
+    def log_trace(self, tree: TreeJson, row: Mapping[str, Any], read: ReadTrace) -> None:
         """Write a trace to the journal, and a history row with the tree under `trace`.
 
         Raises DiskFullError, and what wandb raises. An online run sends what it cannot write to its file.
@@ -114,7 +114,7 @@ class OpenRun:
         if self._run.offline and shutil.disk_usage(self.directory).free < _LEAST_SPACE:
             raise DiskFullError(f"{self.directory} has less than {_LEAST_SPACE >> 20} MB left")
         if self._journal is not None:
-            self._journal.add_trace(trace)
+            self._journal.add_trace(read)
         self._log({"trace": tree.value(), **row})
 
     def note_feedback(self, said: Feedback) -> None:

@@ -117,7 +117,7 @@ class RunSink:
         destination = self._destination(Route() if self._route is None else route_of(spans, self._route))
         destination.opened(spans[0].resource)
         tree, text = fitting_tree(read)
-        run = destination.log(text, history_row(tree), tree)
+        run = destination.log(text, history_row(tree), read)
         self._health.logged(len(spans) - tree.left_out)
         self._health.drop(
             "too_large", tree.left_out, "a trace has more than W&B's panel takes; the calls are in `stats`"

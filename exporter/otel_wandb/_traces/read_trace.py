@@ -28,6 +28,23 @@ class ReadTrace:
     """What the calls used and cost, in the same order."""
 
     @property
+    def roots(self) -> Sequence[SpanRecord]:
+        """The spans without a parent in the trace; of spans that are each other's parents the first."""
+        known = {span.span_id for span in self.spans}
+        return [span for span in self.spans if span.parent_id not in known] or self.spans[:1]
+
+    @property
+    def name(self) -> str:
+        """The name of the root; where there are several, one made of the trace's id."""
+        roots = self.roots
+        return self.views[roots[0].span_id].name if len(roots) == 1 else f"trace {self.trace.trace_id[:8]}"
+
+    @property
+    def is_error(self) -> bool:
+        """Whether a root failed."""
+        return any(span.is_error for span in self.roots)
+
+    @property
     def error(self) -> str | None:
         """The error of the first failed span."""
         return next((span.status_message or span.name for span in self.spans if span.is_error), None)
