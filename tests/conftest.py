@@ -10,6 +10,7 @@ from tests.support.openai_server import OpenAIServer
 
 if TYPE_CHECKING:
     from tests.support.wandb_server import WandbServer
+    from tests.support.weave_server import WeaveServer
 
 
 @pytest.fixture
@@ -34,3 +35,12 @@ def refusing() -> Iterator[str]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+
+
+@pytest.fixture
+def weave_server() -> "Iterator[WeaveServer]":
+    """A server that stands for Weave."""
+    from tests.support.weave_server import WeaveServer
+
+    with WeaveServer() as running:
+        yield running

@@ -31,7 +31,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "_base": set(),
     },
     "exporter/otel_wandb": {
-        "": {"_runs", "_costs", "_traces", "_spans", "_process"},
+        "": {"_runs", "_weave", "_costs", "_traces", "_spans", "_process"},
+        "_weave": {"_journal", "_traces", "_spans", "_process"},
         "_runs": {"_journal", "_records", "_traces", "_spans", "_process"},
         "_journal": {"_records", "_costs", "_traces", "_genai", "_spans"},
         "_records": {"_costs", "_traces", "_genai", "_spans"},

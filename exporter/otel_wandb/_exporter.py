@@ -32,13 +32,13 @@ from otel_wandb._runs.opening import RunOptions, check_init, check_run, given_ru
 from otel_wandb._runs.private import bound_wait_for_service, forget_service
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
-from otel_wandb._settings import PRICES_VARIABLE, read_settings
+from otel_wandb._settings import PRICES_VARIABLE, Weave, checked_weave, read_settings
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
-from otel_wandb._traces.assembly import Limits
 from otel_wandb._traces.feedback import feedback_of
 from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to
 from otel_wandb._traces.routes import Route
 from otel_wandb._traces.selection import Keep, wanted_by
+from otel_wandb._wiring import Options, wired
 
 if TYPE_CHECKING:
     import wandb
@@ -71,12 +71,15 @@ class WandbSpanExporter(SpanExporter):
     `prices` are added to the built-in prices and win over them: `{"my-model": {"input": 0.001, "output": 0.002}}`, in
     US dollars for 1,000 tokens. `OTEL_WANDB_PRICES` names a JSON file of the same form.
 
+    `weave` sends the traces of online runs to Weave as well: True as calls, which are linked with the run both ways, or
+    "agents". The default is `OTEL_WANDB_WEAVE`, else False.
+
     `export()` hands spans over and returns. An exit writes everything that ended, within `OTEL_WANDB_EXIT_TIMEOUT`
     seconds.
 
     Raises ImportError, with the command that installs it, if wandb is missing. Raises TypeError for a `run` that is no
     run or comes together with arguments for another, and for an argument that `wandb.init` does not take. Raises
-    ValueError for an unknown `keep` and for malformed `prices`.
+    ValueError for an unknown `keep` or `weave` and for malformed `prices`.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class WandbSpanExporter(SpanExporter):
         run: "wandb.Run | None" = None,
         keep: Keep | None = None,
         prices: Mapping[str, Mapping[str, float]] | None = None,
+        weave: Weave | None = None,
         **init: Any,
     ) -> None:
         given = {
@@ -104,6 +108,9 @@ class WandbSpanExporter(SpanExporter):
             wanted=wanted_by(keep or self._settings.keep),
             prices=PRICES if own is None else {**PRICES, **own},
         )
+        self._weave = self._settings.weave if weave is None else checked_weave(weave)
+        if self._weave:
+            require("weave=True", "weave", "opentelemetry-proto")
         self._route = None if run is not None else Route(project, entity)
         self._logs = LogStore()
         self._health = Health()
@@ -250,10 +257,8 @@ class WandbSpanExporter(SpanExporter):
     def _started(self) -> Pipeline:
         with self._lock:
             if self._pipeline is None:
-                settings = self._settings
-                self._runs = RunSink(self._open_run, self._route, self._health, table_interval=settings.table_interval)
-                limits = Limits(quiet=settings.quiet, idle=settings.idle, max_age=settings.max_age)
-                self._pipeline = Pipeline([self._runs], self._choices, limits, health=self._health, logs=self._logs)
+                options = Options(self._choices, self._settings, self._route, self._init, self._weave)
+                self._pipeline, self._runs = wired(self._open_run, options, self._health, self._logs)
             return self._pipeline
 
     def _open_runs(self) -> Sequence[OpenRun]:

@@ -4,9 +4,10 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 T = TypeVar("T")
+Weave: TypeAlias = bool | Literal["agents"]
 
 log: Final = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ QUIET_VARIABLE: Final = "OTEL_WANDB_QUIET"
 IDLE_VARIABLE: Final = "OTEL_WANDB_IDLE"
 MAX_AGE_VARIABLE: Final = "OTEL_WANDB_MAX_AGE"
 JOURNAL_VARIABLE: Final = "OTEL_WANDB_JOURNAL"
+WEAVE_VARIABLE: Final = "OTEL_WANDB_WEAVE"
 
 _KEEPS: Final = {"llm": "llm", "all": "all"}
 _SWITCH: Final = {
@@ -31,6 +33,9 @@ _SWITCH: Final = {
     "no": False,
     "off": False,
 }
+
+
+_WEAVES: Final[Mapping[str, Weave]] = {**_SWITCH, "agents": "agents"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ class Settings:
     """A JSON file of prices, which are added to the built-in ones and win over them."""
     journal: bool = True
     """Whether the run also keeps its traces as files."""
+    weave: Weave = False
+    """Whether traces of online runs are sent to Weave as well: as calls, or as "agents"."""
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -70,7 +77,17 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         handle_sigterm=_chosen(environ, HANDLE_SIGTERM_VARIABLE, _SWITCH, default.handle_sigterm),
         prices=environ.get(PRICES_VARIABLE, "").strip() or None,
         journal=_chosen(environ, JOURNAL_VARIABLE, _SWITCH, default.journal),
+        weave=_chosen(environ, WEAVE_VARIABLE, _WEAVES, default.weave),
     )
+
+
+def checked_weave(weave: object) -> Weave:
+    """The argument `weave`. Raises ValueError unless it is True, False or "agents"."""
+    if weave is True or weave is False:
+        return weave
+    if weave == "agents":
+        return "agents"
+    raise ValueError(f"weave={weave!r} is none of True, False and 'agents'")
 
 
 def _chosen(environ: Mapping[str, str], name: str, choices: Mapping[str, T], default: T) -> T:

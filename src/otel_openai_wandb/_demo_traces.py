@@ -34,10 +34,10 @@ class Collector(SpanProcessor):
 class _WithoutTexts:
     """The demo shows no messages: they need no numbers."""
 
-    def message(self, message: Message) -> int:  # noqa: ARG002
+    def add_message(self, message: Message) -> int:  # noqa: ARG002
         return 0
 
-    def tools(self, tools: Sequence[Json]) -> int:  # noqa: ARG002
+    def add_tools(self, tools: Sequence[Json]) -> int:  # noqa: ARG002
         return 0
 
 

@@ -42,11 +42,11 @@ _KINDS: Final[Mapping[Kind, SpanKind]] = {
 class Numbering(Protocol):
     """Numbers what is kept once in a file."""
 
-    def message(self, message: Message) -> int:
+    def add_message(self, message: Message) -> int:
         """That of a message."""
         ...
 
-    def tools(self, tools: Sequence[Json]) -> int:
+    def add_tools(self, tools: Sequence[Json]) -> int:
         """That of a list of definitions."""
         ...
 
@@ -176,9 +176,9 @@ def _call(call: ModelCall, bill: Bill, numbering: Numbering) -> Call:
         "request_model": _text(call.request_model),
         "response_model": _text(call.response_model),
         "response_id": _text(call.response_id),
-        "asked": [numbering.message(message) for message in _asked(call)],
-        "answered": [numbering.message(message) for message in _answered(call)],
-        "tools": numbering.tools(definitions) if definitions else None,
+        "asked": [numbering.add_message(message) for message in _asked(call)],
+        "answered": [numbering.add_message(message) for message in _answered(call)],
+        "tools": numbering.add_tools(definitions) if definitions else None,
         "parameters": {name: clean(value, _LONGEST) for name, value in call.parameters.items()},
         "usage": usage,
         "estimated": bill.is_estimated,

@@ -150,11 +150,11 @@ class _File:
         self._known: OrderedDict[bytes, int] = OrderedDict()
         self._numbers = {"message": 0, "tools": 0}
 
-    def message(self, message: Message) -> int:
+    def add_message(self, message: Message) -> int:
         """The number of a message; one that is new here stands before the trace."""
         return self._number("message", _encoded(message))
 
-    def tools(self, tools: Sequence[Json]) -> int:
+    def add_tools(self, tools: Sequence[Json]) -> int:
         """The number of a list of definitions."""
         return self._number("tools", _encoded(tools))
 

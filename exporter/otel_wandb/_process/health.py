@@ -26,6 +26,8 @@ class Health:
         self._dropped: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
         self._journal: Counter[str] = Counter()
+        self._weave: Counter[str] = Counter()
+        self._sent_to_weave = 0
         self._said: dict[str, float] = {}
 
     def received(self, spans: int) -> None:
@@ -56,6 +58,15 @@ class Health:
         """Count a record that is missing from the journal."""
         self._lose(self._journal, "records could not be written to the journal", "failed", 1, why)
 
+    def sent_to_weave(self, spans: int) -> None:
+        """Count spans that Weave took."""
+        with self._lock:
+            self._sent_to_weave += spans
+
+    def drop_weave(self, cause: str, spans: int, why: object) -> None:
+        """Count spans that Weave did not get. The run has them all the same."""
+        self._lose(self._weave, "spans were not sent to Weave", cause, spans, why)
+
     @property
     def on_the_way(self) -> int:
         """Received spans that are not accounted for yet."""
@@ -73,7 +84,8 @@ class Health:
         """Counters for the run's summary.
 
         `otel/received` and `otel/logged`; where they are not 0, `otel/trimmed`, `otel/duplicates`,
-        `otel/dropped_<cause>`, `otel/rows_dropped_<cause>` and `otel/journal_failed`.
+        `otel/dropped_<cause>`, `otel/rows_dropped_<cause>`, `otel/journal_failed`, `otel/weave_sent` and
+        `otel/weave_dropped_<cause>`.
         """
         with self._lock:
             return {
@@ -81,6 +93,8 @@ class Health:
                 **{f"otel/dropped_{cause}": count for cause, count in self._dropped.items()},
                 **{f"otel/rows_dropped_{cause}": count for cause, count in self._rows.items()},
                 **{f"otel/journal_{cause}": count for cause, count in self._journal.items()},
+                **({"otel/weave_sent": self._sent_to_weave} if self._sent_to_weave else {}),
+                **{f"otel/weave_dropped_{cause}": count for cause, count in self._weave.items()},
             }
 
     def last_words(self) -> str | None:

@@ -30,19 +30,32 @@ class CallSource:
     call: ModelCall
     bill: Bill
     session_id: str
+    weave_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSource:
+    """The source of a row of `traces`."""
+
+    tree: Timeline
+    weave_url: str | None = None
 
 
 CallColumn: TypeAlias = Column[CallSource]
-TraceColumn: TypeAlias = Column[Timeline]
+TraceColumn: TypeAlias = Column[TraceSource]
 
 
-def table_rows(tree: Timeline, session_id: str) -> Mapping[Table[Any], Sequence[Row]]:
-    """The rows of one trace, by table."""
+def table_rows(
+    tree: Timeline, session_id: str, weave_url: Callable[[str], str | None]
+) -> Mapping[Table[Any], Sequence[Row]]:
+    """The rows of one trace, by table. `weave_url` gives the page in Weave of a span."""
+    read = tree.read
     calls = [
-        CallSource(span, call, bill, session_id)
-        for (span, call), bill in zip(tree.read.calls, tree.read.bills, strict=True)
+        CallSource(span, call, bill, session_id, weave_url(span.span_id))
+        for (span, call), bill in zip(read.calls, read.bills, strict=True)
     ]
-    return {STATS: [STATS.row(call) for call in calls], TRACES: [TRACES.row(tree)]}
+    trace = TraceSource(tree, weave_url(read.roots[0].span_id))
+    return {STATS: [STATS.row(call) for call in calls], TRACES: [TRACES.row(trace)]}
 
 
 def _timestamp(nanoseconds: int) -> datetime:
@@ -147,18 +160,19 @@ STATS_COLUMNS: Final[tuple[CallColumn, ...]] = (
     Column("estimated", bool, lambda source: source.bill.is_estimated),
     Column("cost", float, lambda source: source.bill.cost.dollars),
     Column("cost_reason", str, lambda source: source.bill.cost.reason),
+    Column("weave_url", str, lambda source: source.weave_url),
 )
 
 
-def _seconds(tree: Timeline) -> float:
-    return (tree.root.end_ms - tree.root.start_ms) / 1e3
+def _seconds(source: TraceSource) -> float:
+    return (source.tree.root.end_ms - source.tree.root.start_ms) / 1e3
 
 
-def _side(side: str) -> Callable[[Timeline], Cell]:
+def _side(side: str) -> Callable[[TraceSource], Cell]:
     """The input or output of the root, as the timeline shows it."""
 
-    def read(tree: Timeline) -> Cell:
-        sets = (getattr(result, side) for result in tree.root.results)
+    def read(source: TraceSource) -> Cell:
+        sets = (getattr(result, side) for result in source.tree.root.results)
         return _cut("\n\n".join(text for found in sets if found for text in found.values()) or None)
 
     return read
@@ -171,49 +185,60 @@ def _sum(counts: Sequence[int | None]) -> float | None:
 
 def _first(name: str, read: Callable[[ModelCall], str | None]) -> TraceColumn:
     """The value of the first call that has one."""
-    return Column(name, str, lambda tree: _cut(next(filter(None, (read(call) for _, call in tree.read.calls)), None)))
+
+    def first(source: TraceSource) -> Cell:
+        return _cut(next(filter(None, (read(call) for _, call in source.tree.read.calls)), None))
+
+    return Column(name, str, first)
 
 
-def _models(tree: Timeline) -> str | None:
-    return _cut(_joined(list(dict.fromkeys(call.model for _, call in tree.read.calls if call.model))))
+def _service(source: TraceSource) -> str | None:
+    return _cut(str(source.tree.read.trace.spans[0].resource.get(names.SERVICE_NAME) or "") or None)
 
 
-def _cost_of_trace(tree: Timeline) -> float | None:
-    return total_cost(tree.read.bills).dollars if tree.read.bills else None
+def _models(source: TraceSource) -> str | None:
+    return _cut(_joined(list(dict.fromkeys(call.model for _, call in source.tree.read.calls if call.model))))
 
 
-def _remote_parent(tree: Timeline) -> str | None:
-    return next((span.parent_id for span in tree.read.trace.spans if span.parent_is_remote), None)
+def _cost_of_trace(source: TraceSource) -> float | None:
+    return total_cost(source.tree.read.bills).dollars if source.tree.read.bills else None
+
+
+def _remote_parent(source: TraceSource) -> str | None:
+    return next((span.parent_id for span in source.tree.read.trace.spans if span.parent_is_remote), None)
 
 
 TRACES_COLUMNS: Final[tuple[TraceColumn, ...]] = (
-    Column("trace_id", str, lambda tree: tree.read.trace.trace_id),
-    Column("name", str, lambda tree: _cut(tree.root.name)),
-    Column("status", str, lambda tree: "ERROR" if tree.root.is_error else "SUCCESS"),
-    Column("error", str, lambda tree: _cut(tree.read.error)),
-    Column("start_time", datetime, lambda tree: _timestamp(int(tree.root.start_ms * 1e6))),
-    Column("end_time", datetime, lambda tree: _timestamp(int(tree.root.end_ms * 1e6))),
+    Column("trace_id", str, lambda source: source.tree.read.trace.trace_id),
+    Column("name", str, lambda source: _cut(source.tree.root.name)),
+    Column("status", str, lambda source: "ERROR" if source.tree.root.is_error else "SUCCESS"),
+    Column("error", str, lambda source: _cut(source.tree.read.error)),
+    Column("start_time", datetime, lambda source: _timestamp(int(source.tree.root.start_ms * 1e6))),
+    Column("end_time", datetime, lambda source: _timestamp(int(source.tree.root.end_ms * 1e6))),
     Column("elapsed_time", float, _seconds),
     Column("input", str, _side("inputs")),
     Column("output", str, _side("outputs")),
     Column("models", str, _models),
-    Column("calls", float, lambda tree: float(len(tree.read.calls))),
-    Column("spans", float, lambda tree: float(len(tree.read.trace.spans))),
-    Column("prompt_tokens", float, lambda tree: _sum([bill.usage.input for bill in tree.read.bills])),
-    Column("completion_tokens", float, lambda tree: _sum([bill.usage.output for bill in tree.read.bills])),
-    Column("total_tokens", float, lambda tree: _sum([bill.usage.total for bill in tree.read.bills])),
-    Column("estimated", bool, lambda tree: any(bill.is_estimated for bill in tree.read.bills)),
+    Column("calls", float, lambda source: float(len(source.tree.read.calls))),
+    Column("spans", float, lambda source: float(len(source.tree.read.trace.spans))),
+    Column("prompt_tokens", float, lambda source: _sum([bill.usage.input for bill in source.tree.read.bills])),
+    Column("completion_tokens", float, lambda source: _sum([bill.usage.output for bill in source.tree.read.bills])),
+    Column("total_tokens", float, lambda source: _sum([bill.usage.total for bill in source.tree.read.bills])),
+    Column("estimated", bool, lambda source: any(bill.is_estimated for bill in source.tree.read.bills)),
     Column("cost", float, _cost_of_trace),
-    Column("cost_reason", str, lambda tree: total_cost(tree.read.bills).reason),
+    Column("cost_reason", str, lambda source: total_cost(source.tree.read.bills).reason),
     _first("user", lambda call: call.user),
     _first("session", lambda call: call.session),
     _first("conversation", lambda call: call.conversation),
     Column(
-        "service", str, lambda tree: _cut(str(tree.read.trace.spans[0].resource.get(names.SERVICE_NAME) or "") or None)
+        "service",
+        str,
+        lambda source: _cut(str(source.tree.read.trace.spans[0].resource.get(names.SERVICE_NAME) or "") or None),
     ),
     Column("remote_parent_id", str, _remote_parent),
-    Column("sequence", float, lambda tree: float(tree.read.trace.sequence)),
-    Column("complete", bool, lambda tree: tree.read.trace.is_complete),
+    Column("sequence", float, lambda source: float(source.tree.read.trace.sequence)),
+    Column("complete", bool, lambda source: source.tree.read.trace.is_complete),
+    Column("weave_url", str, lambda source: source.weave_url),
 )
 
 STATS: Final = Table("stats", STATS_COLUMNS)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from otel_wandb._runs.private import has_session_key
+from otel_wandb._runs.private import has_session_key, session_key
 
 _SYNONYMS: Final = {"run": "online", "dryrun": "offline"}
 
@@ -47,6 +47,18 @@ def has_key(init: Mapping[str, Any]) -> bool:
     host = server_of(init)
     found = has_session_key(host)
     return _finds_key(host) if found is None else found
+
+
+def key_of(init: Mapping[str, Any]) -> str | None:
+    """The key that `wandb.init(**init)` would send; None where there is none, or a token in its place."""
+    host = server_of(init)
+    given = settings_given(init).get("api_key") or session_key(host) or os.environ.get("WANDB_API_KEY")
+    if given:
+        return str(given)
+    from requests.utils import get_netrc_auth
+
+    found = get_netrc_auth(host)
+    return None if found is None else found[1]
 
 
 def _finds_key(host: str) -> bool:

@@ -168,6 +168,19 @@ def has_session_key(host: str) -> bool | None:
     return found is not None
 
 
+def session_key(host: str) -> str | None:
+    """The key that wandb has for `host`; None where there is none, or wandb cannot be asked."""
+    try:
+        from wandb.sdk.lib import wbauth
+
+        found: Any = wbauth.authenticate_session(host=host, source="otel_wandb", prompt=False, update_session=False)
+        key = getattr(found, "api_key", None)
+    except Exception as error:  # noqa: BLE001
+        _without("asking wandb for its key", error)
+        return None
+    return key if isinstance(key, str) else None
+
+
 def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
     """Let the program end while wandb's service process goes on; at its exit wandb waits for it without a bound.
 

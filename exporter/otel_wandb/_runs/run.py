@@ -46,6 +46,7 @@ class OpenRun:
         self.is_makeshift = is_makeshift
         """Whether it is offline because W&B could not be used when it was made."""
         self._rank = _rank(run)
+        self._step: int | None = None
         self._is_closing = False
         self._journal: Journal | None = None
         self._counters: Mapping[str, int] = {}
@@ -64,9 +65,14 @@ class OpenRun:
 
     @property
     def place(self) -> Place:
-        """Which run it is."""
+        """Which run it is, and the step of the last trace."""
         run = self._run
-        return Place(str(run.entity or ""), str(run.project or ""), self.id, is_online=not run.offline)
+        return Place(str(run.entity or ""), str(run.project or ""), self.id, is_online=not run.offline, step=self._step)
+
+    def call_url(self, span_id: str) -> str | None:
+        """The page in Weave of a span that is sent there; None for an offline run."""
+        project, found, _ = str("" if self._run.offline else self._run.url or "").partition("/runs/")
+        return f"{project}/r/call/{span_id}" if found else None
 
     @property
     def tables(self) -> int:
@@ -115,6 +121,7 @@ class OpenRun:
             raise DiskFullError(f"{self.directory} has less than {_LEAST_SPACE >> 20} MB left")
         if self._journal is not None:
             self._journal.add_trace(read)
+        self._step = self._run.step if self.owned else None  # that of a shared run is W&B's to choose
         self._log({"trace": tree.value(), **row})
 
     def note_feedback(self, said: Feedback) -> None:

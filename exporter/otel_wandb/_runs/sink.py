@@ -40,11 +40,16 @@ class RunSink:
         health: Health,
         *,
         table_interval: float,
+        has_calls_in_weave: bool = False,
     ) -> None:
-        """`route` is the project of traces that name none; None where all go to one run."""
+        """`route` is the project of traces that name none; None where all go to one run.
+
+        With `has_calls_in_weave` the rows of tables name the pages of their spans there.
+        """
         self._open_run = open_run
         self._route = route
         self._health = health
+        self._has_calls_in_weave = has_calls_in_weave
         self._said_disabled = False
         self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
         self._open: tuple[Destination, ...] = ()  # the same for other threads: replaced, never changed
@@ -122,7 +127,8 @@ class RunSink:
         self._health.drop(
             "too_large", tree.left_out, "a trace has more than W&B's panel takes; the calls are in `stats`"
         )
-        self._tables.add(destination, run, table_rows(tree, run.id))
+        weave_url = run.call_url if self._has_calls_in_weave else _no_url
+        self._tables.add(destination, run, table_rows(tree, run.id, weave_url))
         place = run.place
         if destination.is_full and (full := destination.given_up()):
             self._tables.close_run(full)
@@ -147,6 +153,10 @@ class RunSink:
             self._open = tuple(self._destinations.values())
         self._destinations.move_to_end(route)
         return destination
+
+
+def _no_url(_: str) -> None:
+    return None
 
 
 def _resource_of_the_program() -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""Sends traces to Weave, beside the run they are in."""

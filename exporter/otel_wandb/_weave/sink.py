@@ -1,0 +1,129 @@
+"""The sink that sends to Weave each trace that was written to an online run."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from otel_wandb._journal.records import trace_record
+from otel_wandb._journal.schema import Message
+from otel_wandb._process.health import Health
+from otel_wandb._spans.clean import Json
+from otel_wandb._traces.feedback import Feedback
+from otel_wandb._traces.read_trace import ReadTrace
+from otel_wandb._traces.sink import Place
+from otel_wandb._weave.sender import Resource, WeaveSender
+from otel_wandb._weave.spans import Endpoint, weave_spans
+from otel_wandb._weave.target import Target
+
+log: Final = logging.getLogger(__name__)
+
+_FLUSH_SECONDS: Final = 10.0
+_SHARE_OF_EXIT: Final = 1 / 3  # the run comes first
+
+
+class WeaveSink:
+    """Sends traces in the background. Its faults and its slowness are its own."""
+
+    def __init__(self, target: Callable[[], Target | None], endpoint: Endpoint, health: Health) -> None:
+        """`target` is asked once, at the first trace of an online run; None if there is no key."""
+        self._find_target = target
+        self._endpoint = endpoint
+        self._health = health
+        self._lock = threading.RLock()
+        self._sender: WeaveSender | None = None
+        self._said: set[str] = set()
+        self._has_no_target = False
+
+    def write(self, read: ReadTrace, place: Place | None) -> Place | None:
+        """Hand a trace over, if it was written to an online run."""
+        if place is None:
+            return None
+        try:
+            self._hand_over(read, place)
+        except Exception as error:  # noqa: BLE001  # the trace is in the run, and its fault must not be the run's
+            self._health.drop_weave("unreadable", len(read.spans), type(error).__qualname__)
+        return place
+
+    def write_feedback(self, said: Feedback) -> None:
+        """Feedback stays in the run: OTLP has no place for it."""
+
+    def summarise(self) -> None:
+        """The run's sink writes our counters too."""
+
+    def flush(self, timeout: float) -> bool:
+        """Send what is waiting; at most ten seconds, for Weave's sake nobody waits longer."""
+        sender = self._sender
+        return sender is None or sender.flush(min(timeout, _FLUSH_SECONDS))
+
+    def close_runs(self) -> None:
+        """There is nothing open."""
+
+    def close(self, timeout: float) -> bool:
+        """Send what is waiting within a third of the time; the rest is counted. True: no run waits for it."""
+        if self._sender is not None:
+            self._sender.stop(timeout * _SHARE_OF_EXIT)
+        return True
+
+    def say_late(self) -> None:
+        """What is late was counted and said already."""
+
+    def _hand_over(self, read: ReadTrace, place: Place) -> None:
+        if not place.is_online:
+            self._say_once(
+                "Weave gets nothing of an offline run. After `wandb sync`, send it with: openai-wandb weave RUN"
+            )
+            return
+        sender = self._started()
+        if sender is None:
+            self._health.drop_weave("no_key", len(read.spans), "there is no W&B API key that could be sent to Weave")
+            return
+        texts = Inline()
+        record = trace_record(read, texts)
+        sender.send(weave_spans(record, texts, place, self._endpoint), resource_of(place, record["service"]))
+
+    def _started(self) -> WeaveSender | None:
+        with self._lock:
+            if self._sender is None and not self._has_no_target:
+                target = self._find_target()
+                self._has_no_target = target is None
+                if target is not None:
+                    self._sender = WeaveSender(target, self._health)
+            return self._sender
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            log.warning("%s", sentence)
+
+
+class Inline:
+    """The messages and tools of one trace, by numbers of its own."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+        self._tools: list[Sequence[Json]] = []
+
+    def add_message(self, message: Message) -> int:
+        """Keep a message; the answer is its number."""
+        self._messages.append(message)
+        return len(self._messages) - 1
+
+    def add_tools(self, tools: Sequence[Json]) -> int:
+        """Keep a list of definitions; the answer is its number."""
+        self._tools.append(tools)
+        return len(self._tools) - 1
+
+    def messages(self, ids: Sequence[int]) -> Sequence[Message]:
+        """The messages with these numbers."""
+        return [self._messages[number] for number in ids]
+
+    def tools(self, number: int | None) -> Sequence[Any]:
+        """The definitions with this number; none for None."""
+        return () if number is None else self._tools[number]
+
+
+def resource_of(place: Place, service: str | None) -> Resource:
+    """The resource by which Weave finds the project."""
+    said = {"wandb.entity": place.entity, "wandb.project": place.project, "service.name": service or ""}
+    return tuple((name, value) for name, value in said.items() if value)
