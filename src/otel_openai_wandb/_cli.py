@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_view(commands)
     _add_show(commands)
+    _add_weave(commands)
     return parser
 
 
@@ -104,6 +105,27 @@ def _add_show(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     _add_run(parser)
     parser.add_argument("--trace", metavar="ID", help="one trace in full, with what was asked and answered")
     parser.set_defaults(run=_show)
+
+
+def _add_weave(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "send the traces of an offline run to Weave"
+    parser = commands.add_parser(
+        "weave",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}, from its journal, after `wandb sync`. Each trace is sent once, "
+        "however often this is called. The exit code is 1 if not all could be sent, and 2 if there is no run.",
+    )
+    _add_run(parser)
+    parser.add_argument("--entity", metavar="NAME", help="the W&B entity (default: the run's, or your own)")
+    parser.add_argument("--project", metavar="NAME", help="the W&B project (default: the run's)")
+    parser.add_argument("--agents", action="store_true", help="send to Weave's endpoint for agents")
+    parser.set_defaults(run=_weave)
+
+
+def _weave(given: argparse.Namespace) -> int:
+    from otel_openai_wandb import _weave
+
+    return _weave.run(given.directory, _weave.Address(given.entity, given.project, given.agents))
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
