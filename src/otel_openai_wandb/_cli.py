@@ -69,6 +69,10 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--project", metavar="NAME", default="openai-wandb-doctor", help="the W&B project (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document: ok, and what was found")
+    parser.add_argument(
+        "--account", action="store_true", help="make two tiny runs in your account, and say what to look for in W&B"
+    )
+    parser.add_argument("--delete", metavar="PATH", nargs="+", help="with --account: delete these runs again")
     parser.set_defaults(run=_doctor)
 
 
@@ -141,6 +145,10 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
+    if given.account:
+        from otel_openai_wandb import _account_tour
+
+        return _account_tour.delete(given.delete) if given.delete else _account_tour.run(given.project)
     from otel_openai_wandb import _doctor
 
     return _doctor.run(given.project, for_machines=given.json)
