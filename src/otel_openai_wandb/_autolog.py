@@ -26,8 +26,7 @@ from otel_wandb._costs.prices import read_prices
 from otel_wandb._exporter import live_exporters
 from otel_wandb._runs.opening import is_of_this_process, without_weave
 from otel_wandb._runs.private import wait_until_written
-from otel_wandb._settings import Weave, checked_weave
-from otel_wandb._traces.selection import Keep, wanted_by
+from otel_wandb._settings import Keep, Weave, checked_keep, checked_weave
 
 if TYPE_CHECKING:
     import wandb
@@ -211,7 +210,7 @@ def _why_nothing_is_recorded() -> str | None:
 def _check_exporting(keep: Keep | None, prices: Mapping[str, Mapping[str, float]] | None, weave: Weave | None) -> None:
     """Raise what the exporter would, before there is a run."""
     if keep is not None:
-        wanted_by(keep)
+        checked_keep(keep)
     if prices is not None:
         read_prices(json.dumps(dict(prices)))
     if weave is not None:
