@@ -125,6 +125,6 @@ def _doctor(given: argparse.Namespace) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
-    from otel_openai_wandb import _demo
+    from otel_openai_wandb._demo import command
 
-    return _demo.run(given.project, real=given.real)
+    return command.run(given.project, real=given.real)

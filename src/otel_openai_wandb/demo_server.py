@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from typing import Any, Final
 
-from otel_openai_wandb._demo_server import DemoServer
+from otel_openai_wandb._demo.server import DemoServer
 
 __all__ = ["demo_api"]
 

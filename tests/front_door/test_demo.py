@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from otel_openai_wandb._demo_run import Place
+from otel_openai_wandb._demo.run import Place
 from otel_openai_wandb._demo_tree import trace_tree
 from otel_wandb._install import how_to_install
 from otel_wandb._journal.schema import TraceRecord
@@ -330,7 +330,7 @@ with demo_api():
 def test_an_interrupt_cuts_short_only_what_may_be(tmp_path: Path) -> None:
     source = """
 import signal, weakref
-from otel_openai_wandb._demo_interrupts import Interrupts
+from otel_openai_wandb._demo.interrupts import Interrupts
 
 class Thing:
     pass

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from uuid import uuid4
 
-from otel_openai_wandb._demo_answers import Answer, answer
+from otel_openai_wandb._demo.answers import Answer, answer
 
 _POLL_SECONDS: Final = 0.02  # how soon it notices that it is closed
 _IDLE_SECONDS: Final = 30.0  # after which a kept connection, and its thread, ends

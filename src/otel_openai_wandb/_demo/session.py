@@ -11,11 +11,11 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from otel_openai_wandb import _demo_run as runs
 from otel_openai_wandb import autolog
-from otel_openai_wandb._demo_calls import Step
-from otel_openai_wandb._demo_screen import Screen
-from otel_openai_wandb._demo_traces import Collector
+from otel_openai_wandb._demo import run as runs
+from otel_openai_wandb._demo.calls import Step
+from otel_openai_wandb._demo.screen import Screen
+from otel_openai_wandb._demo.traces import Collector
 from otel_openai_wandb.demo_server import stand_in
 
 

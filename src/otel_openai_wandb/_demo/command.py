@@ -11,9 +11,9 @@ from otel_openai_v0 import OpenAIInstrumentor
 from otel_wandb._install import how_to_install, missing_of
 
 if TYPE_CHECKING:
-    from otel_openai_wandb._demo_calls import Step
-    from otel_openai_wandb._demo_interrupts import Interrupts
-    from otel_openai_wandb._demo_session import Session
+    from otel_openai_wandb._demo.calls import Step
+    from otel_openai_wandb._demo.interrupts import Interrupts
+    from otel_openai_wandb._demo.session import Session
 
 _NEEDED: Final = ("openai", "numpy", "wandb", "rich", "opentelemetry-sdk")
 _FAILED: Final = 1
@@ -27,10 +27,10 @@ def run(project: str, *, real: bool = False) -> int:
     if lacking is not None:
         return _refused(f"The demo needs {lacking}: {how_to_install('all')}")
     # Only now: they import rich.
-    from otel_openai_wandb._demo_calls import STEPS
-    from otel_openai_wandb._demo_interrupts import Interrupts
-    from otel_openai_wandb._demo_screen import Screen
-    from otel_openai_wandb._demo_session import CannotRunError, Session
+    from otel_openai_wandb._demo.calls import STEPS
+    from otel_openai_wandb._demo.interrupts import Interrupts
+    from otel_openai_wandb._demo.screen import Screen
+    from otel_openai_wandb._demo.session import CannotRunError, Session
 
     interrupts, screen = Interrupts(), Screen(len(STEPS))
     session = Session(project, screen, real=real)
