@@ -119,9 +119,9 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    from otel_openai_wandb import _doctor
+    from otel_openai_wandb._doctor import command
 
-    return _doctor.run(given.project, for_machines=given.json)
+    return command.run(given.project, for_machines=given.json)
 
 
 def _demo(given: argparse.Namespace) -> int:

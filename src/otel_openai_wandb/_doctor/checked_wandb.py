@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.settings import Choices
-from otel_openai_wandb._finding import Finding, failed, note, ok
+from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
 from otel_wandb import WandbSpanExporter
 from otel_wandb._runs.account import configured_server, has_key, mode_of
 
