@@ -113,9 +113,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(given: argparse.Namespace) -> int:
-    from otel_openai_wandb import _show
+    from otel_openai_wandb._reading import show
 
-    return _show.run(given.directory, given.trace)
+    return show.run(given.directory, given.trace)
 
 
 def _doctor(given: argparse.Namespace) -> int:

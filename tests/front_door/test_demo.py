@@ -13,7 +13,7 @@ from typing import IO
 import pytest
 
 from otel_openai_wandb._demo.run import Place
-from otel_openai_wandb._demo_tree import trace_tree
+from otel_openai_wandb._reading.tree import trace_tree
 from otel_wandb._install import how_to_install
 from otel_wandb._journal.schema import TraceRecord
 from tests.support.journals import made_span, made_trace

@@ -9,7 +9,7 @@ from typing import Final
 from rich.text import Text
 from rich.tree import Tree
 
-from otel_openai_wandb._visible import visible_line
+from otel_openai_wandb._reading.visible import visible_line
 from otel_wandb._costs.billing import summed
 from otel_wandb._journal.schema import Call, Span, TraceRecord
 
