@@ -5,10 +5,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from otel_openai_v0 import _interface as v0_interface
+from otel_wandb import _interface as wandb_interface
 from tests.support.program import CHECKOUT, run_program
 
 ALLOWED = {
@@ -31,7 +34,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "_base": set(),
     },
     "exporter/otel_wandb": {
-        "": {"_runs", "_weave", "_costs", "_traces", "_spans", "_process"},
+        "": {"_runs", "_weave", "_journal", "_costs", "_traces", "_genai", "_spans", "_process"},
         "_weave": {"_journal", "_traces", "_spans", "_process"},
         "_runs": {"_journal", "_records", "_traces", "_spans", "_process"},
         "_journal": {"_records", "_costs", "_traces", "_genai", "_spans"},
@@ -125,8 +128,8 @@ def test_there_is_no_circle_between_modules(package: str) -> None:
 @pytest.mark.parametrize("package", ROOMS)
 def test_no_module_is_imported_for_its_types_only(package: str) -> None:
     own = Path(package).name
-    lazy = CHECKOUT / package / "__init__.py"  # imports what it exports when that is first used
-    for path in set(modules(package)) - {lazy}:
+    lazy = {CHECKOUT / package / name for name in ("__init__.py", "_interface.py")}  # import at the first use
+    for path in set(modules(package)) - lazy:
         hidden = names_of(type_checking(ast.parse(path.read_text())))
         assert own not in hidden, path.name
 
@@ -153,6 +156,35 @@ def test_what_is_slow_to_import_is_imported_late(package: str) -> None:
         ignored = type_checking(tree)
         at_the_top = [node for node in tree.body if node not in ignored]
         assert not names_of(at_the_top) & LATE, path.name
+
+
+def test_the_front_door_uses_public_names_and_one_module_of_each_package() -> None:
+    used: dict[str, set[str]] = {"otel_openai_v0": set(), "otel_wandb": set()}
+    for path in modules("src/otel_openai_wandb"):
+        tree = ast.parse(path.read_text())
+        plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        assert not plain & used.keys(), path.name
+        for node in ast.walk(tree):
+            package, _, module = (
+                (node.module or "").partition(".") if isinstance(node, ast.ImportFrom) else ("", "", "")
+            )
+            if isinstance(node, ast.ImportFrom) and package in used:
+                names = {alias.name for alias in node.names}
+                assert module == "_interface" or names <= set(import_module(package).__all__), path.name
+                used[package] |= names if module else set()
+    assert used == {"otel_openai_v0": set(v0_interface.__all__), "otel_wandb": set(wandb_interface.MODULES)}
+
+
+def test_what_the_exporter_has_for_the_front_door_is_where_the_type_checkers_find_it() -> None:
+    tree = ast.parse((CHECKOUT / "exporter/otel_wandb/_interface.py").read_text())
+    shown = {
+        name.name: node.module
+        for node in type_checking(tree)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert shown == wandb_interface.MODULES
+    assert all(getattr(wandb_interface, name) for name in shown)
 
 
 def test_wandb_is_touched_in_one_room() -> None:

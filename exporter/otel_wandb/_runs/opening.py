@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_wandb._runs import private
-from otel_wandb._runs.account import has_key, mode_of, settings_given
+from otel_wandb._runs.account import lacks_key, mode_of, settings_given
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.clean import clean, clean_text
@@ -113,7 +113,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
         mode = init["mode"] = "online"  # the user's runs are shared, not ours
     is_makeshift = False
     with without_weave(), private.apart_from_their_run():
-        if mode == "online" and not has_key(options.init):
+        if lacks_key(options.init):
             run = _offline(init, options, resource, "there is no W&B API key")
         else:
             try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
 from otel_openai_v0 import OpenAIInstrumentor
-from otel_wandb._install import how_to_install, missing_of
+from otel_wandb._interface import how_to_install, missing_of
 
 if TYPE_CHECKING:
     from otel_openai_wandb._demo.calls import Step

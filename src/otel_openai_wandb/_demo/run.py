@@ -1,12 +1,9 @@
 """The demo's W&B run: how it is made, and where it is."""
 
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-from otel_wandb._runs.account import has_key, mode_of
 
 # For W&B; the first is also how long its process may live on after a Ctrl-C before it is answered.
 _INIT_SECONDS: Final = 15
@@ -34,11 +31,6 @@ def silence() -> None:
     import wandb
 
     wandb.setup(wandb.Settings(silent=True))
-
-
-def must_be_offline() -> bool:
-    """Whether wandb would ask for a key: it has none, and no mode is set that needs none."""
-    return not os.environ.get("WANDB_MODE") and mode_of({}) == "online" and not has_key({})
 
 
 def init_arguments(project: str, *, offline: bool) -> dict[str, Any]:

@@ -8,15 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_wandb import autolog
 from otel_openai_wandb._demo import run as runs
 from otel_openai_wandb._demo.calls import Step
 from otel_openai_wandb._demo.screen import Screen
-from otel_openai_wandb._demo.traces import Collector
 from otel_openai_wandb.demo_server import stand_in
+from otel_wandb._interface import lacks_key, records_of
 
 
 class CannotRunError(Exception):
@@ -33,7 +33,7 @@ class Session:
         self._real = real
         self._screen = screen
         self._stack = ExitStack()
-        self._collector = Collector()
+        self._collector = _Collector()
         self._place: runs.Place | None = None
         self._traces = 0
 
@@ -70,7 +70,7 @@ class Session:
 
     def show(self) -> None:
         """Show the traces that ended since the last time."""
-        for found in self._collector.take():
+        for found in records_of(self._collector.take()):
             self._traces += 1
             self._screen.trace(found)
 
@@ -113,7 +113,7 @@ class Session:
     def _start_autolog(self) -> None:
         import wandb
 
-        offline = runs.must_be_offline()
+        offline = lacks_key({})
         if offline:
             self._screen.say("No W&B API key was found: the run is kept offline.")
         try:
@@ -123,6 +123,21 @@ class Session:
         except OSError as error:
             raise CannotRunError(f"The demo cannot write its run: {error}; WANDB_DIR names another place.") from error
         self._place = runs.current_place()
+
+
+class _Collector(SpanProcessor):
+    """Keeps spans that ended; for one thread."""
+
+    def __init__(self) -> None:
+        self._spans: list[ReadableSpan] = []
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self._spans.append(span)
+
+    def take(self) -> list[ReadableSpan]:
+        """Those since the last time."""
+        spans, self._spans = self._spans, []
+        return spans
 
 
 def _host(openai: Any) -> str:
