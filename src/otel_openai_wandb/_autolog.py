@@ -183,6 +183,9 @@ class Autolog:
         return switch
 
 
+autolog: Final = Autolog()
+
+
 def _active_run() -> "wandb.Run | None":
     import wandb
 

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from otel_openai_wandb import autolog
+from otel_openai_wandb._autolog import autolog
 from otel_wandb import WandbSpanExporter
 from otel_wandb._interface import live_exporters
 

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from uuid import uuid4
@@ -12,10 +13,43 @@ from otel_openai_wandb._demo.answers import Answer, answer
 
 _POLL_SECONDS: Final = 0.02  # how soon it notices that it is closed
 _IDLE_SECONDS: Final = 30.0  # after which a kept connection, and its thread, ends
+_KEY: Final = "sk-demo"
 _BUFFER: Final = 1 << 20
 
 
-class DemoServer:
+def stand_in() -> ExitStack:
+    """Start a stand-in in this process and point openai at it, until what is returned is closed."""
+    import openai
+
+    stack = ExitStack()
+    server = _Server()
+    stack.callback(server.close)
+    for name, value in _settings(server.url).items():
+        stack.callback(setattr, openai, name, getattr(openai, name))
+        setattr(openai, name, value)
+    return stack
+
+
+def _settings(url: str) -> dict[str, Any]:
+    return {
+        "api_base": url,
+        "api_key": _KEY,
+        "api_type": "open_ai",
+        "api_version": None,
+        "requestssession": _session,
+    }
+
+
+def _session() -> Any:
+    """A session that asks no proxy of the environment for a loopback address."""
+    import requests
+
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+class _Server:
     """Serves from threads that do not keep the process alive, until `close()`."""
 
     def __init__(self) -> None:

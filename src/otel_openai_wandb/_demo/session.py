@@ -3,8 +3,8 @@
 import os
 import shlex
 import sys
-from contextlib import ExitStack
-from typing import Any
+from contextlib import ExitStack, suppress
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
@@ -13,17 +13,49 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_wandb import autolog
 from otel_openai_wandb._demo import run as runs
-from otel_openai_wandb._demo.calls import Step
+from otel_openai_wandb._demo.calls import STEPS, Step
+from otel_openai_wandb._demo.interrupts import Interrupts
 from otel_openai_wandb._demo.screen import Screen
-from otel_openai_wandb.demo_server import stand_in
+from otel_openai_wandb._demo.server import stand_in
 from otel_wandb._interface import lacks_key, records_of
+
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 class CannotRunError(Exception):
     """Why there can be no demo, in a sentence."""
 
 
-class Session:
+def run_session(project: str, *, real: bool) -> int:
+    """Make the calls and show them; 0, 1 after a failure, 130 after Ctrl-C. Raises CannotRunError."""
+    interrupts, screen = Interrupts(), Screen(len(STEPS))
+    session = _Session(project, screen, real=real)
+    with screen:
+        _make_all(session, interrupts)
+    interrupts.ignore()
+    session.conclude(interrupted=interrupts.came)
+    return _INTERRUPTED if interrupts.came else int(session.failures > 0)
+
+
+def _make_all(session: "_Session", interrupts: Interrupts) -> None:
+    """All steps, or those that a Ctrl-C leaves time for."""
+    try:
+        session.load()  # not to be cut short: a module that is half imported fails later
+        with suppress(KeyboardInterrupt):
+            with interrupts.allowed():
+                session.open()
+            for step in STEPS:
+                with interrupts.allowed():
+                    session.make(step)
+                session.show()
+    except Exception:
+        if not interrupts.came:  # else it is what became of the interrupt inside a library
+            raise
+    finally:
+        session.close()
+
+
+class _Session:
     """`load`, `open`, `make` and `show` for each step, `close` whatever happened, `conclude`."""
 
     def __init__(self, project: str, screen: Screen, *, real: bool) -> None:

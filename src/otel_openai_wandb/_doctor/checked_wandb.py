@@ -103,7 +103,7 @@ def check_trace(project: str) -> Finding:
 def _call() -> None:
     import openai
 
-    from otel_openai_wandb.demo_server import stand_in
+    from otel_openai_wandb._demo.server import stand_in
 
     with stand_in():
         openai.ChatCompletion.create(
