@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import get_tracer_provider
 
 from otel_wandb._costs.prices import PRICES, Price, read_prices
-from otel_wandb._install import require
+from otel_wandb._install import how_to_install, missing_of, require
 from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
@@ -32,7 +32,7 @@ from otel_wandb._runs.opening import RunOptions, check_init, check_run, given_ru
 from otel_wandb._runs.private import bound_wait_for_service, forget_service
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
-from otel_wandb._settings import PRICES_VARIABLE, Weave, checked_weave, read_settings
+from otel_wandb._settings import PRICES_VARIABLE, WEAVE_VARIABLE, Weave, checked_weave, read_settings
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
 from otel_wandb._traces.feedback import feedback_of
 from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
+_OTLP: Final = "opentelemetry-proto"
 
 _LIVE: Final["weakref.WeakSet[WandbSpanExporter]"] = weakref.WeakSet()
 
@@ -108,9 +109,9 @@ class WandbSpanExporter(SpanExporter):
             wanted=wanted_by(keep or self._settings.keep),
             prices=PRICES if own is None else {**PRICES, **own},
         )
-        self._weave = self._settings.weave if weave is None else checked_weave(weave)
+        self._weave = _own_weave(self._settings.weave) if weave is None else checked_weave(weave)
         if self._weave:
-            require("weave=True", "weave", "opentelemetry-proto")
+            require("weave", "weave", _OTLP)
         self._route = None if run is not None else Route(project, entity)
         self._logs = LogStore()
         self._health = Health()
@@ -359,6 +360,14 @@ def _own_prices(path: str | None) -> Mapping[str, Price] | None:
     except (OSError, ValueError) as error:
         log.warning("%s=%s is not used: %s", PRICES_VARIABLE, path, error)
         return None
+
+
+def _own_weave(weave: Weave) -> Weave:
+    """What the environment says of Weave. Where it cannot be used, a warning says so: the run is more."""
+    if weave and missing_of((_OTLP,)):
+        log.warning("%s is not used: %s is missing; %s", WEAVE_VARIABLE, _OTLP, how_to_install("weave"))
+        return False
+    return weave
 
 
 def _is_child() -> bool:

@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 _DISTRIBUTION: Final = "otel-openai-wandb"
-_MODULES: Final = {"opentelemetry-sdk": "opentelemetry.sdk.trace"}  # where it is not the name of the package
+# Where it is not the name of the package.
+_MODULES: Final = {"opentelemetry-sdk": "opentelemetry.sdk.trace", "opentelemetry-proto": "opentelemetry.proto.trace"}
 
 
 def how_to_install(extra: str) -> str:

@@ -25,14 +25,29 @@ if TYPE_CHECKING:
     from otel_wandb._journal.schema import Record as Record
     from otel_wandb._journal.schema import Span as Span
     from otel_wandb._journal.schema import TraceRecord as TraceRecord
+    from otel_wandb._process.health import Health as Health
     from otel_wandb._runs.account import configured_server as configured_server
+    from otel_wandb._runs.account import key_of as key_of
     from otel_wandb._runs.account import lacks_key as lacks_key
     from otel_wandb._runs.account import mode_of as mode_of
+    from otel_wandb._runs.account import server_of as server_of
     from otel_wandb._runs.opening import is_of_this_process as is_of_this_process
     from otel_wandb._runs.opening import without_weave as without_weave
     from otel_wandb._runs.private import wait_until_written as wait_until_written
+    from otel_wandb._settings import WEAVE_VARIABLE as WEAVE_VARIABLE
+    from otel_wandb._settings import Weave as Weave
+    from otel_wandb._settings import checked_weave as checked_weave
+    from otel_wandb._settings import read_settings as read_settings
     from otel_wandb._traces.selection import Keep as Keep
     from otel_wandb._traces.selection import wanted_by as wanted_by
+    from otel_wandb._traces.sink import Place as Place
+    from otel_wandb._weave.sender import WeaveSender as WeaveSender
+    from otel_wandb._weave.sink import resource_of as resource_of
+    from otel_wandb._weave.spans import Endpoint as Endpoint
+    from otel_wandb._weave.spans import WeaveSpan as WeaveSpan
+    from otel_wandb._weave.spans import weave_spans as weave_spans
+    from otel_wandb._weave.target import SERVER_VARIABLE as SERVER_VARIABLE
+    from otel_wandb._weave.target import target_of as target_of
 
 # Where each is, at run time.
 _NAMES: Final = {
@@ -44,10 +59,17 @@ _NAMES: Final = {
     "_journal.from_spans": ("records_of",),
     "_journal.reader": ("Texts", "journal_files", "read_journal"),
     "_journal.schema": ("Call", "FeedbackRecord", "Message", "Record", "Span", "TraceRecord"),
-    "_runs.account": ("configured_server", "lacks_key", "mode_of"),
+    "_process.health": ("Health",),
+    "_runs.account": ("configured_server", "key_of", "lacks_key", "mode_of", "server_of"),
     "_runs.opening": ("is_of_this_process", "without_weave"),
     "_runs.private": ("wait_until_written",),
+    "_settings": ("WEAVE_VARIABLE", "Weave", "checked_weave", "read_settings"),
     "_traces.selection": ("Keep", "wanted_by"),
+    "_traces.sink": ("Place",),
+    "_weave.sender": ("WeaveSender",),
+    "_weave.sink": ("resource_of",),
+    "_weave.spans": ("Endpoint", "WeaveSpan", "weave_spans"),
+    "_weave.target": ("SERVER_VARIABLE", "target_of"),
 }
 MODULES: Final = {name: f"otel_wandb.{module}" for module, names in _NAMES.items() for name in names}
 

@@ -81,7 +81,7 @@ class Pipeline:
         deadline = monotonic() + timeout
         done = self._worker.stop(timeout)
         if done:
-            for sink in self._sinks:
+            for sink in reversed(self._sinks):  # the first writes what the others count
                 done = sink.close(deadline - monotonic()) and done
         if not done:
             self._health.drop("exit_timeout", self._health.on_the_way, f"W&B took longer than {timeout:.3g} seconds")

@@ -21,6 +21,8 @@ from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
 from otel_wandb._interface import (
     Keep,
+    Weave,
+    checked_weave,
     is_of_this_process,
     live_exporters,
     mode_of,
@@ -100,6 +102,7 @@ class Autolog:
         redact: Redactor | None = None,
         keep: Keep | None = None,
         prices: Mapping[str, Mapping[str, float]] | None = None,
+        weave: Weave | None = None,
         **more: Any,
     ) -> None:
         """Start to log; a second time is `disable()` and `enable()`.
@@ -109,7 +112,7 @@ class Autolog:
         warning.
 
         `capture_content` and `redact` are those of `OpenAIInstrumentor().instrument()`: they hold, as what that is told
-        does, until somebody says otherwise, and until `disable()`. `keep` and `prices` are those of
+        does, until somebody says otherwise, and until `disable()`. `keep`, `prices` and `weave` are those of
         `WandbSpanExporter`.
 
         Where nothing can be recorded, for OpenTelemetry is switched off or another package instruments openai, one
@@ -120,7 +123,7 @@ class Autolog:
         classes; all before anything is done. What else `wandb.init` raises passes through, with nothing patched.
         """
         choices = read_choices(capture_content, redact)
-        _check_exporting(keep, prices)
+        _check_exporting(keep, prices, weave)
         init = _checked_init(init, more)
         _check_openai()
         with self._lock:
@@ -132,7 +135,7 @@ class Autolog:
             self._end_what_came_after()
             run, self._owns_run = _make_run(init)
             try:
-                exporter = WandbSpanExporter(run=run, keep=keep, prices=prices)
+                exporter = WandbSpanExporter(run=run, keep=keep, prices=prices, weave=weave)
                 exporter.follow(_active_run)
                 session = self._session = _Session(run, exporter, self._switch_of)
                 OpenAIInstrumentor().have_guest(Guest(choices, session.route))
@@ -211,12 +214,14 @@ def _why_nothing_is_recorded() -> str | None:
     return None if other is None else f"openai is instrumented by {other} already"
 
 
-def _check_exporting(keep: Keep | None, prices: Mapping[str, Mapping[str, float]] | None) -> None:
+def _check_exporting(keep: Keep | None, prices: Mapping[str, Mapping[str, float]] | None, weave: Weave | None) -> None:
     """Raise what the exporter would, before there is a run."""
     if keep is not None:
         wanted_by(keep)
     if prices is not None:
         read_prices(json.dumps(dict(prices)))
+    if weave is not None:
+        checked_weave(weave)
 
 
 def _where_runs_are(init: Mapping[str, Any]) -> Mapping[str, Any]:

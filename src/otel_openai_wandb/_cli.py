@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_view(commands)
     _add_show(commands)
+    _add_weave(commands)
     return parser
 
 
@@ -68,6 +69,10 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--project", metavar="NAME", default="openai-wandb-doctor", help="the W&B project (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document: ok, and what was found")
+    parser.add_argument(
+        "--account", action="store_true", help="make two tiny runs in your account, and say what to look for in W&B"
+    )
+    parser.add_argument("--delete", metavar="PATH", nargs="+", help="with --account: delete these runs again")
     parser.set_defaults(run=_doctor)
 
 
@@ -106,6 +111,27 @@ def _add_show(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.set_defaults(run=_show)
 
 
+def _add_weave(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "send the traces of an offline run to Weave"
+    parser = commands.add_parser(
+        "weave",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}, from its journal, after `wandb sync`. Each trace is sent once, "
+        "however often this is called. The exit code is 1 if not all could be sent, and 2 if there is no run.",
+    )
+    _add_run(parser)
+    parser.add_argument("--entity", metavar="NAME", help="the W&B entity (default: the run's, or your own)")
+    parser.add_argument("--project", metavar="NAME", help="the W&B project (default: the run's)")
+    parser.add_argument("--agents", action="store_true", help="send to Weave's endpoint for agents")
+    parser.set_defaults(run=_weave)
+
+
+def _weave(given: argparse.Namespace) -> int:
+    from otel_openai_wandb._reading import weave
+
+    return weave.run(given.directory, weave.Address(given.entity, given.project, given.agents))
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "directory", metavar="RUN", nargs="?", help="a run's directory (default: the newest below WANDB_DIR, or here)"
@@ -119,6 +145,10 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
+    if given.account:
+        from otel_openai_wandb._doctor import account_tour
+
+        return account_tour.delete(given.delete) if given.delete else account_tour.run(given.project)
     from otel_openai_wandb._doctor import command
 
     return command.run(given.project, for_machines=given.json)

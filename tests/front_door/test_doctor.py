@@ -9,7 +9,9 @@ import pytest
 
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, run_command, run_program
-from tests.support.wandb_server import WandbServer
+from tests.support.run_file import stats_rows, traces
+from tests.support.wandb_server import IMPATIENT, WandbServer
+from tests.support.weave_server import WeaveServer
 
 KEY = "sk-canary-0123456789"
 
@@ -80,6 +82,50 @@ def test_a_key_that_is_taken(tmp_path: Path, wandb_server: WandbServer) -> None:
     said = done.stdout + done.stderr
     assert KEY not in said
     assert wandb_server.environment["WANDB_API_KEY"] not in said
+
+
+def test_weave_is_asked_where_traces_go_there(
+    tmp_path: Path, wandb_server: WandbServer, weave_server: WeaveServer
+) -> None:
+    env = {**wandb_server.environment, "WF_TRACE_SERVER_URL": weave_server.url, "OTEL_WANDB_WEAVE": "true"}
+    done = doctor(tmp_path, **env)
+    said = f"{weave_server.url}/otel/v1/traces took a span, which is in testers/openai-wandb-doctor"
+    assert findings(done)["Weave"] == ("ok", said)
+    (call,) = weave_server.calls
+    assert (call.name, call.project) == ("openai-wandb doctor", "testers/openai-wandb-doctor")
+    weave_server.always = 403, {}
+    done = doctor(tmp_path, **env)
+    assert done.returncode == 1
+    assert findings(done)["Weave"][0] == "failed"
+    assert "unauthorized" in findings(done)["Weave"][1]
+    assert "Weave" not in findings(doctor(tmp_path, **wandb_server.environment))
+
+
+def test_an_account_gets_runs_with_everything_in_them(
+    tmp_path: Path, wandb_server: WandbServer, weave_server: WeaveServer
+) -> None:
+    env = {**wandb_server.environment, **IMPATIENT, "WF_TRACE_SERVER_URL": weave_server.url}
+    done = run_command(["openai-wandb", "doctor", "--account"], tmp_path, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    calls, agents = wandb_server.runs.values()
+    for run in (calls, agents):
+        assert [len(trace.root["child_spans"]) for trace in traces(run)] == [3, 2]
+        assert (len(stats_rows(run)), len(stats_rows(run, "traces")), len(stats_rows(run, "feedback"))) == (4, 2, 1)
+        assert any("page" in row for row in run.history)
+        assert run.run_id in done.stdout
+    assert {post.path for post in weave_server.posts} == {"/otel/v1/traces", "/agents/otel/v1/traces"}
+    linked = [call for call in weave_server.calls if call.run_id]
+    assert {call.run_id for call in linked} == {calls.run_id}
+    assert [call.name for call in linked if call.is_turn] == ["invoke_agent openai-wandb", "GET /stream"]
+    assert f"--delete testers/openai-wandb-doctor/{calls.run_id} testers/openai-wandb-doctor/{agents.run_id}" in (
+        done.stdout
+    )
+
+
+def test_without_an_account_there_is_none_to_look_at(tmp_path: Path) -> None:
+    done = run_command(["openai-wandb", "doctor", "--account"], tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "wandb login" in done.stderr
 
 
 def test_for_machines(tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def artifact_of(store: Store, identity: str) -> StoredArtifact:
 OPERATIONS: Final[Mapping[str, Answer]] = {
     "Viewer": viewer,
     "GetViewer": viewer,
+    "GetDefaultEntity": viewer,
     "ServerFeaturesQuery": server_features,
     "OrganizationCoreWeaveOrganizationID": organization,
     "UpsertBucket": upsert_bucket,

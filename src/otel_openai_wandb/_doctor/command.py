@@ -37,6 +37,7 @@ def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
         yield untested
     from otel_openai_wandb._doctor import checked_telemetry as telemetry
     from otel_openai_wandb._doctor import checked_wandb as wandb
+    from otel_openai_wandb._doctor.checked_weave import check_weave
 
     instrumentor = telemetry.check_instrumentor(environ)
     yield instrumentor
@@ -44,5 +45,8 @@ def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
     yield telemetry.check_capture(environ)
     yield from telemetry.check_exporters(environ)
     yield wandb.check_account(environ)
+    weave = check_weave(environ, project)
+    if weave is not None:
+        yield weave
     if instrumentor.state is not State.FAILED:
         yield wandb.check_trace(project)

@@ -1,1 +1,1 @@
-"""Reads runs from their directories, and shows their traces in the terminal: `openai-wandb show`."""
+"""Reads runs from their directories: shows their traces in the terminal (`show`), sends them to Weave (`weave`)."""

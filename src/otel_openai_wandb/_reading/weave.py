@@ -1,0 +1,194 @@
+"""The command `openai-wandb weave`: sends the traces of a run's journal to Weave, each once."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from otel_openai_wandb._reading.journals import NoJournalError, found_journal
+from otel_openai_wandb._reading.run_directories import NoRunError
+from otel_wandb._interface import (
+    Health,
+    Place,
+    Texts,
+    TraceRecord,
+    how_to_install,
+    key_of,
+    missing_of,
+    read_journal,
+    server_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from otel_wandb._interface import WeaveSender
+
+_FAILED: Final = 1
+_IMPOSSIBLE: Final = 2
+_SENT: Final = "weave-sent.txt"
+"""Beside the run's file: a line for each piece of a trace that Weave took."""
+_BATCH: Final = 200  # spans between two looks at the answer
+_SECONDS: Final = 400.0  # for one batch, with all its retries
+
+
+class RefusedError(Exception):
+    """Nothing can be sent, or no more, and why, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the traces go, as far as the user says; what is None the run says, or W&B."""
+
+    entity: str | None
+    project: str | None
+    agents: bool
+
+
+def run(named: str | None, address: Address) -> int:
+    """Send the traces of the run `named`, or of the newest. The exit code is 1 if not all of them are there then."""
+    missing = missing_of(("rich", "wandb", "opentelemetry-proto"))
+    if missing:
+        return _refused(f"This needs {' and '.join(missing)}: {how_to_install('all')}", _IMPOSSIBLE)
+    try:
+        directory = found_journal(named)
+    except NoRunError as error:
+        return _refused(str(error), _IMPOSSIBLE)
+    except NoJournalError as error:
+        return _refused(str(error), _FAILED)
+    try:
+        return _send_all(directory, address)
+    except RefusedError as error:
+        return _refused(str(error), _FAILED)
+
+
+def _send_all(directory: Path, address: Address) -> int:
+    from otel_wandb._interface import SERVER_VARIABLE, Endpoint, WeaveSender, target_of
+
+    total, waiting = _counted(directory, _already_sent(directory))
+    if not waiting:
+        sys.stdout.write(f"All {total} traces of {directory} are in Weave already.\n")
+        return 0
+    place = _place(directory, address)
+    key = key_of({})
+    if key is None:
+        raise RefusedError("There is no W&B API key. Log in with: wandb login")
+    endpoint = Endpoint.AGENTS if address.agents else Endpoint.CALLS
+    target = target_of(server_of({}), key, endpoint, os.environ.get(SERVER_VARIABLE))
+    health = Health()
+    sender = WeaveSender(target, health)
+    try:
+        with _progress(waiting) as advance:
+            sent = _Sending(directory, place, endpoint.value, sender, health).all(advance)
+    finally:
+        sender.stop(0.1)
+    sys.stdout.write(f"{sent} traces of {directory} were sent to Weave, to {place.entity}/{place.project}.\n")
+    return 0
+
+
+class _Sending:
+    """Sends traces in batches, and notes each batch that Weave took."""
+
+    def __init__(self, directory: Path, place: Place, endpoint: str, sender: "WeaveSender", health: Health) -> None:
+        self._directory = directory
+        self._place = place
+        self._endpoint = endpoint
+        self._sender = sender
+        self._health = health
+
+    def all(self, advance: "Callable[[int], object]") -> int:
+        """Send what was not sent before; the answer is how many traces that were. Raises RefusedError."""
+        from otel_wandb._interface import Endpoint, resource_of, weave_spans
+
+        endpoint = Endpoint(self._endpoint)
+        known, texts = _already_sent(self._directory), Texts()
+        batch: list[str] = []
+        spans = sent = 0
+        for record in read_journal(self._directory):
+            texts.take(record)
+            if record["record"] != "trace" or _name(record) in known:
+                continue
+            self._sender.send(
+                weave_spans(record, texts, self._place, endpoint), resource_of(self._place, record["service"])
+            )
+            batch.append(_name(record))
+            spans += len(record["spans"])
+            if spans >= _BATCH:
+                sent += self._finish(batch)
+                advance(len(batch))
+                batch, spans = [], 0
+        sent += self._finish(batch)
+        advance(len(batch))
+        return sent
+
+    def _finish(self, batch: list[str]) -> int:
+        if not self._sender.flush(_SECONDS):
+            raise RefusedError("Weave does not answer. What it took is noted; call this again to send the rest.")
+        lost = {name: count for name, count in self._health.summary().items() if "weave_dropped" in name}
+        if lost:
+            said = ", ".join(f"{name.removeprefix('otel/weave_dropped_')}: {count}" for name, count in lost.items())
+            raise RefusedError(f"Weave did not take all spans ({said}). Call this again to send what is left.")
+        with (self._directory / _SENT).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}\n" for name in batch)
+        return len(batch)
+
+
+def _name(record: TraceRecord) -> str:
+    return f"{record['trace_id']} {record['sequence']} {record['start']}"
+
+
+def _already_sent(directory: Path) -> frozenset[str]:
+    path = directory / _SENT
+    return frozenset(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else frozenset()
+
+
+def _counted(directory: Path, sent: frozenset[str]) -> tuple[int, int]:
+    """How many traces there are, and how many of them wait. Raises RefusedError for a run that sent them itself."""
+    total = waiting = 0
+    for record in read_journal(directory):
+        if record["record"] == "trace":
+            total += 1
+            waiting += _name(record) not in sent
+        elif record["record"] == "end" and record["counters"].get("otel/weave_sent"):
+            raise RefusedError(f"The run {directory} was sent to Weave while it ran.")
+    return total, waiting
+
+
+def _place(directory: Path, address: Address) -> Place:
+    """The run in W&B. Raises RefusedError where nobody says whose it is."""
+    run = next(record["run"] for record in read_journal(directory) if record["record"] == "run")
+    project = address.project or run["project"]
+    entity = address.entity or run["entity"] or _default_entity()
+    if not project or not entity:
+        raise RefusedError("Nobody says which project the run is in: give --entity and --project.")
+    return Place(entity, project, run["id"], is_online=True)
+
+
+def _default_entity() -> str:
+    """The user's own, as `wandb sync` takes it."""
+    import wandb
+
+    try:
+        return str(wandb.Api().default_entity or "")
+    except Exception:  # noqa: BLE001  # whatever is wrong, the user can say it
+        return ""
+
+
+@contextmanager
+def _progress(total: int) -> "Iterator[Callable[[int], object]]":
+    """A progress bar on a terminal; it is given how many traces were done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("Sending to Weave"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda number: progress.advance(task, number)
+
+
+def _refused(why: str, code: int) -> int:
+    sys.stderr.write(f"{why}\n")
+    return code
