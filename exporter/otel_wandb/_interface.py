@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from otel_wandb._runs.account import lacks_key as lacks_key
     from otel_wandb._runs.account import mode_of as mode_of
     from otel_wandb._runs.account import server_of as server_of
+    from otel_wandb._runs.opening import RECORDS_NOTHING as RECORDS_NOTHING
     from otel_wandb._runs.opening import is_of_this_process as is_of_this_process
     from otel_wandb._runs.opening import without_weave as without_weave
     from otel_wandb._runs.private import wait_until_written as wait_until_written
@@ -61,7 +62,7 @@ _NAMES: Final = {
     "_journal.schema": ("Call", "FeedbackRecord", "Message", "Record", "Span", "TraceRecord"),
     "_process.health": ("Health",),
     "_runs.account": ("configured_server", "key_of", "lacks_key", "mode_of", "server_of"),
-    "_runs.opening": ("is_of_this_process", "without_weave"),
+    "_runs.opening": ("RECORDS_NOTHING", "is_of_this_process", "without_weave"),
     "_runs.private": ("wait_until_written",),
     "_settings": ("WEAVE_VARIABLE", "Weave", "checked_weave", "read_settings"),
     "_traces.selection": ("Keep", "wanted_by"),

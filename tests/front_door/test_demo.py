@@ -277,7 +277,7 @@ def test_a_tree_fits_its_width_and_adds_tokens_up(width: int) -> None:
     ],
 )
 def test_a_place_is_an_address_or_a_command_that_can_be_copied(place: Place, line: str | None) -> None:
-    assert place.described()[1] == line
+    assert next(place.described())[1] == line
 
 
 def rendered(trace: TraceRecord, width: int) -> list[str]:

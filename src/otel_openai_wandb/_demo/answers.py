@@ -12,7 +12,13 @@ from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 
-_MODELS: Final = ("gpt-3.5-turbo", "gpt-3.5-turbo-instruct", "gpt-4", "text-embedding-ada-002")
+# A model, and what answers call it.
+_MODELS: Final = {
+    "gpt-3.5-turbo": "gpt-3.5-turbo-0613",
+    "gpt-3.5-turbo-instruct": "gpt-3.5-turbo-instruct",
+    "gpt-4": "gpt-4-0613",
+    "text-embedding-ada-002": "text-embedding-ada-002-v2",
+}
 _DIMENSIONS: Final = 1536
 _CREATED: Final = 1_700_000_000
 
@@ -25,93 +31,86 @@ _ANSWERS: Final = (
     ("rings", "Saturn's rings are billions of pieces of ice and rock, most of them smaller than a house."),
     ("Voyager 1", " 1977, and it crossed into interstellar space in 2012."),
     ("Where was it played?", "It was played at Globe Life Field in Arlington, Texas."),
+    ("", "This is the answer of a stand-in: set OPENAI_API_KEY to ask a real model."),
 )
-_ANSWER: Final = "This is the answer of a stand-in: set OPENAI_API_KEY to ask a real model."
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A body, or the events of a stream; `wait` is seconds before the answer, `pause` seconds between events."""
+    """A JSON document, or the events of a stream; `wait` is seconds before the answer, `pause` between events."""
 
-    body: Json
+    parts: tuple[str, ...]
     status: int = 200
-    events: tuple[Json, ...] = ()
+    is_stream: bool = False
     wait: float = 0.0
     pause: float = 0.0
 
 
 def answer(path: str, body: bytes) -> Answer:
-    """The answer to a POST of `body`."""
-    found = next((function for suffix, function in _PATHS if path.endswith(suffix)), None)
-    try:
-        asked = json.loads(body)
-    except ValueError:
-        return _error(400, "We could not parse the JSON body of your request.", None)
-    if found is None or not isinstance(asked, dict):
-        return _error(404, f"Unknown request URL: POST {path}", "unknown_url")
+    """The answer to a POST of `body`, which is a JSON object."""
+    asked = json.loads(body)
     model = asked.get("model")
+    found = next((function for suffix, function in _PATHS if path.endswith(suffix)), None)
+    if found is None:
+        return _not_found(f"Unknown request URL: POST {path}", "unknown_url")
     if model not in _MODELS:
-        return _error(404, f"The model `{model}` does not exist", "model_not_found")
-    return found(asked)
+        return _not_found(f"The model `{model}` does not exist", "model_not_found")
+    return found(asked, {"created": _CREATED, "model": _MODELS[model]})
 
 
-def _error(status: int, message: str, code: str | None) -> Answer:
+def _not_found(message: str, code: str) -> Answer:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    return Answer({"error": error}, status, wait=_varied(message, 0.04, 0.09))
+    return Answer((json.dumps({"error": error}),), status=404, wait=_varied(message, 0.04, 0.09))
 
 
-def _chat(asked: Json) -> Answer:
-    messages = [str(message.get("content") or "") for message in asked.get("messages") or ()]
-    text = _reply(messages[-1] if messages else "")
-    head = {"id": _identifier("chatcmpl", text), "created": _CREATED, "model": f"{asked['model']}-0613"}
-    usage = _usage(messages, text)
+def _chat(asked: Json, head: Json) -> Answer:
+    prompts = [str(message.get("content") or "") for message in asked.get("messages") or [{}]]
+    text = _reply(prompts[-1])
     if asked.get("stream"):
-        return _chat_stream(asked, {**head, "object": "chat.completion.chunk"}, text, usage)
+        wants_usage = (asked.get("stream_options") or {}).get("include_usage")
+        return _stream({**head, **_named("chatcmpl", text)}, text, _usage(prompts, text) if wants_usage else None)
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    return Answer({**head, "object": "chat.completion", "choices": [choice], "usage": usage}, wait=_thinking(text))
+    return _whole({**head, "object": "chat.completion", "choices": [choice]}, "chatcmpl", prompts, text)
 
 
-def _chat_stream(asked: Json, head: Json, text: str, usage: Json) -> Answer:
-    deltas: list[Json] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": word} for word in re.findall(r"\s*\S+", text)]
-    choices: list[Json] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
-    choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
-    events: list[Json] = [{**head, "choices": [choice]} for choice in choices]
-    if (asked.get("stream_options") or {}).get("include_usage"):
-        events.append({**head, "choices": [], "usage": usage})
-    return Answer({}, events=tuple(events), wait=_varied(text, 0.15, 0.25), pause=0.03)
-
-
-def _completion(asked: Json) -> Answer:
+def _completion(asked: Json, head: Json) -> Answer:
     prompt = str(asked.get("prompt") or "")
     text = _reply(prompt)
-    head: Json = {
-        "id": _identifier("cmpl", text),
-        "object": "text_completion",
-        "created": _CREATED,
-        "model": asked["model"],
-    }
     choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": "stop"}
-    return Answer(
-        {**head, "object": "text_completion", "choices": [choice], "usage": _usage([prompt], text)},
-        wait=_thinking(text),
-    )
+    return _whole({**head, "object": "text_completion", "choices": [choice]}, "cmpl", [prompt], text)
 
 
-def _embeddings(asked: Json) -> Answer:
+def _whole(body: Json, prefix: str, prompts: Sequence[str], text: str) -> Answer:
+    whole = {**body, **_named(prefix, text), "usage": _usage(prompts, text)}
+    return Answer((json.dumps(whole),), wait=_varied(text, 0.2, 0.4) + 0.004 * len(text))
+
+
+def _stream(head: Json, text: str, usage: Json | None) -> Answer:
+    deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in re.findall(r"\s*\S+", text)), {}]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None if delta else "stop"} for delta in deltas]
+    events: list[Json] = [{"choices": [choice]} for choice in choices]
+    if usage is not None:
+        events.append({"choices": [], "usage": usage})
+    texts = [json.dumps({**head, "object": "chat.completion.chunk", **event}) for event in events]
+    parts = tuple(f"data: {text}\n\n" for text in (*texts, "[DONE]"))
+    return Answer(parts, is_stream=True, wait=_varied(text, 0.15, 0.25), pause=0.03)
+
+
+def _embeddings(asked: Json, head: Json) -> Answer:
     given = asked.get("input") or ""
-    texts = [str(text) for text in given] if isinstance(given, list) else [str(given)]
-    vectors = [_vector(text) for text in texts]
-    found = [_base64(vector) if asked.get("encoding_format") == "base64" else vector for vector in vectors]
-    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(found)]
-    tokens = sum(_tokens(text) for text in texts)
+    texts = [str(text) for text in (given if isinstance(given, list) else [given])]
+    encoded = _base64 if asked.get("encoding_format") == "base64" else list
+    data = [
+        {"object": "embedding", "index": index, "embedding": encoded(_vector(text))} for index, text in enumerate(texts)
+    ]
+    tokens = sum(map(_tokens, texts))
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    body = {"object": "list", "data": data, "model": f"{asked['model']}-v2", "usage": usage}
-    return Answer(body, wait=_varied(texts[0], 0.06, 0.12))
+    body = {"object": "list", "data": data, "model": head["model"], "usage": usage}
+    return Answer((json.dumps(body),), wait=_varied(texts[0], 0.06, 0.12))
 
 
 # The first suffix that fits.
-_PATHS: Final[Sequence[tuple[str, Callable[[Json], Answer]]]] = (
+_PATHS: Final[Sequence[tuple[str, Callable[[Json, Json], Answer]]]] = (
     ("/chat/completions", _chat),
     ("/completions", _completion),
     ("/embeddings", _embeddings),
@@ -119,7 +118,7 @@ _PATHS: Final[Sequence[tuple[str, Callable[[Json], Answer]]]] = (
 
 
 def _reply(question: str) -> str:
-    return next((text for part, text in _ANSWERS if part in question), _ANSWER)
+    return next(text for part, text in _ANSWERS if part in question)
 
 
 def _vector(text: str) -> list[float]:
@@ -136,7 +135,7 @@ def _base64(vector: Sequence[float]) -> str:
 
 
 def _usage(prompts: Sequence[str], text: str) -> Json:
-    prompt, completion = sum(_tokens(prompt) for prompt in prompts), _tokens(text)
+    prompt, completion = sum(map(_tokens, prompts)), _tokens(text)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
@@ -144,12 +143,8 @@ def _tokens(text: str) -> int:
     return math.ceil(len(text) / 4)  # OpenAI's rule of thumb
 
 
-def _identifier(prefix: str, text: str) -> str:
-    return f"{prefix}-demo{zlib.crc32(text.encode()):08x}"
-
-
-def _thinking(text: str) -> float:
-    return _varied(text, 0.2, 0.4) + 0.004 * len(text)
+def _named(prefix: str, text: str) -> Json:
+    return {"id": f"{prefix}-demo{zlib.crc32(text.encode()):08x}"}
 
 
 def _varied(text: str, least: float, most: float) -> float:

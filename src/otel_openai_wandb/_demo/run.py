@@ -1,9 +1,15 @@
-"""The demo's W&B run: how it is made, and where it is."""
+"""The demo's W&B run: its settings, and where it is."""
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
+
+from otel_wandb._interface import RECORDS_NOTHING
+
+if TYPE_CHECKING:
+    import wandb
 
 # For W&B; the first is also how long its process may live on after a Ctrl-C before it is answered.
 _INIT_SECONDS: Final = 15
@@ -17,61 +23,34 @@ class Place:
     url: str | None
     directory: str | None
 
-    def described(self) -> tuple[str, str | None]:
-        """A sentence, and the line that it announces."""
+    def described(self) -> Iterator[tuple[str, str | None]]:
+        """Sentences, each with the line that it announces."""
+        directory = None if self.directory is None else shlex.quote(self.directory)
         if self.url is not None:
-            return "The traces are in W&B:", self.url
-        if self.directory is not None:
-            return "The traces are in an offline W&B run; upload it with:", f"wandb sync {shlex.quote(self.directory)}"
-        return "W&B is switched off: the traces were not kept.", None
+            yield "The traces are in W&B:", self.url
+        elif directory is not None:
+            yield "The traces are in an offline W&B run; upload it with:", f"wandb sync {directory}"
+        else:
+            yield "W&B is switched off: the traces were not kept.", None
+        if directory is not None:
+            look = "Look at them without an account, in the browser or (`show`) in the terminal:"
+            yield look, f"openai-wandb view {directory}"
 
 
-def silence() -> None:
-    """Keep wandb from writing to the terminal in this process; the settings of a run do not cover its log-in."""
+def run_settings() -> "wandb.Settings":
+    """Nothing of the machine, the terminal or the directory is recorded."""
     import wandb
 
-    wandb.setup(wandb.Settings(silent=True))
-
-
-def init_arguments(project: str, *, offline: bool) -> dict[str, Any]:
-    """What `wandb.init` is called with: nothing of the machine, the terminal or the directory is recorded."""
-    import wandb
-
-    settings = wandb.Settings(
-        silent=True,
-        console="off",
-        disable_git=True,
-        disable_code=True,
-        x_disable_stats=True,
-        x_disable_meta=True,
-        x_disable_machine_info=True,
-        x_save_requirements=False,
-        init_timeout=_INIT_SECONDS,
-        finish_timeout=_FINISH_SECONDS,
-    )
-    return {"project": project, "settings": settings, **({"mode": "offline"} if offline else {})}
+    return wandb.Settings(**RECORDS_NOTHING, init_timeout=_INIT_SECONDS, finish_timeout=_FINISH_SECONDS)
 
 
 def current_place() -> Place:
-    """The place of the run that `wandb.init` made."""
+    """The place of the run that `wandb.init` made; its directory from here, where it is below."""
     import wandb
 
     run = wandb.run
     if run is None or run.disabled:
         return Place(None, None)
-    return Place(None if run.offline else run.url, _short(Path(run.dir).parent))
-
-
-def close_wandb() -> None:
-    """End wandb's process, with whatever an interrupt left of a run."""
-    import wandb
-
-    wandb.teardown()
-
-
-def _short(directory: Path) -> str:
-    """The path from here, where it is below."""
-    try:
-        return str(directory.relative_to(Path.cwd()))
-    except ValueError:
-        return str(directory)
+    directory, here = Path(run.dir).parent, Path.cwd()
+    short = directory.relative_to(here) if directory.is_relative_to(here) else directory
+    return Place(None if run.offline else run.url, str(short))
