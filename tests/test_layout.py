@@ -3,12 +3,15 @@
 import ast
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from otel_openai_v0 import _interface as v0_interface
+from otel_wandb import _interface as wandb_interface
 from tests.support.program import CHECKOUT, run_program
 
 ALLOWED = {
@@ -19,7 +22,8 @@ ALLOWED = {
         *{"wandb", "openai", "requests", "rich"},
     },
 }
-# The rooms of a package: what a module in one may import of the others. "" is the package's own folder.
+# The rooms of a package: what a module in one may import of the others. "" is the package's own folder; a module there
+# that is above the other rooms has a line of its own.
 ROOMS: dict[str, dict[str, set[str]]] = {
     "src/otel_openai_v0": {
         "": {"_patching", "_calls", "_telemetry", "_content", "_base"},
@@ -31,7 +35,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "_base": set(),
     },
     "exporter/otel_wandb": {
-        "": {"_runs", "_weave", "_costs", "_traces", "_spans", "_process"},
+        "": {"_runs", "_weave", "_journal", "_costs", "_traces", "_genai", "_spans", "_process"},
         "_weave": {"_journal", "_traces", "_spans", "_process"},
         "_runs": {"_journal", "_records", "_traces", "_spans", "_process"},
         "_journal": {"_records", "_costs", "_traces", "_genai", "_spans"},
@@ -41,6 +45,16 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "_genai": {"_spans"},
         "_spans": set(),
         "_process": set(),
+    },
+    "src/otel_openai_wandb": {
+        "__main__": {"_cli"},
+        "_cli": {"_demo", "_doctor", "_reading", "_view", ""},
+        "demo_server": {"_demo"},
+        "_doctor": {"_demo", ""},
+        "_demo": {"_reading", ""},
+        "_view": {"_reading"},
+        "_reading": set(),
+        "": set(),
     },
 }
 MOST_MODULES = 12  # in a folder
@@ -98,23 +112,30 @@ def own_imports(package: str) -> dict[str, set[str]]:
     return found
 
 
-def room_of(module: str) -> str:
+def room_of(module: str, rooms: Mapping[str, set[str]]) -> str:
     """The folder below the package, "" for the package's own."""
     parts = module.split(".")
-    folder = CHECKOUT / "src" / Path(*parts), CHECKOUT / "exporter" / Path(*parts)
-    return parts[1] if len(parts) > 1 and (len(parts) > 2 or any(path.is_dir() for path in folder)) else ""
+    is_room = len(parts) > 2 or (len(parts) > 1 and parts[1] in rooms)
+    return parts[1] if is_room else ""
 
 
 @pytest.mark.parametrize("package", ROOMS)
 def test_the_arrows_between_the_rooms(package: str) -> None:
     rooms = ROOMS[package]
     arrows = {
-        (room_of(source), room_of(target)) for source, targets in own_imports(package).items() for target in targets
+        (room_of(source, rooms), room_of(target, rooms))
+        for source, targets in own_imports(package).items()
+        for target in targets
     }
     assert {(source, target) for source, target in arrows if source != target} == {
         (source, target) for source, targets in rooms.items() for target in targets
     }
-    assert set(rooms) == {room_of(module) for module in own_imports(package)}
+    assert set(rooms) == {room_of(module, rooms) for module in own_imports(package)}
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_there_is_no_circle_between_rooms(package: str) -> None:
+    TopologicalSorter(ROOMS[package]).prepare()
 
 
 @pytest.mark.parametrize("package", ROOMS)
@@ -126,7 +147,8 @@ def test_there_is_no_circle_between_modules(package: str) -> None:
 def test_no_module_is_imported_for_its_types_only(package: str) -> None:
     """One that is imported in a function, when it is needed, may be named above for its types."""
     own = Path(package).name
-    for path in modules(package):
+    lazy = CHECKOUT / package / "_interface.py"  # names each at its first use
+    for path in set(modules(package)) - {lazy}:
         tree = ast.parse(path.read_text())
         hidden = type_checking(tree)
         found = {True: set[str](), False: set[str]()}
@@ -144,8 +166,9 @@ def test_no_folder_has_too_many_modules(package: str) -> None:
 
 @pytest.mark.parametrize("package", ROOMS)
 def test_the_design_notes_show_the_rooms(package: str) -> None:
+    own = f"{Path(package).name}/*.py"
     shown = "\n".join(
-        f"    {room or Path(package).name + '/*.py':18s} -> {', '.join(sorted(targets)) or 'nothing'}"
+        f"    {room or own:18s} -> {', '.join(sorted(target or own for target in targets)) or 'nothing'}"
         for room, targets in ROOMS[package].items()
     )
     assert shown in (CHECKOUT / Path(package).parent / "DESIGN.md").read_text(), shown
@@ -158,6 +181,35 @@ def test_what_is_slow_to_import_is_imported_late(package: str) -> None:
         ignored = type_checking(tree)
         at_the_top = [node for node in tree.body if node not in ignored]
         assert not names_of(at_the_top) & LATE, path.name
+
+
+def test_the_front_door_uses_public_names_and_one_module_of_each_package() -> None:
+    used: dict[str, set[str]] = {"otel_openai_v0": set(), "otel_wandb": set()}
+    for path in modules("src/otel_openai_wandb"):
+        tree = ast.parse(path.read_text())
+        plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        assert not plain & used.keys(), path.name
+        for node in ast.walk(tree):
+            package, _, module = (
+                (node.module or "").partition(".") if isinstance(node, ast.ImportFrom) else ("", "", "")
+            )
+            if isinstance(node, ast.ImportFrom) and package in used:
+                names = {alias.name for alias in node.names}
+                assert module == "_interface" or names <= set(import_module(package).__all__), path.name
+                used[package] |= names if module else set()
+    assert used == {"otel_openai_v0": set(v0_interface.__all__), "otel_wandb": set(wandb_interface.MODULES)}
+
+
+def test_what_the_exporter_has_for_the_front_door_is_where_the_type_checkers_find_it() -> None:
+    tree = ast.parse((CHECKOUT / "exporter/otel_wandb/_interface.py").read_text())
+    shown = {
+        name.name: node.module
+        for node in type_checking(tree)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert shown == wandb_interface.MODULES
+    assert all(getattr(wandb_interface, name) for name in shown)
 
 
 def test_wandb_is_touched_in_one_room() -> None:

@@ -3,7 +3,6 @@
 import inspect
 import json
 import logging
-import os
 import sys
 import threading
 import weakref
@@ -17,16 +16,21 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
-from otel_openai_v0._instrumentation import Guest
-from otel_openai_v0._telemetry.sampling import Sampling
-from otel_openai_v0._telemetry.settings import read_choices
+from otel_openai_v0._interface import Guest, Sampling, read_choices
 from otel_openai_wandb._processor import Switch
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
-from otel_wandb._costs.prices import read_prices
-from otel_wandb._exporter import live_exporters
-from otel_wandb._runs.opening import is_of_this_process, without_weave
-from otel_wandb._runs.private import wait_until_written
-from otel_wandb._settings import Keep, Weave, checked_keep, checked_weave
+from otel_wandb._interface import (
+    Keep,
+    Weave,
+    checked_keep,
+    checked_weave,
+    is_of_this_process,
+    live_exporters,
+    mode_of,
+    read_prices,
+    wait_until_written,
+    without_weave,
+)
 
 if TYPE_CHECKING:
     import wandb
@@ -182,6 +186,9 @@ class Autolog:
         return switch
 
 
+autolog: Final = Autolog()
+
+
 def _active_run() -> "wandb.Run | None":
     import wandb
 
@@ -265,7 +272,7 @@ def _init(init: dict[str, Any]) -> "wandb.Run":
         with quiet():
             return wandb.init(**init)
     except wandb.Error as error:
-        if (init.get("mode") or os.environ.get("WANDB_MODE")) in ("offline", "disabled"):
+        if mode_of(init) in ("offline", "disabled"):
             raise
         log.warning("W&B is not used online: %s. The run is kept offline.", str(error).rstrip("."))
         with quiet():

@@ -127,9 +127,9 @@ def _add_weave(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _weave(given: argparse.Namespace) -> int:
-    from otel_openai_wandb import _weave
+    from otel_openai_wandb._reading import weave
 
-    return _weave.run(given.directory, _weave.Address(given.entity, given.project, given.agents))
+    return weave.run(given.directory, weave.Address(given.entity, given.project, given.agents))
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -139,22 +139,22 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(given: argparse.Namespace) -> int:
-    from otel_openai_wandb import _show
+    from otel_openai_wandb._reading import show
 
-    return _show.run(given.directory, given.trace)
+    return show.run(given.directory, given.trace)
 
 
 def _doctor(given: argparse.Namespace) -> int:
     if given.account:
-        from otel_openai_wandb import _account_tour
+        from otel_openai_wandb._doctor import account_tour
 
-        return _account_tour.delete(given.delete) if given.delete else _account_tour.run(given.project)
-    from otel_openai_wandb import _doctor
+        return account_tour.delete(given.delete) if given.delete else account_tour.run(given.project)
+    from otel_openai_wandb._doctor import command
 
-    return _doctor.run(given.project, for_machines=given.json)
+    return command.run(given.project, for_machines=given.json)
 
 
 def _demo(given: argparse.Namespace) -> int:
-    from otel_openai_wandb import _demo
+    from otel_openai_wandb._demo import command
 
-    return _demo.run(given.project, real=given.real)
+    return command.run(given.project, real=given.real)

@@ -12,8 +12,8 @@ from typing import IO
 
 import pytest
 
-from otel_openai_wandb._demo_run import Place
-from otel_openai_wandb._demo_tree import trace_tree
+from otel_openai_wandb._demo.run import Place
+from otel_openai_wandb._reading.tree import trace_tree
 from otel_wandb._install import how_to_install
 from otel_wandb._journal.schema import TraceRecord
 from tests.support.journals import made_span, made_trace
@@ -277,7 +277,7 @@ def test_a_tree_fits_its_width_and_adds_tokens_up(width: int) -> None:
     ],
 )
 def test_a_place_is_an_address_or_a_command_that_can_be_copied(place: Place, line: str | None) -> None:
-    assert place.described()[1] == line
+    assert next(place.described())[1] == line
 
 
 def rendered(trace: TraceRecord, width: int) -> list[str]:
@@ -330,7 +330,7 @@ with demo_api():
 def test_an_interrupt_cuts_short_only_what_may_be(tmp_path: Path) -> None:
     source = """
 import signal, weakref
-from otel_openai_wandb._demo_interrupts import Interrupts
+from otel_openai_wandb._demo.interrupts import Interrupts
 
 class Thing:
     pass

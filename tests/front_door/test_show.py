@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_openai_wandb._demo_tree import trace_tree
-from otel_openai_wandb._visible import visible
+from otel_openai_wandb._reading.tree import trace_tree
+from otel_openai_wandb._reading.visible import visible
 from otel_wandb._journal.schema import Span
 from tests.exporter.programs import SETUP, settings
 from tests.support.journals import made_span, made_trace, records_below, run_directories, traces_in

@@ -8,7 +8,7 @@ from importlib.metadata import requires
 
 import pytest
 
-from otel_openai_wandb._tested import TESTED
+from otel_openai_wandb._doctor.tested import TESTED
 from tests.matrix.environments import ENVIRONMENTS, table
 from tests.support.program import CHECKOUT
 

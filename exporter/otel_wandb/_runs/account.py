@@ -7,6 +7,7 @@ from typing import Any, Final
 from otel_wandb._runs.private import has_session_key, session_key
 
 _SYNONYMS: Final = {"run": "online", "dryrun": "offline"}
+_ONLINE: Final = ("online", "shared")
 
 
 def settings_given(init: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,6 +48,11 @@ def has_key(init: Mapping[str, Any]) -> bool:
     host = server_of(init)
     found = has_session_key(host)
     return _finds_key(host) if found is None else found
+
+
+def lacks_key(init: Mapping[str, Any]) -> bool:
+    """Whether a run of `wandb.init(**init)` would be online and has no key: whoever asks nobody keeps it offline."""
+    return mode_of(init) in _ONLINE and not has_key(init)
 
 
 def key_of(init: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_wandb._runs import private
-from otel_wandb._runs.account import has_key, mode_of, settings_given
+from otel_wandb._runs.account import lacks_key, mode_of, settings_given
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.clean import clean, clean_text
@@ -30,6 +30,17 @@ _LONGEST_NAME: Final = 100  # characters
 _UNKNOWN_SERVICE: Final = "unknown_service"  # the SDK's default, alone or with the name of the executable
 _DISABLE_WEAVE: Final = "WANDB_DISABLE_WEAVE"
 _ID_BYTES: Final = 5
+RECORDS_NOTHING: Final[Mapping[str, Any]] = {
+    "silent": True,
+    "console": "off",
+    "disable_git": True,
+    "disable_code": True,
+    "x_disable_stats": True,
+    "x_disable_meta": True,
+    "x_disable_machine_info": True,
+    "x_save_requirements": False,
+}
+"""Settings with which wandb records nothing of the process: no output, code, git state or machine."""
 
 
 class DisabledError(Exception):
@@ -113,7 +124,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
         mode = init["mode"] = "online"  # the user's runs are shared, not ours
     is_makeshift = False
     with without_weave(), private.apart_from_their_run():
-        if mode == "online" and not has_key(options.init):
+        if lacks_key(options.init):
             run = _offline(init, options, resource, "there is no W&B API key")
         else:
             try:
@@ -202,15 +213,8 @@ def _settings(options: RunOptions, resource: Mapping[str, Any]) -> "wandb.Settin
     import wandb
 
     wanted: dict[str, Any] = {
-        "silent": True,
+        **RECORDS_NOTHING,
         "symlink": False,  # `latest-run` is the user's
-        "console": "off",
-        "disable_git": True,
-        "disable_code": True,
-        "x_disable_stats": True,
-        "x_disable_meta": True,
-        "x_disable_machine_info": True,
-        "x_save_requirements": False,
         "init_timeout": options.timeout / 2,  # the other half is for the offline run, where there is no server
         "finish_timeout": options.timeout,
         "x_transaction_log_flush_interval": 1,  # seconds; a killed process loses no more

@@ -49,7 +49,7 @@ def _directories(given: Sequence[str]) -> list[Directory]:
 
 
 def _pack(packer: Packer, directory: Directory) -> None:
-    from otel_wandb._journal.reader import read_journal
+    from otel_wandb._interface import read_journal
 
     if not directory.journals():
         _complain(f"{directory.path} {NO_JOURNAL}.")

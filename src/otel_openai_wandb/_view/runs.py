@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from otel_openai_wandb._run_directories import NoRunError, run_directory
-from otel_wandb._journal.reader import journal_files
+from otel_openai_wandb._reading.run_directories import NoRunError, run_directory
+from otel_wandb._interface import journal_files
 
 NO_JOURNAL: Final = "has no journal: it was turned off (OTEL_WANDB_JOURNAL=false), or an older version wrote the run"
 NO_TRACE: Final = "has a journal and no trace in it"

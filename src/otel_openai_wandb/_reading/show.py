@@ -3,10 +3,9 @@
 import sys
 from typing import TYPE_CHECKING, Final
 
-from otel_openai_wandb._journals import Contents, NoJournalError, found_journal
-from otel_openai_wandb._run_directories import NoRunError
-from otel_wandb._install import how_to_install, missing_of
-from otel_wandb._journal.reader import Texts, read_journal
+from otel_openai_wandb._reading.journals import Contents, NoJournalError, found_journal
+from otel_openai_wandb._reading.run_directories import NoRunError
+from otel_wandb._interface import Texts, how_to_install, missing_of, read_journal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +31,7 @@ def run(named: str | None, trace: str | None) -> int:
 
 
 def _show_all(directory: "Path") -> int:
-    from otel_openai_wandb._show_screen import Screen  # imports rich
+    from otel_openai_wandb._reading.show_screen import Screen  # imports rich
 
     screen, contents = Screen(), Contents()
     for record in read_journal(directory):
@@ -54,7 +53,7 @@ def _show_all(directory: "Path") -> int:
 
 
 def _show_one(directory: "Path", prefix: str) -> int:
-    from otel_openai_wandb._show_screen import Screen
+    from otel_openai_wandb._reading.show_screen import Screen
 
     screen, texts, contents = Screen(), Texts(), Contents()
     shown: dict[str, None] = {}

@@ -8,19 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from otel_openai_wandb._journals import NoJournalError, found_journal
-from otel_openai_wandb._run_directories import NoRunError
-from otel_wandb._install import how_to_install, missing_of
-from otel_wandb._journal.reader import Texts, read_journal
-from otel_wandb._journal.schema import TraceRecord
-from otel_wandb._process.health import Health
-from otel_wandb._runs.account import key_of, server_of
-from otel_wandb._traces.sink import Place
+from otel_openai_wandb._reading.journals import NoJournalError, found_journal
+from otel_openai_wandb._reading.run_directories import NoRunError
+from otel_wandb._interface import (
+    Health,
+    Place,
+    Texts,
+    TraceRecord,
+    how_to_install,
+    key_of,
+    missing_of,
+    read_journal,
+    server_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from otel_wandb._weave.sender import WeaveSender
+    from otel_wandb._interface import WeaveSender
 
 _FAILED: Final = 1
 _IMPOSSIBLE: Final = 2
@@ -61,9 +66,7 @@ def run(named: str | None, address: Address) -> int:
 
 
 def _send_all(directory: Path, address: Address) -> int:
-    from otel_wandb._weave.sender import WeaveSender
-    from otel_wandb._weave.spans import Endpoint
-    from otel_wandb._weave.target import SERVER_VARIABLE, target_of
+    from otel_wandb._interface import SERVER_VARIABLE, Endpoint, WeaveSender, target_of
 
     total, waiting = _counted(directory, _already_sent(directory))
     if not waiting:
@@ -98,8 +101,7 @@ class _Sending:
 
     def all(self, advance: "Callable[[int], object]") -> int:
         """Send what was not sent before; the answer is how many traces that were. Raises RefusedError."""
-        from otel_wandb._weave.sink import resource_of
-        from otel_wandb._weave.spans import Endpoint, weave_spans
+        from otel_wandb._interface import Endpoint, resource_of, weave_spans
 
         endpoint = Endpoint(self._endpoint)
         known, texts = _already_sent(self._directory), Texts()

@@ -9,9 +9,8 @@ from typing import Final
 from rich.text import Text
 from rich.tree import Tree
 
-from otel_openai_wandb._visible import visible_line
-from otel_wandb._costs.billing import summed
-from otel_wandb._journal.schema import Call, Span, TraceRecord
+from otel_openai_wandb._reading.visible import visible_line
+from otel_wandb._interface import Call, Span, TraceRecord, summed
 
 _GUIDE: Final = 4  # cells that rich.tree indents a level by
 _WIDEST_NAME: Final = 44

@@ -9,11 +9,7 @@ from opentelemetry import trace
 from opentelemetry.util.types import AttributeValue
 
 _CHAT_MODEL: Final = "gpt-3.5-turbo"
-_COMPLETION_MODEL: Final = "gpt-3.5-turbo-instruct"
-_EMBEDDING_MODEL: Final = "text-embedding-ada-002"
-_MISSING_MODEL: Final = "gpt-that-does-not-exist"
-_SECONDS: Final = 30.0  # of silence, after which openai gives a call up
-_MOST_TOKENS: Final = 60
+_LIMITS: Final = {"max_tokens": 60, "request_timeout": 30.0}  # seconds of silence, after which openai gives a call up
 
 _QUESTION: Final = "Which moon of Jupiter has an ocean below its ice?"
 _NOTES: Final = (
@@ -32,35 +28,21 @@ class Step:
     must_fail: bool = False
 
 
-def _chat(openai: Any, _: trace.Tracer) -> None:
-    _ask(openai, "Which is the largest planet of the solar system?", system="You answer in one sentence.")
-
-
 def _stream(openai: Any, _: trace.Tracer) -> None:
     chunks = openai.ChatCompletion.create(
         model=_CHAT_MODEL,
         messages=[{"role": "user", "content": "What are the rings of Saturn made of? Answer in one sentence."}],
-        max_tokens=_MOST_TOKENS,
         stream=True,
         stream_options={"include_usage": True},  # else the API counts no tokens of a stream
-        request_timeout=_SECONDS,
+        **_LIMITS,
     )
     for _chunk in chunks:
         pass
 
 
 def _completion(openai: Any, _: trace.Tracer) -> None:
-    openai.Completion.create(
-        model=_COMPLETION_MODEL,
-        prompt="The space probe Voyager 1 was launched in",
-        temperature=0,
-        max_tokens=_MOST_TOKENS,
-        request_timeout=_SECONDS,
-    )
-
-
-def _embedding(openai: Any, _: trace.Tracer) -> None:
-    _vectors(openai, ["the rings of Saturn", "the moons of Jupiter"])
+    prompt = "The space probe Voyager 1 was launched in"
+    openai.Completion.create(model="gpt-3.5-turbo-instruct", prompt=prompt, temperature=0, **_LIMITS)
 
 
 def _chain(openai: Any, tracer: trace.Tracer) -> None:
@@ -78,9 +60,9 @@ def _retrieve(openai: Any, tracer: trace.Tracer) -> str:
     }
     with _span(tracer, "execute_tool search_notes", attributes) as span:
         question, *notes = _vectors(openai, [_QUESTION, *_NOTES])
-        nearest = max(range(len(notes)), key=lambda index: _product(question, notes[index]))
-        span.set_attribute("gen_ai.tool.call.result", _NOTES[nearest])
-        return _NOTES[nearest]
+        nearest, _ = max(zip(_NOTES, notes, strict=True), key=lambda pair: _product(question, pair[1]))
+        span.set_attribute("gen_ai.tool.call.result", nearest)
+        return nearest
 
 
 @contextmanager
@@ -99,34 +81,34 @@ def _span(
             raise
 
 
-def _failing(openai: Any, _: trace.Tracer) -> None:
-    _ask(openai, "Is anybody there?", model=_MISSING_MODEL)
-
-
 STEPS: Final[tuple[Step, ...]] = (
-    Step("a chat", _chat),
+    Step(
+        "a chat",
+        lambda openai, _: _ask(
+            openai, "Which is the largest planet of the solar system?", system="You answer in one sentence."
+        ),
+    ),
     Step("a streamed chat", _stream),
     Step("a completion", _completion),
-    Step("an embedding", _embedding),
+    Step("an embedding", lambda openai, _: _vectors(openai, ["the rings of Saturn", "the moons of Jupiter"])),
     Step("a chain of three steps", _chain),
-    Step("a model that does not exist", _failing, must_fail=True),
+    Step(
+        "a model that does not exist",
+        lambda openai, _: _ask(openai, "Is anybody there?", model="gpt-that-does-not-exist"),
+        must_fail=True,
+    ),
 )
 
 
 def _ask(openai: Any, question: str, *, system: str | None = None, model: str = _CHAT_MODEL) -> str:
-    messages = [] if system is None else [{"role": "system", "content": system}]
-    response = openai.ChatCompletion.create(
-        model=model,
-        messages=[*messages, {"role": "user", "content": question}],
-        temperature=0,
-        max_tokens=_MOST_TOKENS,
-        request_timeout=_SECONDS,
-    )
+    messages = [{"role": role, "content": text} for role, text in (("system", system), ("user", question)) if text]
+    response = openai.ChatCompletion.create(model=model, messages=messages, temperature=0, **_LIMITS)
     return str(response.choices[0].message.content)
 
 
 def _vectors(openai: Any, texts: list[str]) -> list[list[float]]:
-    response = openai.Embedding.create(model=_EMBEDDING_MODEL, input=texts, request_timeout=_SECONDS)
+    timeout = _LIMITS["request_timeout"]
+    response = openai.Embedding.create(model="text-embedding-ada-002", input=texts, request_timeout=timeout)
     return [item.embedding for item in response.data]
 
 

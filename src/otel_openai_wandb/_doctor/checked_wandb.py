@@ -12,11 +12,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_v0 import OpenAIInstrumentor
-from otel_openai_v0._instrumentation import Guest
-from otel_openai_v0._telemetry.settings import Choices
-from otel_openai_wandb._finding import Finding, failed, note, ok
+from otel_openai_v0._interface import Choices, Guest
+from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
 from otel_wandb import WandbSpanExporter
-from otel_wandb._runs.account import configured_server, has_key, mode_of
+from otel_wandb._interface import configured_server, lacks_key, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
 _REFUSED: Final = ("401", "403", "invalid")  # what wandb says of a key
@@ -41,7 +40,7 @@ def check_account(environ: Mapping[str, str]) -> Finding:
         return failed(what, "its mode is disabled: nothing is written", "unset WANDB_MODE, or wandb enabled")
     if effective == "offline":
         return note(what, "its mode is offline: runs are kept on this machine")
-    if not has_key({}):
+    if lacks_key({}):
         if mode:
             return failed(what, f"its mode is {mode}, and there is no key for {server}", f"wandb login --host={server}")
         return note(what, f"no key for {server}: runs are kept offline")
@@ -104,7 +103,7 @@ def check_trace(project: str) -> Finding:
 def _call() -> None:
     import openai
 
-    from otel_openai_wandb.demo_server import stand_in
+    from otel_openai_wandb._demo.server import stand_in
 
     with stand_in():
         openai.ChatCompletion.create(

@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from time import time_ns
 from typing import Final
 
-from otel_openai_wandb._finding import Finding, failed, note, ok
-from otel_wandb._install import how_to_install, missing_of
-from otel_wandb._process.health import Health
-from otel_wandb._runs.account import key_of, mode_of, server_of
-from otel_wandb._settings import WEAVE_VARIABLE, Weave, read_settings
+from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
+from otel_wandb._interface import (
+    WEAVE_VARIABLE,
+    Health,
+    Weave,
+    how_to_install,
+    key_of,
+    missing_of,
+    mode_of,
+    read_settings,
+    server_of,
+)
 
 _SECONDS: Final = 15.0  # for Weave to answer
 _WHAT: Final = "Weave"
@@ -33,9 +40,7 @@ def check_weave(environ: Mapping[str, str], project: str) -> Finding | None:
 
 
 def _sent(key: str, entity: str, project: str, weave: Weave) -> Finding:
-    from otel_wandb._weave.sender import WeaveSender
-    from otel_wandb._weave.spans import Endpoint, WeaveSpan
-    from otel_wandb._weave.target import SERVER_VARIABLE, target_of
+    from otel_wandb._interface import SERVER_VARIABLE, Endpoint, WeaveSender, WeaveSpan, target_of
 
     endpoint = Endpoint.AGENTS if weave == "agents" else Endpoint.CALLS
     target = target_of(server_of({}), key, endpoint, os.environ.get(SERVER_VARIABLE))

@@ -1,29 +1,62 @@
 """One run of the demo: opens what the calls need, shows each trace, writes the W&B run and says where it is."""
 
 import os
-import shlex
 import sys
-from contextlib import ExitStack
-from typing import Any
+from contextlib import ExitStack, suppress
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from otel_openai_wandb import _demo_run as runs
 from otel_openai_wandb import autolog
-from otel_openai_wandb._demo_calls import Step
-from otel_openai_wandb._demo_screen import Screen
-from otel_openai_wandb._demo_traces import Collector
-from otel_openai_wandb.demo_server import stand_in
+from otel_openai_wandb._demo.calls import STEPS, Step
+from otel_openai_wandb._demo.interrupts import Interrupts
+from otel_openai_wandb._demo.run import Place, current_place, run_settings
+from otel_openai_wandb._demo.screen import Screen
+from otel_openai_wandb._demo.server import stand_in
+from otel_wandb._interface import lacks_key, records_of
+
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 class CannotRunError(Exception):
     """Why there can be no demo, in a sentence."""
 
 
-class Session:
+def run_session(project: str, *, real: bool) -> int:
+    """Make the calls and show them; 0, 1 after a failure, 130 after Ctrl-C. Raises CannotRunError."""
+    interrupts, screen = Interrupts(), Screen(len(STEPS))
+    session = _Session(project, screen, real=real)
+    with screen:
+        _make_all(session, interrupts)
+    interrupts.ignore()
+    session.conclude(interrupted=interrupts.came)
+    return _INTERRUPTED if interrupts.came else int(session.failures > 0)
+
+
+def _make_all(session: "_Session", interrupts: Interrupts) -> None:
+    """All steps, or those that a Ctrl-C leaves time for."""
+    try:
+        session.load()  # not to be cut short: a module that is half imported fails later
+        with suppress(KeyboardInterrupt):
+            with interrupts.allowed():
+                session.open()
+            for step in STEPS:
+                with interrupts.allowed():
+                    session.make(step)
+                session.show()
+    except Exception:
+        if not interrupts.came:  # else it is what became of the interrupt inside a library
+            raise
+    finally:
+        session.close()
+
+
+class _Session:
     """`load`, `open`, `make` and `show` for each step, `close` whatever happened, `conclude`."""
 
     def __init__(self, project: str, screen: Screen, *, real: bool) -> None:
@@ -33,8 +66,8 @@ class Session:
         self._real = real
         self._screen = screen
         self._stack = ExitStack()
-        self._collector = Collector()
-        self._place: runs.Place | None = None
+        self._spans = InMemorySpanExporter()
+        self._place: Place | None = None
         self._traces = 0
 
     def load(self) -> None:
@@ -43,9 +76,10 @@ class Session:
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
             raise CannotRunError("There is nothing to show while OTEL_SDK_DISABLED is true.")
         import openai  # noqa: F401
+        import wandb
 
         try:
-            runs.silence()
+            wandb.setup(wandb.Settings(silent=True))  # the settings of a run do not cover its log-in
         except ValueError as error:  # of an environment variable of wandb's
             raise CannotRunError(f"The demo cannot run: {error}") from error
 
@@ -53,7 +87,7 @@ class Session:
         """Point openai at an API and start autolog. Raises CannotRunError."""
         self._screen.doing("opening a W&B run")
         self._find_api()
-        _global_provider().add_span_processor(self._collector)
+        _global_provider().add_span_processor(SimpleSpanProcessor(self._spans))
         self._start_autolog()
         self._screen.heading()
 
@@ -70,9 +104,10 @@ class Session:
 
     def show(self) -> None:
         """Show the traces that ended since the last time."""
-        for found in self._collector.take():
+        for found in records_of(self._spans.get_finished_spans()):
             self._traces += 1
             self._screen.trace(found)
+        self._spans.clear()
 
     def close(self) -> None:
         """Write the run, and leave nothing behind; after this no process of wandb's is left."""
@@ -81,7 +116,7 @@ class Session:
         autolog.disable()
         self._stack.close()
         if "wandb" in sys.modules:
-            runs.close_wandb()
+            sys.modules["wandb"].teardown()  # ends its process, with whatever an interrupt left of a run
 
     def conclude(self, *, interrupted: bool) -> None:
         """Say how it ended and where the run is."""
@@ -89,15 +124,10 @@ class Session:
         if interrupted:
             traces = "trace" if self._traces == 1 else "traces"
             self._screen.say(f"Interrupted after {self._traces} {traces}.", "yellow")
-        if self._place is None:
-            return
-        where, line = self._place.described()
-        self._screen.say(where)
-        if line is not None:
-            self._screen.verbatim(line)
-        if self._place.directory is not None:
-            self._screen.say("Look at them without an account, in the browser or (`show`) in the terminal:")
-            self._screen.verbatim(f"openai-wandb view {shlex.quote(self._place.directory)}")
+        for sentence, line in self._place.described() if self._place is not None else ():
+            self._screen.say(sentence)
+            if line:
+                self._screen.verbatim(line)
 
     def _find_api(self) -> None:
         import openai
@@ -113,16 +143,16 @@ class Session:
     def _start_autolog(self) -> None:
         import wandb
 
-        offline = runs.must_be_offline()
+        offline = lacks_key({})
         if offline:
             self._screen.say("No W&B API key was found: the run is kept offline.")
         try:
-            autolog(runs.init_arguments(self._project, offline=offline))
+            autolog(project=self._project, settings=run_settings(), mode="offline" if offline else None)
         except (ImportError, wandb.Error) as error:
             raise CannotRunError(f"The demo cannot run: {error}") from error
         except OSError as error:
             raise CannotRunError(f"The demo cannot write its run: {error}; WANDB_DIR names another place.") from error
-        self._place = runs.current_place()
+        self._place = current_place()
 
 
 def _host(openai: Any) -> str:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from otel_openai_wandb._checked_packages import check_packages, check_tested
-from otel_openai_wandb._finding import Finding, State, as_json, is_well
+from otel_openai_wandb._doctor.checked_packages import check_packages, check_tested
+from otel_openai_wandb._doctor.finding import Finding, State, as_json, is_well
 
 _FAILED: Final = 1
 
@@ -35,9 +35,9 @@ def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
     untested = check_tested()
     if untested is not None:
         yield untested
-    from otel_openai_wandb import _checked_telemetry as telemetry
-    from otel_openai_wandb import _checked_wandb as wandb
-    from otel_openai_wandb._checked_weave import check_weave
+    from otel_openai_wandb._doctor import checked_telemetry as telemetry
+    from otel_openai_wandb._doctor import checked_wandb as wandb
+    from otel_openai_wandb._doctor.checked_weave import check_weave
 
     instrumentor = telemetry.check_instrumentor(environ)
     yield instrumentor

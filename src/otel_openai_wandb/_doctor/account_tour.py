@@ -14,12 +14,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import format_trace_id
 
 from otel_openai_v0 import OpenAIInstrumentor
-from otel_openai_v0._instrumentation import Guest
-from otel_openai_v0._telemetry.settings import Choices
+from otel_openai_v0._interface import Choices, Guest
 from otel_wandb import WandbSpanExporter
-from otel_wandb._install import how_to_install, missing_of
-from otel_wandb._runs.account import has_key, mode_of
-from otel_wandb._settings import Weave
+from otel_wandb._interface import Weave, how_to_install, lacks_key, missing_of, mode_of
 
 if TYPE_CHECKING:
     import wandb
@@ -45,7 +42,7 @@ def run(project: str) -> int:
     missing = missing_of(("opentelemetry-proto",))
     if missing:
         return _refused(f"This needs {' and '.join(missing)}: {how_to_install('weave')}")
-    if mode_of({}) != "online" or not has_key({}):
+    if mode_of({}) != "online" or lacks_key({}):
         return _refused("This needs a W&B account: log in with `wandb login`, and leave WANDB_MODE alone.")
     made = [_made(project, weave) for weave in _NAMES]
     for one, lost in made:
@@ -98,7 +95,7 @@ def _calls(provider: TracerProvider) -> str:
     import openai
 
     from otel_openai_v0 import call_context
-    from otel_openai_wandb.demo_server import stand_in
+    from otel_openai_wandb._demo.server import stand_in
 
     tracer = provider.get_tracer("openai-wandb")
 

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from otel_openai_wandb._demo_tree import heading, trace_tree
-from otel_wandb._journal.schema import TraceRecord
+from otel_openai_wandb._reading.tree import heading, trace_tree
+from otel_wandb._interface import TraceRecord
 
 
 class Screen:

@@ -5,11 +5,9 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from otel_openai_wandb._demo_tree import heading, problem_of, seconds, tokens, trace_tree
-from otel_openai_wandb._visible import visible, visible_line
-from otel_wandb._genai.rendering import part_text
-from otel_wandb._journal.reader import Texts
-from otel_wandb._journal.schema import Call, FeedbackRecord, Message, Span, TraceRecord
+from otel_openai_wandb._reading.tree import heading, problem_of, seconds, tokens, trace_tree
+from otel_openai_wandb._reading.visible import visible, visible_line
+from otel_wandb._interface import Call, FeedbackRecord, Message, Span, Texts, TraceRecord, part_text
 
 _INDENT = "  "
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
-from otel_openai_wandb._finding import Finding, failed, note, ok
-from otel_openai_wandb._tested import TESTED
-from otel_wandb._install import how_to_install
+from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
+from otel_openai_wandb._doctor.tested import TESTED
+from otel_wandb._interface import how_to_install
 
 _DISTRIBUTION: Final = "otel-openai-wandb"
 _LISTED: Final = (

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_openai_wandb._run_directories import NoRunError, has_traces, run_directory
-from otel_wandb._journal.reader import journal_files
-from otel_wandb._journal.schema import FeedbackRecord, Record
+from otel_openai_wandb._reading.run_directories import NoRunError, has_traces, run_directory
+from otel_wandb._interface import FeedbackRecord, Record, journal_files
 
 
 class NoJournalError(Exception):

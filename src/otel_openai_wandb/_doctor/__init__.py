@@ -1,0 +1,1 @@
+"""The command `openai-wandb doctor`: checks, each of which makes a finding."""
