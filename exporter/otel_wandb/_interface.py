@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from otel_wandb._runs.opening import without_weave as without_weave
     from otel_wandb._runs.private import wait_until_written as wait_until_written
     from otel_wandb._settings import WEAVE_VARIABLE as WEAVE_VARIABLE
+    from otel_wandb._settings import Keep as Keep
     from otel_wandb._settings import Weave as Weave
+    from otel_wandb._settings import checked_keep as checked_keep
     from otel_wandb._settings import checked_weave as checked_weave
     from otel_wandb._settings import read_settings as read_settings
-    from otel_wandb._traces.selection import Keep as Keep
-    from otel_wandb._traces.selection import wanted_by as wanted_by
     from otel_wandb._traces.sink import Place as Place
     from otel_wandb._weave.sender import WeaveSender as WeaveSender
     from otel_wandb._weave.sink import resource_of as resource_of
@@ -64,8 +64,7 @@ _NAMES: Final = {
     "_runs.account": ("configured_server", "key_of", "lacks_key", "mode_of", "server_of"),
     "_runs.opening": ("RECORDS_NOTHING", "is_of_this_process", "without_weave"),
     "_runs.private": ("wait_until_written",),
-    "_settings": ("WEAVE_VARIABLE", "Weave", "checked_weave", "read_settings"),
-    "_traces.selection": ("Keep", "wanted_by"),
+    "_settings": ("WEAVE_VARIABLE", "Keep", "Weave", "checked_keep", "checked_weave", "read_settings"),
     "_traces.sink": ("Place",),
     "_weave.sender": ("WeaveSender",),
     "_weave.sink": ("resource_of",),

@@ -2,11 +2,15 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
+from otel_wandb._spans.span import SpanRecord
+
 T = TypeVar("T")
+Keep: TypeAlias = Literal["llm", "all"] | Callable[[SpanRecord], bool]
+"""Which spans are written: see `WandbSpanExporter`."""
 Weave: TypeAlias = bool | Literal["agents"]
 
 log: Final = logging.getLogger(__name__)
@@ -22,7 +26,7 @@ MAX_AGE_VARIABLE: Final = "OTEL_WANDB_MAX_AGE"
 JOURNAL_VARIABLE: Final = "OTEL_WANDB_JOURNAL"
 WEAVE_VARIABLE: Final = "OTEL_WANDB_WEAVE"
 
-_KEEPS: Final = {"llm": "llm", "all": "all"}
+_KEEPS: Final[Mapping[str, Keep]] = {"llm": "llm", "all": "all"}
 _SWITCH: Final = {
     "true": True,
     "1": True,
@@ -46,7 +50,7 @@ class Settings:
     """How long an exit may wait for W&B. What wandb has by then stays on disk; the rest is counted as lost."""
     table_interval: float = 30.0
     """How long a row may wait for others before its table is written."""
-    keep: str = "llm"
+    keep: Keep = "llm"
     """Which spans are written if no argument says so: "llm" or "all"."""
     handle_sigterm: bool = True
     """Whether a SIGTERM writes everything before it ends the program."""
@@ -81,12 +85,17 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     )
 
 
-def checked_weave(weave: object) -> Weave:
+def checked_keep(keep: Keep) -> Keep:
+    """The argument `keep`. Raises ValueError unless it is a function, "llm" or "all"."""
+    if callable(keep) or keep in _KEEPS:
+        return keep
+    raise ValueError(f"keep={keep!r} is none of 'llm', 'all', and a function of a span")
+
+
+def checked_weave(weave: Weave) -> Weave:
     """The argument `weave`. Raises ValueError unless it is True, False or "agents"."""
-    if weave is True or weave is False:
+    if weave is True or weave is False or weave == "agents":
         return weave
-    if weave == "agents":
-        return "agents"
     raise ValueError(f"weave={weave!r} is none of True, False and 'agents'")
 
 

@@ -22,13 +22,13 @@ from otel_wandb import WandbSpanExporter, WandbSpanProcessor
 from otel_wandb._interface import (
     Keep,
     Weave,
+    checked_keep,
     checked_weave,
     is_of_this_process,
     live_exporters,
     mode_of,
     read_prices,
     wait_until_written,
-    wanted_by,
     without_weave,
 )
 
@@ -217,7 +217,7 @@ def _why_nothing_is_recorded() -> str | None:
 def _check_exporting(keep: Keep | None, prices: Mapping[str, Mapping[str, float]] | None, weave: Weave | None) -> None:
     """Raise what the exporter would, before there is a run."""
     if keep is not None:
-        wanted_by(keep)
+        checked_keep(keep)
     if prices is not None:
         read_prices(json.dumps(dict(prices)))
     if weave is not None:

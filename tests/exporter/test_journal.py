@@ -80,7 +80,7 @@ def test_history_tables_and_journal_say_the_same(tmp_path: Path, server: OpenAIS
         )
         assert (call["request_model"], call["response_id"]) == (row["request_model"], row["request_id"])
         assert (span["end"] - span["start"]) / 1e9 == row["elapsed_time"]
-    assert len(TRACES.columns) == 25, "a new column of `traces` is compared here, too"
+    assert len(TRACES.columns) == 26, "a new column of `traces` is compared here, too"
     (end,) = (record for record in records if record["record"] == "end")
     assert end["counters"] == {key: value for key, value in done.run.summary.items() if key.startswith("otel/")}
     (feedback,) = (record for record in records if record["record"] == "feedback")
@@ -203,7 +203,7 @@ def test_a_killed_program_leaves_every_trace_that_was_written(tmp_path: Path, se
 provider, exporter = set_up(SimpleSpanProcessor)
 for number in range(1000):
     ask(str(number))
-    exporter._pipeline._worker.flush(60)
+    exporter._writer.pipeline()._worker.flush(60)
     print(number, flush=True)
 """
     script = tmp_path / "program.py"

@@ -97,7 +97,7 @@ def test_the_run_says_what_it_is(tmp_path: Path, server: OpenAIServer) -> None:
 provider, exporter = set_up(project="p", tags=["a"], config={"mine": 1})
 ask("one")
 provider.force_flush(); exporter.force_flush()
-run = exporter._runs.runs[0]._run
+run = exporter._writer.runs[0]._run
 print(run.name == f"shop traces {os.getpid()}", run.group, run.job_type, run.tags, run.settings.console)
 """
     done = program(tmp_path, server, body)
@@ -148,7 +148,7 @@ for number in [*range({projects})] * {times}:
     }}):
         pass
     exporter.force_flush()
-print(len(exporter._runs.runs))
+print(len(exporter._writer.runs))
 """
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_wandb._settings import Keep, checked_keep
 from otel_wandb._spans.span import SpanRecord
-from otel_wandb._traces.selection import Keep, select, wanted_by
+from otel_wandb._traces.selection import KEEPS, select
 from tests.exporter.spans import chat_attributes, span, trace
 
 LLM = chat_attributes()
@@ -15,8 +16,8 @@ TOOL = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "f"}
 AGENT = {"gen_ai.operation.name": "invoke_agent"}
 
 
-def kept(*spans: SpanRecord, keep: Keep | str = "llm") -> list[str]:
-    found = select(trace(*spans), wanted_by(keep))
+def kept(*spans: SpanRecord, keep: Keep = "llm") -> list[str]:
+    found = select(trace(*spans), keep if callable(keep) else KEEPS[keep])
     return [] if found is None else sorted(one.span_id for one in found.spans)
 
 
@@ -49,13 +50,13 @@ def test_a_trace_without_one_is_not_kept() -> None:
 
 def test_a_whole_trace_is_the_very_trace() -> None:
     whole = trace(span("root"), span("call", "root", attributes=LLM))
-    assert select(whole, wanted_by("llm")) is whole
+    assert select(whole, KEEPS["llm"]) is whole
 
 
 @pytest.mark.parametrize("keep", ["LLM", ""])
 def test_what_is_no_choice_is_refused(keep: str) -> None:
     with pytest.raises(ValueError, match="is none of 'llm', 'all', and a function of a span"):
-        wanted_by(keep)
+        checked_keep(keep)  # type: ignore[arg-type]
 
 
 @given(st.lists(st.tuples(st.none() | st.integers(0, 9), st.booleans()), min_size=1, max_size=10))

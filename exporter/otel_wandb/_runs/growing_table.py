@@ -32,8 +32,10 @@ class GrowingTable:
         current = self._current
         if current is None or self._increments >= _MOST_INCREMENTS or len(current.data) >= _MOST_ROWS:
             current = self._next()
-        for row in rows:
-            current.add_data(*row)
+        first, *more = rows
+        current.add_data(*first)
+        # Our columns are typed already: wandb's check of each row costs more than all that is done with it otherwise.
+        current.data.extend(map(list, more))
         key = self._key if self.made == 1 else f"{self._key}_{self.made}"
         try:
             log_to_run({key: current})

@@ -2,27 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from otel_wandb._genai.view import is_genai
 from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.assembly import Trace
 
 Wanted: TypeAlias = Callable[[SpanRecord], bool]
-Keep: TypeAlias = Literal["llm", "all"] | Wanted
-"""Which spans are written: see `WandbSpanExporter`."""
 
 KEEPS: Final[Mapping[str, Wanted]] = {"llm": is_genai, "all": lambda _: True}
-
-
-def wanted_by(keep: Keep | str) -> Wanted:
-    """The function for `keep`. Raises ValueError unless it is a function, "llm" or "all"."""
-    if callable(keep):
-        return keep
-    wanted = KEEPS.get(keep)
-    if wanted is None:
-        raise ValueError(f"keep={keep!r} is none of 'llm', 'all', and a function of a span")
-    return wanted
 
 
 def select(trace: Trace, wanted: Wanted) -> Trace | None:

@@ -40,8 +40,9 @@ def _chats(message: Message, role: str) -> list[ChatMessage]:
     if results and not rest and not calls:
         return results
     found: dict[str, Any] = {"role": own, "content": _content(rest)}
-    if message.get("name"):
-        found["name"] = message["name"]
+    name = message.get("name")
+    if name:
+        found["name"] = name
     if calls:
         found["tool_calls"] = calls
     return [found, *results]
