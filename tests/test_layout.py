@@ -16,7 +16,7 @@ ALLOWED = {
     "exporter/otel_wandb": {"opentelemetry", "wandb", "requests"},
     "src/otel_openai_wandb": {
         *{"opentelemetry", "wrapt", "otel_openai_v0", "otel_wandb"},
-        *{"wandb", "openai", "requests", "rich"},
+        *{"wandb", "openai", "requests", "rich", "pyarrow"},
     },
 }
 # The rooms of a package: what a module in one may import of the others. "" is the package's own folder.
