@@ -30,7 +30,7 @@ _NO_RUN: Final[RunOfFile] = {"id": "", "project": "", "entity": "", "url": None}
 
 def run(
     named: str | None,
-    format: Format,  # noqa: A002 - the option's name
+    form: Format,
     output: str,
     *,
     status: Status | None = None,
@@ -38,12 +38,12 @@ def run(
     model: str | None = None,
     feedback: str | None = None,
 ) -> int:
-    """Write the run `named`, or the newest, to `output` in a format; of it only what the options say.
+    """Write the run `named`, or the newest, to `output` in the format `form`; of it only what the options say.
 
     The exit code is 1 where there was nothing to write or the file could not be written, and 2 where there is no run,
     pyarrow is missing, or `feedback` cannot be read.
     """
-    if format == "parquet" and missing_of(("pyarrow",)):
+    if form == "parquet" and missing_of(("pyarrow",)):
         return _refused(f"Parquet needs pyarrow: {how_to_install('parquet')}", _IMPOSSIBLE)
     try:
         selection = Selection(status, tag, model, None if feedback is None else Condition.parse(feedback))
@@ -55,7 +55,7 @@ def run(
     except NoJournalError as error:
         return _refused(str(error), _FAILED)
     try:
-        return _export(directory, format, output, selection)
+        return _export(directory, form, output, selection)
     except BrokenPipeError:  # the reader of stdout has had enough; what is flushed at the exit must go somewhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
@@ -169,14 +169,14 @@ class _CallRows:
             self.rows.close()
 
 
-def _export(directory: Path, format: Format, output: str, selection: Selection) -> int:  # noqa: A002
-    count = _Count("trace" if format == "jsonl" else "call")
+def _export(directory: Path, form: Format, output: str, selection: Selection) -> int:
+    count = _Count("trace" if form == "jsonl" else "call")
     try:
         with progress_of(output) as progress:
             contents, records = _surveyed(directory, progress)
             found = _traces(directory, contents, records, progress)
             with written(output) as file:
-                _write(found, _sink(format, file, selection, count), count)
+                _write(found, _sink(form, file, selection, count), count)
     except _NothingError as error:
         return _refused(f"The run {directory} has {error}", _FAILED)
     for sentence in (*count.sentences(output), *contents.notes()):
@@ -192,12 +192,12 @@ def _write(traces: Iterable[FoundTrace], sink: _Sink, count: _Count) -> None:
     sink.close()
 
 
-def _sink(format: Format, file: BinaryIO, selection: Selection, count: _Count) -> _Sink:  # noqa: A002
-    if format == "jsonl":
+def _sink(form: Format, file: BinaryIO, selection: Selection, count: _Count) -> _Sink:
+    if form == "jsonl":
         return _TraceLines(file, selection, count)
-    if format == "openai-chat":
+    if form == "openai-chat":
         return _ExampleLines(file, selection, count)
-    make = CsvRows if format == "csv" else ParquetRows
+    make = CsvRows if form == "csv" else ParquetRows
     return _CallRows(lambda: make(file, CALLS), selection, count)
 
 

@@ -35,16 +35,21 @@ def examples(found: FoundCall, texts: Texts) -> list[Mapping[str, Any]]:
         raise InexpressibleError(NO_CHAT)
     if found.span["error"]:
         raise InexpressibleError(FAILED)
-    if call["stream_end"] not in (None, "exhausted"):
-        raise InexpressibleError(UNFINISHED)
     asked, answers = texts.messages(call["asked"]), texts.messages(call["answered"])
+    if not _is_finished(call["stream_end"], answers):
+        raise InexpressibleError(UNFINISHED)
     if not asked or not answers or len(asked) + len(answers) < len(call["asked"]) + len(call["answered"]):
         raise InexpressibleError(NOT_RECORDED)
-    if any(answer.get("finish_reason") in _STOPPED for answer in answers):
-        raise InexpressibleError(UNFINISHED)
     functions = [_function(tool) for tool in texts.tools(call["tools"])]
     before = [message for one in asked for message in _messages(one)]
     return [_example([*before, *_messages(answer)], functions) for answer in answers]
+
+
+def _is_finished(stream_end: str | None, answers: Sequence[Message]) -> bool:
+    """Whether the model ended its answers itself. Who left a stream early may have had the whole answer."""
+    reasons = [answer.get("finish_reason") for answer in answers]
+    was_left = stream_end not in (None, "exhausted") and (not reasons or None in reasons)
+    return not was_left and _STOPPED.isdisjoint(reasons)
 
 
 def _example(messages: Sequence[Mapping[str, Any]], functions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

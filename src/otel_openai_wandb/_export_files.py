@@ -1,4 +1,4 @@
-"""The files of `openai-wandb export`: lines of JSON, or rows as CSV or Parquet, in a file that is there when it is whole."""
+"""The files of `openai-wandb export`: lines of JSON, or rows as CSV or Parquet. A file is there when it is whole."""
 
 import contextlib
 import csv
@@ -40,11 +40,11 @@ def written(path: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        with open(target, "wb") as file:
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as file:
             yield file
         return
+    target = os.path.realpath(path)
     part = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
