@@ -13,7 +13,7 @@ from otel_openai_wandb._export_calls import CALLS, Source
 from otel_openai_wandb._export_chat import InexpressibleError, examples
 from otel_openai_wandb._export_files import CsvRows, ParquetRows, Rows, write_line, written
 from otel_openai_wandb._export_progress import Progress, progress_of
-from otel_openai_wandb._export_selection import Condition, FoundTrace, Selection, Status, whole_trace
+from otel_openai_wandb._export_selection import Condition, FoundCall, FoundTrace, Selection, Status, whole_trace
 from otel_openai_wandb._journals import Contents, NoJournalError, found_journal
 from otel_openai_wandb._run_directories import NoRunError
 from otel_wandb._install import how_to_install, missing_of
@@ -130,10 +130,7 @@ class _ExampleLines:
     count: _Count
 
     def take(self, found: FoundTrace) -> None:
-        for one in found.calls():
-            if not self.selection.has_call(found, one):
-                self.count.left_out[_NOT_ASKED_FOR] += 1
-                continue
+        for one in _chosen(found, self.selection, self.count):
             try:
                 made = examples(one, found.texts)
             except InexpressibleError as error:
@@ -156,10 +153,7 @@ class _CallRows:
     """None as long as there is none: a header alone is nothing."""
 
     def take(self, found: FoundTrace) -> None:
-        for one in found.calls():
-            if not self.selection.has_call(found, one):
-                self.count.left_out[_NOT_ASKED_FOR] += 1
-                continue
+        for one in _chosen(found, self.selection, self.count):
             self.rows = self.rows or self.open_rows()
             self.rows.write(CALLS.row(Source(found, one)))
             self.count.wrote()
@@ -167,6 +161,15 @@ class _CallRows:
     def close(self) -> None:
         if self.rows is not None:
             self.rows.close()
+
+
+def _chosen(found: FoundTrace, selection: Selection, count: _Count) -> Iterator[FoundCall]:
+    """The calls that were asked for; the others are counted."""
+    for one in found.calls():
+        if selection.has_call(found, one):
+            yield one
+        else:
+            count.left_out[_NOT_ASKED_FOR] += 1
 
 
 def _export(directory: Path, form: Format, output: str, selection: Selection) -> int:

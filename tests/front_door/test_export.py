@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from otel_openai_wandb._export_files import ParquetRows
+from otel_openai_wandb._export import _surveyed, _traces
+from otel_openai_wandb._export_files import ParquetRows, written
+from otel_openai_wandb._export_progress import progress_of
 from otel_wandb._install import how_to_install
 from otel_wandb._records.table import Column, Table
 from tests.exporter.programs import SETUP, settings
@@ -374,6 +376,28 @@ def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path, whole: tup
     done = export(tmp_path, str(directory), "--output", "missing/file", form="csv")
     assert (done.returncode, done.stderr) == (1, "missing/file could not be written: No such file or directory\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "link"]
+
+
+def test_what_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with written(str(tmp_path / "file")) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    pytest.raises(KeyboardInterrupt, interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_grows_is_exported_as_it_was_at_first(
+    tmp_path: Path, server: OpenAIServer, whole: tuple[Path, list[Any]]
+) -> None:
+    """Its feedback was read by then, and what comes later would have none."""
+    directory = made(tmp_path, server, "set_up(SimpleSpanProcessor)\nask('one')\nask('two')")
+    with progress_of("file") as progress:
+        contents, records = _surveyed(directory, progress)
+        shutil.copy(whole[0] / "files/otel/traces-0001.jsonl.gz", directory / "files/otel/traces-0002.jsonl.gz")
+        found = [trace.record["trace_id"] for trace in _traces(directory, contents, records, progress)]
+    assert found == [trace["trace_id"] for trace in traces_in(records_below(directory))[:2]]
 
 
 def test_who_reads_only_the_beginning_gets_no_traceback(tmp_path: Path, whole: tuple[Path, list[Any]]) -> None:
