@@ -384,7 +384,8 @@ def test_what_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
             file.write(b"half")
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 
