@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from otel_wandb._costs.billing import summed as summed
     from otel_wandb._costs.prices import read_prices as read_prices
     from otel_wandb._exporter import live_exporters as live_exporters
+    from otel_wandb._genai.parts import DESCRIPTOR as DESCRIPTOR
     from otel_wandb._genai.rendering import part_text as part_text
     from otel_wandb._install import how_to_install as how_to_install
     from otel_wandb._install import missing_of as missing_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from otel_wandb._journal.schema import FeedbackRecord as FeedbackRecord
     from otel_wandb._journal.schema import Message as Message
     from otel_wandb._journal.schema import Record as Record
+    from otel_wandb._journal.schema import RunOfFile as RunOfFile
     from otel_wandb._journal.schema import Span as Span
     from otel_wandb._journal.schema import TraceRecord as TraceRecord
     from otel_wandb._page.packing import Mark as Mark
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from otel_wandb._page.packing import Packer as Packer
     from otel_wandb._page.page import page as page
     from otel_wandb._process.health import Health as Health
+    from otel_wandb._records.table import Cell as Cell
+    from otel_wandb._records.table import Column as Column
+    from otel_wandb._records.table import Row as Row
+    from otel_wandb._records.table import Table as Table
     from otel_wandb._runs.account import configured_server as configured_server
     from otel_wandb._runs.account import key_of as key_of
     from otel_wandb._runs.account import lacks_key as lacks_key
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
     from otel_wandb._settings import checked_keep as checked_keep
     from otel_wandb._settings import checked_weave as checked_weave
     from otel_wandb._settings import read_settings as read_settings
+    from otel_wandb._spans.attributes import ENGINE as ENGINE
     from otel_wandb._traces.sink import Place as Place
     from otel_wandb._weave.sender import WeaveSender as WeaveSender
     from otel_wandb._weave.sink import resource_of as resource_of
@@ -59,18 +66,21 @@ _NAMES: Final = {
     "_costs.billing": ("summed",),
     "_costs.prices": ("read_prices",),
     "_exporter": ("live_exporters",),
+    "_genai.parts": ("DESCRIPTOR",),
     "_genai.rendering": ("part_text",),
     "_install": ("how_to_install", "missing_of", "require"),
     "_journal.from_spans": ("records_of",),
     "_journal.reader": ("Texts", "journal_files", "read_journal"),
-    "_journal.schema": ("Call", "FeedbackRecord", "Message", "Record", "Span", "TraceRecord"),
+    "_journal.schema": ("Call", "FeedbackRecord", "Message", "Record", "RunOfFile", "Span", "TraceRecord"),
     "_page.packing": ("Mark", "PackedRun", "Packer"),
     "_page.page": ("page",),
     "_process.health": ("Health",),
+    "_records.table": ("Cell", "Column", "Row", "Table"),
     "_runs.account": ("configured_server", "key_of", "lacks_key", "mode_of", "server_of"),
     "_runs.opening": ("RECORDS_NOTHING", "is_of_this_process", "without_weave"),
     "_runs.private": ("wait_until_written",),
     "_settings": ("WEAVE_VARIABLE", "Keep", "Weave", "checked_keep", "checked_weave", "read_settings"),
+    "_spans.attributes": ("ENGINE",),
     "_traces.sink": ("Place",),
     "_weave.sender": ("WeaveSender",),
     "_weave.sink": ("resource_of",),

@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_view(commands)
     _add_show(commands)
     _add_weave(commands)
+    _add_export(commands)
     return parser
 
 
@@ -142,6 +143,44 @@ def _show(given: argparse.Namespace) -> int:
     from otel_openai_wandb._reading import show
 
     return show.run(given.directory, given.trace)
+
+
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "write the traces of a run to one file"
+    parser = commands.add_parser(
+        "export",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}, from the journal in its directory: also while the program runs, and "
+        "after it was killed. jsonl has a line for each trace, whole; csv and parquet a row for each call of a model; "
+        "openai-chat a line for each answer of a chat, as fine-tuning takes it. What was left out, and why, is said at "
+        "the end, on stderr. The exit code is 1 if there was nothing to write, and 2 if there is no run.",
+    )
+    _add_run(parser)
+    parser.add_argument("--format", required=True, choices=("jsonl", "csv", "parquet", "openai-chat"))
+    parser.add_argument("--output", required=True, metavar="FILE", help="where to write it; - is stdout")
+    parser.add_argument("--status", choices=("success", "error"), help="only calls (jsonl: traces) that ended so")
+    parser.add_argument("--tag", help="only what has this tag")
+    parser.add_argument("--model", metavar="NAME", help="only calls that asked this model, or were answered by it")
+    parser.add_argument(
+        "--feedback",
+        metavar="NAME[>=|<=|=VALUE]",
+        help="only what was given this feedback; of several by one name the last counts",
+    )
+    parser.set_defaults(run=_export)
+
+
+def _export(given: argparse.Namespace) -> int:
+    from otel_openai_wandb._export import command
+
+    return command.run(
+        given.directory,
+        given.format,
+        given.output,
+        status=given.status,
+        tag=given.tag,
+        model=given.model,
+        feedback=given.feedback,
+    )
 
 
 def _doctor(given: argparse.Namespace) -> int:

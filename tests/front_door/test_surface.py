@@ -158,4 +158,5 @@ def test_the_command_lists_its_commands(command: tuple[str, ...]) -> None:
     assert "  demo " in done.stdout
     assert "  doctor " in done.stdout
     assert "  view " in done.stdout
+    assert "  export " in done.stdout
     assert run(*command, "--version").stdout == f"otel-openai-wandb {VERSION}\n"

@@ -1,0 +1,1 @@
+"""`openai-wandb export`: the traces of a run as one file."""

@@ -1,0 +1,64 @@
+"""How far `openai-wandb export` is: a bar on stderr where that is a terminal and rich is there, else nothing."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from otel_openai_wandb._export.files import STDOUT
+from otel_wandb._interface import missing_of
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+
+class Progress(Protocol):
+    """Counts traces."""
+
+    def begin(self, doing: str, total: int | None) -> None:
+        """Begin to do something; `total` is None where nobody knows yet how often."""
+        ...
+
+    def step(self) -> None:
+        """Count a trace."""
+        ...
+
+
+@contextlib.contextmanager
+def progress_of(output: str) -> Iterator[Progress]:
+    """The bar, unless the lines of the output go to the same terminal."""
+    is_shown = sys.stderr.isatty() and not (output == STDOUT and sys.stdout.isatty())
+    if not is_shown or missing_of(("rich",)):
+        yield _Silence()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(12))
+    with Bars(
+        *(*columns, MofNCompleteColumn(), TextColumn("traces"), TimeElapsedColumn()),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bars:
+        yield _Bar(bars)
+
+
+class _Silence:
+    def begin(self, doing: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def step(self) -> None:
+        """Say nothing."""
+
+
+class _Bar:
+    def __init__(self, bars: "Bars") -> None:
+        self._bars = bars
+        self._task = bars.add_task("")
+
+    def begin(self, doing: str, total: int | None) -> None:
+        self._bars.reset(self._task, description=doing, total=total)
+
+    def step(self) -> None:
+        self._bars.advance(self._task)
