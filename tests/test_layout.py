@@ -147,8 +147,8 @@ def test_there_is_no_circle_between_modules(package: str) -> None:
 def test_no_module_is_imported_for_its_types_only(package: str) -> None:
     """One that is imported in a function, when it is needed, may be named above for its types."""
     own = Path(package).name
-    by_name = {Path(CHECKOUT, package, "_interface.py")}  # a table in it names what it imports; see below
-    for path in set(modules(package)) - by_name:
+    lazy = CHECKOUT / package / "_interface.py"  # names each at its first use
+    for path in set(modules(package)) - {lazy}:
         tree = ast.parse(path.read_text())
         hidden = type_checking(tree)
         found = {True: set[str](), False: set[str]()}
