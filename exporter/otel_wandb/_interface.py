@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from otel_wandb._journal.schema import Record as Record
     from otel_wandb._journal.schema import Span as Span
     from otel_wandb._journal.schema import TraceRecord as TraceRecord
+    from otel_wandb._page.packing import Mark as Mark
+    from otel_wandb._page.packing import PackedRun as PackedRun
+    from otel_wandb._page.packing import Packer as Packer
+    from otel_wandb._page.page import page as page
     from otel_wandb._process.health import Health as Health
     from otel_wandb._runs.account import configured_server as configured_server
     from otel_wandb._runs.account import key_of as key_of
@@ -60,6 +64,8 @@ _NAMES: Final = {
     "_journal.from_spans": ("records_of",),
     "_journal.reader": ("Texts", "journal_files", "read_journal"),
     "_journal.schema": ("Call", "FeedbackRecord", "Message", "Record", "Span", "TraceRecord"),
+    "_page.packing": ("Mark", "PackedRun", "Packer"),
+    "_page.page": ("page",),
     "_process.health": ("Health",),
     "_runs.account": ("configured_server", "key_of", "lacks_key", "mode_of", "server_of"),
     "_runs.opening": ("RECORDS_NOTHING", "is_of_this_process", "without_weave"),

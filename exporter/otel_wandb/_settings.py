@@ -24,6 +24,7 @@ QUIET_VARIABLE: Final = "OTEL_WANDB_QUIET"
 IDLE_VARIABLE: Final = "OTEL_WANDB_IDLE"
 MAX_AGE_VARIABLE: Final = "OTEL_WANDB_MAX_AGE"
 JOURNAL_VARIABLE: Final = "OTEL_WANDB_JOURNAL"
+HTML_VARIABLE: Final = "OTEL_WANDB_HTML"
 WEAVE_VARIABLE: Final = "OTEL_WANDB_WEAVE"
 
 _KEEPS: Final[Mapping[str, Keep]] = {"llm": "llm", "all": "all"}
@@ -64,6 +65,8 @@ class Settings:
     """A JSON file of prices, which are added to the built-in ones and win over them."""
     journal: bool = True
     """Whether the run also keeps its traces as files."""
+    html: bool = True
+    """Whether a run ends with a panel that shows its latest traces."""
     weave: Weave = False
     """Whether traces of online runs are sent to Weave as well: as calls, or as "agents"."""
 
@@ -81,6 +84,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         handle_sigterm=_chosen(environ, HANDLE_SIGTERM_VARIABLE, _SWITCH, default.handle_sigterm),
         prices=environ.get(PRICES_VARIABLE, "").strip() or None,
         journal=_chosen(environ, JOURNAL_VARIABLE, _SWITCH, default.journal),
+        html=_chosen(environ, HTML_VARIABLE, _SWITCH, default.html),
         weave=_chosen(environ, WEAVE_VARIABLE, _WEAVES, default.weave),
     )
 

@@ -144,7 +144,7 @@ class TraceWriter:
     def _attached(self, run: OpenRun) -> OpenRun:
         """`run`, prepared to be written to before somebody else ends it."""
         if self._options.settings.journal:
-            run.keep_journal(self._health.journal_failed)
+            run.keep_journal(self._health.journal_failed, html=self._options.settings.html)
         run.before_finish(self._events.ending)
         self._events.opened()
         return run

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from otel_openai_wandb._view.packing import Packer
-from otel_openai_wandb._view.page import page
+from otel_wandb._page.packing import Packer
+from otel_wandb._page.page import page
 from tests.view.corpus import Record
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")

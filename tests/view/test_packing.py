@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from otel_openai_wandb._view.packing import Mark
+from otel_wandb._page.packing import Mark
 from tests.view.conftest import packed, written
 from tests.view.corpus import HOSTILE, corpus, one_chat
 

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-SOURCES: Final = Path(__file__).parents[2] / "src/otel_openai_wandb/_view/web"
+SOURCES: Final = Path(__file__).parents[2] / "exporter/otel_wandb/_page/web"
 ASSET: Final = ("viewer.js", "viewer.css")
 
 

@@ -5,12 +5,14 @@ import os
 import re
 import shutil
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_wandb._journal.schema import RunOfFile
 from otel_wandb._journal.writer import Journal
+from otel_wandb._page.latest import latest_page
 from otel_wandb._records.history import USAGE
 from otel_wandb._records.table import Row, Table
 from otel_wandb._records.tree_json import TreeJson
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
+PAGE: Final = "page"
+"""The key of the panel with the latest traces."""
 _LEAST_SPACE: Final = 16 << 20  # bytes, for one more trace, twice, and what wandb-core holds back
 _WRITTEN_SECONDS: Final = 5.0  # for the last of a run to be on the disk
 
@@ -47,8 +51,10 @@ class OpenRun:
         """Whether it is offline because W&B could not be used when it was made."""
         self._rank = _rank(run)
         self._step: int | None = None
+        self._traces = self._shown = 0
         self._is_closing = False
         self._journal: Journal | None = None
+        self._has_page = False
         self._counters: Mapping[str, int] = {}
         self._tables: dict[str, GrowingTable] = {}
         self._log: Callable[[dict[str, Any]], None] = run.log if owned else SharedHistory(run).log
@@ -95,8 +101,10 @@ class OpenRun:
         online = "" if self._run.offline else "--include-online "
         return f"it is in {self.directory}; upload it with: wandb sync {online}{self.directory}"
 
-    def keep_journal(self, failed: Callable[[object], None]) -> None:
+    def keep_journal(self, failed: Callable[[object], None], *, html: bool = False) -> None:
         """Keep the traces as files of the run too; `failed(why)` is called for each that could not be written.
+
+        With `html` the run ends with a panel that shows the latest of them.
 
         wandb uploads such a file only if it is told of it: when the run ends, and with `wandb sync`.
         """
@@ -109,6 +117,7 @@ class OpenRun:
             "entity": str(run.entity or ""),
             "url": None if run.offline else run.url,
         }
+        self._has_page = html
         keep = partial(run.save, base_path=run.dir, policy="end")
         self._journal = Journal(run.dir, about, keep=keep, failed=failed)
 
@@ -123,6 +132,7 @@ class OpenRun:
             self._journal.add_trace(read)
         self._step = self._run.step if self.owned else None  # that of a shared run is W&B's to choose
         self._log({"trace": tree.value(), **row})
+        self._traces += 1
 
     def note_feedback(self, said: Feedback) -> None:
         """Write feedback to the journal."""
@@ -135,6 +145,20 @@ class OpenRun:
         if growing is None:
             growing = self._tables[table.key] = GrowingTable(table, self._named(table.key))
         growing.add(rows, self._log)
+
+    def log_page(self) -> None:
+        """Log the page of the latest traces, if there are any that it has not shown. A fault is only logged."""
+        if self._journal is None or not self._has_page or self._shown == self._traces:
+            return
+        try:
+            import wandb
+
+            made = latest_page(self.directory, os.path.basename(self.directory), self._counters, time.time_ns())
+            if made is not None:
+                self._log({self._named(PAGE): wandb.Html(made, inject=False)})
+            self._shown = self._traces
+        except Exception as error:  # noqa: BLE001  # the traces are in the run all the same
+            log.debug("the page of the W&B run could not be written: %s", type(error).__qualname__)
 
     def was_ended(self, error: Exception) -> bool:
         """Whether `error` means that somebody finished the run, or that wandb's service process has gone."""
@@ -157,6 +181,7 @@ class OpenRun:
         def flush_unless_closing() -> None:
             if not self._is_closing:
                 flush()
+                self.log_page()
                 self._end_journal()
 
         private.call_before_finish(self._run, flush_unless_closing)
@@ -165,6 +190,7 @@ class OpenRun:
         """Write the last of the summary, and finish the run if it is ours."""
         self._is_closing = True
         self.summarise(summary)
+        self.log_page()
         self._end_journal()
         if self.owned:
             self.finish()

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from otel_openai_wandb._view.packing import Packer
-from otel_openai_wandb._view.page import page
 from otel_openai_wandb._view.runs import NO_END, NO_JOURNAL, NO_TRACE, Directory, newest_run
+from otel_wandb._interface import Packer, page
 
 _FAILED: Final = 1
 

@@ -7,9 +7,8 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from otel_openai_wandb._view.packing import Mark, Packer, Run
-from otel_openai_wandb._view.page import page
 from otel_openai_wandb._view.runs import Directory
+from otel_wandb._interface import Mark, PackedRun, Packer, page
 
 _GZIP: Final = 31  # zlib's window bits for gzip
 _READ: Final = 1 << 20
@@ -105,7 +104,7 @@ class Growth:
     def closed(self) -> Callable[[], bool]:
         return self._closed.is_set
 
-    def _read(self, directory: Directory, run: Run) -> int:
+    def _read(self, directory: Directory, run: PackedRun) -> int:
         count = 0
         for path in directory.journals():
             tail = self._tails.setdefault(os.path.abspath(path), Tail(path))

@@ -44,7 +44,7 @@ _START: Final = Mark()
 
 
 @dataclass(slots=True)
-class Run:
+class PackedRun:
     """A run of the page; `ended` is false while it runs, and for ever if it was killed."""
 
     name: str
@@ -62,7 +62,7 @@ class Packer:
 
     def __init__(self) -> None:
         self.base: int | None = None
-        self.runs: list[Run] = []
+        self.runs: list[PackedRun] = []
         self.strings: list[str] = []
         self.traces: list[Row] = []
         self.spans: list[Row] = []
@@ -74,12 +74,12 @@ class Packer:
         self._said: set[tuple[str, int]] = set()
         self._rows: dict[str, int] = {}
 
-    def open(self, name: str) -> Run:
-        run = Run(name)
+    def open(self, name: str) -> PackedRun:
+        run = PackedRun(name)
         self.runs.append(run)
         return run
 
-    def add(self, run: Run, record: Record) -> None:
+    def add(self, run: PackedRun, record: Record) -> None:
         """One record of the run's journal; kinds that are unknown are passed over."""
         kind = record.get("record")
         if kind == "message":
@@ -117,7 +117,7 @@ class Packer:
             "feedback": self.feedback[mark.feedback :],
         }
 
-    def _add_trace(self, run: Run, record: Record) -> None:
+    def _add_trace(self, run: PackedRun, record: Record) -> None:
         if self.base is None:
             self.base = record["start"] // 1_000_000 * 1_000_000
         detail = dict(record)
@@ -154,7 +154,7 @@ class Packer:
         )
         self.details.append(_json(detail))
 
-    def _detail(self, run: Run, span: Record) -> dict[str, Any]:
+    def _detail(self, run: PackedRun, span: Record) -> dict[str, Any]:
         """The span with the page's numbers in place of the file's, and of the texts of its inputs and outputs."""
         shown = dict(span)
         for side in ("inputs", "outputs"):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from otel_openai_wandb._view.packing import Packer
+from otel_wandb._page.packing import Packer
 
 _HERE: Final = Path(__file__).parent
 _CHUNK: Final = 512 * 1024  # characters of JSON that are read at once when one text of them is looked at

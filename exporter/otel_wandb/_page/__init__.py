@@ -1,0 +1,1 @@
+"""One HTML file with the traces of journals, drawn by its own script."""

@@ -1,0 +1,67 @@
+"""The page of a run's latest traces, small enough to be a panel of the run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from otel_wandb._journal.reader import journal_files, read_journal
+from otel_wandb._journal.schema import EndRecord, Record, TraceRecord
+from otel_wandb._page.packing import Packer
+from otel_wandb._page.page import page
+
+_MOST_BYTES: Final = 2_000_000
+_MOST_TRACES: Final = 300
+_FILES: Final = 2  # the last of a journal: what is read at an exit is bounded
+
+
+def latest_page(directory: str, name: str, counters: Mapping[str, int], time_ns: int) -> str | None:
+    """The page of the latest traces in the journal of a run directory; None if there are none.
+
+    As many as fit into 2 MB, and not more than 300. `name` is what the page calls the run.
+    """
+    records = list(read_journal(journal_files(directory)[-_FILES:]))
+    traces = [place for place, record in enumerate(records) if record["record"] == "trace"][-_MOST_TRACES:]
+    end: EndRecord = {"record": "end", "counters": counters, "time": time_ns}
+    while traces:
+        packer = Packer()
+        run = packer.open(name)
+        for record in (*_only(records, frozenset(traces)), end):
+            packer.add(run, record)
+        made = page(packer)
+        if len(made) <= _MOST_BYTES:
+            return made
+        traces = traces[(len(traces) + 1) // 2 :]
+    return None
+
+
+def _only(records: Sequence[Record], traces: frozenset[int]) -> Iterator[Record]:
+    """The records with the traces at these places alone, and the messages and tools that these name."""
+    named = {key for place, key in _named(records) if place in traces}
+    file = 0
+    for place, record in enumerate(records):
+        file += record["record"] == "run"
+        if record["record"] == "trace":
+            if place in traces:
+                yield record
+        elif record["record"] == "message" or record["record"] == "tools":
+            if (file, record["record"], record["id"]) in named:
+                yield record
+        else:
+            yield record
+
+
+def _named(records: Sequence[Record]) -> Iterator[tuple[int, tuple[int, str, int]]]:
+    """What each trace names, by its place: the file, the kind and the id."""
+    file = 0
+    for place, record in enumerate(records):
+        file += record["record"] == "run"
+        if record["record"] == "trace":
+            yield from ((place, (file, kind, number)) for kind, number in _numbers(record))
+
+
+def _numbers(trace: TraceRecord) -> Iterator[tuple[str, int]]:
+    for span in trace["spans"]:
+        call = span["call"]
+        if call is not None:
+            yield from (("message", number) for number in (*call["asked"], *call["answered"]))
+            if call["tools"] is not None:
+                yield "tools", call["tools"]
