@@ -83,6 +83,13 @@ def children(span: dict[str, list[dict[str, str]]]) -> list[str]:
     return [child["name"] for child in span["child_spans"]]
 
 
+def test_a_mode_that_needs_a_key_makes_an_offline_run_without_one(tmp_path: Path) -> None:
+    done = demo(tmp_path, WANDB_MODE="online")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "No W&B API key was found: the run is kept offline." in done.stdout.splitlines()
+    assert sequence(done.run) == CALLS
+
+
 def test_with_real_it_asks_the_api_and_shows_the_key_to_no_one_else(tmp_path: Path, server: OpenAIServer) -> None:
     env = {"OPENAI_API_KEY": KEY, "OPENAI_API_BASE": server.url, "WANDB_MODE": "offline"}
     done = demo(tmp_path, "--real", "--project", "mine", **env)

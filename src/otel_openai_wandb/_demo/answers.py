@@ -37,13 +37,12 @@ _ANSWERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON document, or the events of a stream; `wait` is seconds before the answer, `pause` between events."""
+    """A JSON document, or the events of a stream; `wait` is seconds before the answer."""
 
     parts: tuple[str, ...]
     status: int = 200
     is_stream: bool = False
     wait: float = 0.0
-    pause: float = 0.0
 
 
 def answer(path: str, body: bytes) -> Answer:
@@ -93,7 +92,7 @@ def _stream(head: Json, text: str, usage: Json | None) -> Answer:
         events.append({"choices": [], "usage": usage})
     texts = [json.dumps({**head, "object": "chat.completion.chunk", **event}) for event in events]
     parts = tuple(f"data: {text}\n\n" for text in (*texts, "[DONE]"))
-    return Answer(parts, is_stream=True, wait=_varied(text, 0.15, 0.25), pause=0.03)
+    return Answer(parts, is_stream=True, wait=_varied(text, 0.15, 0.25))
 
 
 def _embeddings(asked: Json, head: Json) -> Answer:

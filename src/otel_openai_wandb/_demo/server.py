@@ -11,6 +11,7 @@ from otel_openai_wandb._demo.answers import answer
 
 _POLL_SECONDS: Final = 0.02  # how soon it notices that it is closed
 _IDLE_SECONDS: Final = 30.0  # after which a kept connection, and its thread, ends
+_PAUSE_SECONDS: Final = 0.03  # between the events of a stream
 _BUFFER: Final = 1 << 20
 
 
@@ -88,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         for part in found.parts:
             self.wfile.write(part.encode())
             self.wfile.flush()
-            self.server.closing.wait(found.pause)
+            self.server.closing.wait(_PAUSE_SECONDS * found.is_stream)
 
     def log_message(self, format: str, *_: object) -> None:  # noqa: A002  # the base class calls it so
         """Say nothing: the terminal is the demo's."""

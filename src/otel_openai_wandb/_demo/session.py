@@ -76,9 +76,10 @@ class _Session:
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
             raise CannotRunError("There is nothing to show while OTEL_SDK_DISABLED is true.")
         import openai  # noqa: F401
-        import wandb
 
         try:
+            import wandb
+
             wandb.setup(wandb.Settings(silent=True))  # the settings of a run do not cover its log-in
         except ValueError as error:  # of an environment variable of wandb's
             raise CannotRunError(f"The demo cannot run: {error}") from error
@@ -87,7 +88,11 @@ class _Session:
         """Point openai at an API and start autolog. Raises CannotRunError."""
         self._screen.doing("opening a W&B run")
         self._find_api()
-        _global_provider().add_span_processor(SimpleSpanProcessor(self._spans))
+        provider = trace.get_tracer_provider()
+        if not isinstance(provider, TracerProvider):
+            provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+            trace.set_tracer_provider(provider)  # autolog adds its exporter to it
+        provider.add_span_processor(SimpleSpanProcessor(self._spans))
         self._start_autolog()
         self._screen.heading()
 
@@ -158,12 +163,3 @@ class _Session:
 def _host(openai: Any) -> str:
     """Without the user that an address may name."""
     return urlsplit(str(openai.api_base)).netloc.rpartition("@")[2]
-
-
-def _global_provider() -> TracerProvider:
-    """The global provider, set if there is none yet: autolog adds its exporter to it."""
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
-        trace.set_tracer_provider(provider)
-    return provider
