@@ -184,3 +184,33 @@ def test_a_wrong_argument_is_refused(tmp_path: Path, weave: object) -> None:
     done = run_program(tmp_path, SETUP + body)
     assert done.returncode == 1
     assert "is none of True, False and 'agents'" in done.stderr
+
+
+SAID = "canary of a prompt"
+QUIET = {
+    "no content": ("capture_content='no_content'", False),
+    "redact": ("redact=lambda kind, items: json.loads(json.dumps(items).replace('canary', 'bird'))", True),
+    "nothing said": ("", True),
+}
+
+
+@pytest.mark.parametrize("way", ["autolog", "exporter"])
+@pytest.mark.parametrize("choice", QUIET)
+def test_weave_gets_no_more_than_the_run(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, weave_server: WeaveServer, choice: str, way: str
+) -> None:
+    options, has_content = QUIET[choice]
+    begin = {
+        "autolog": f"from otel_openai_wandb import autolog\nautolog({{'project': 'p'}}, weave=True, {options})\n",
+        "exporter": "from otel_wandb import WandbSpanProcessor\nprovider = TracerProvider()\n"
+        "provider.add_span_processor(WandbSpanProcessor(weave=True))\n"
+        f"OpenAIInstrumentor().instrument(tracer_provider=provider, {options})\n",
+    }
+    done = program(tmp_path, server, wandb_server, weave_server, "import json\n" + begin[way] + f"ask({SAID!r})\n")
+    assert done.returncode == 0, done.stderr
+    (call,) = weave_server.calls
+    told = json.dumps([call.raw, call.name, call.exception])
+    assert (SAID in told) == (choice == "nothing said")
+    assert ("of a prompt" in told) == has_content
+    assert call.run_id == wandb_server.run.run_id
+    assert_conserved(wandb_server, weave_server)
