@@ -91,6 +91,7 @@ def test_weave_is_asked_where_traces_go_there(
     done = doctor(tmp_path, **env)
     said = f"{weave_server.url}/otel/v1/traces took a span, which is in testers/openai-wandb-doctor"
     assert findings(done)["Weave"] == ("ok", said)
+    assert "offline run" not in done.stderr
     (call,) = weave_server.calls
     assert (call.name, call.project) == ("openai-wandb doctor", "testers/openai-wandb-doctor")
     weave_server.always = 403, {}

@@ -64,7 +64,7 @@ def test_without_a_key_or_a_run_it_says_so(
         assert "There is no run below" in done.stderr
         return
     program(tmp_path, server, BODY)
-    done = weave(tmp_path, wandb_server, weave_server, "--entity", "me", WANDB_API_KEY=key)
+    done = weave(tmp_path, wandb_server, weave_server, WANDB_API_KEY=key)
     assert (done.returncode, done.stdout) == (1, "")
     assert "wandb login" in done.stderr
     assert weave_server.posts == []

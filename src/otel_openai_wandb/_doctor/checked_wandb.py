@@ -81,7 +81,11 @@ def check_trace(project: str) -> Finding:
         for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ARTIFACT_DIR"):  # the run's `dir` does not cover them
             os.environ[name] = directory
         exporter = WandbSpanExporter(
-            project=project, mode="offline", dir=directory, keep=lambda span: span.scope == "otel_openai_v0"
+            project=project,
+            mode="offline",
+            dir=directory,
+            keep=lambda span: span.scope == "otel_openai_v0",
+            weave=False,
         )
         provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(exporter))

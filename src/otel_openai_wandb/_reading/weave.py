@@ -72,10 +72,10 @@ def _send_all(directory: Path, address: Address) -> int:
     if not waiting:
         sys.stdout.write(f"All {total} traces of {directory} are in Weave already.\n")
         return 0
-    place = _place(directory, address)
     key = key_of({})
     if key is None:
         raise RefusedError("There is no W&B API key. Log in with: wandb login")
+    place = _place(directory, address)
     endpoint = Endpoint.AGENTS if address.agents else Endpoint.CALLS
     target = target_of(server_of({}), key, endpoint, os.environ.get(SERVER_VARIABLE))
     health = Health()
