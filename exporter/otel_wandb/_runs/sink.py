@@ -4,18 +4,23 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from opentelemetry.trace import get_tracer_provider
 
 from otel_wandb._process.health import Health
 from otel_wandb._records.history import history_row
-from otel_wandb._records.tables import FEEDBACK, table_rows
+from otel_wandb._records.pieces import Pieces
+from otel_wandb._records.table import Row
+from otel_wandb._records.tables import FEEDBACK, TRACES, table_rows
 from otel_wandb._records.tree_json import fitting_tree
 from otel_wandb._runs.destination import Destination, NoRunError, described
 from otel_wandb._runs.opening import DisabledError
 from otel_wandb._runs.run import DiskFullError, OpenRun
 from otel_wandb._runs.table_writer import TableWriter
+from otel_wandb._traces.assembly import Trace
 from otel_wandb._traces.feedback import Feedback
 from otel_wandb._traces.read_trace import ReadTrace
 from otel_wandb._traces.routes import Route, route_of
@@ -25,6 +30,8 @@ log: Final = logging.getLogger(__name__)
 
 # Each is a run: one open file in this process, three in wandb's, and a few requests a second to W&B.
 _MOST_DESTINATIONS: Final = 100
+_MOST_PIECES: Final = 500  # traces whose root is still to come; each a row of up to 40 kB
+_PIECE_SECONDS: Final = 600.0  # that they wait
 
 OpenRunFor = Callable[[Route, Mapping[str, Any], int], OpenRun]
 """`open_run(route, resource, number)`."""
@@ -55,6 +62,7 @@ class RunSink:
         self._open: tuple[Destination, ...] = ()  # the same for other threads: replaced, never changed
         self._runs_of: dict[Route, int] = {}  # how many runs a route had before its destination was given up
         self._tables = TableWriter(table_interval, health)
+        self._pieces: WeakKeyDictionary[Destination, Pieces] = WeakKeyDictionary()
 
     @property
     def runs(self) -> Sequence[OpenRun]:
@@ -92,7 +100,9 @@ class RunSink:
         self._tables.add(destination, run, {FEEDBACK: [FEEDBACK.row(said)]})
 
     def summarise(self) -> None:
-        """Write the counters to the summaries of the open runs."""
+        """Write the rows of traces that came in pieces, and the counters to the summaries of the open runs."""
+        for destination in self._open:
+            self._write_pieces(destination)
         for run in self.runs:
             run.summarise(self._health.summary())
 
@@ -128,11 +138,27 @@ class RunSink:
             "too_large", tree.left_out, "a trace has more than W&B's panel takes; the calls are in `stats`"
         )
         weave_url = run.call_url if self._has_calls_in_weave else _no_url
-        self._tables.add(destination, run, table_rows(tree, run.id, weave_url))
+        rows = table_rows(tree, run.id, weave_url)
+        self._tables.add(destination, run, {**rows, TRACES: self._whole(destination, read.trace, rows[TRACES])})
         place = run.place
-        if destination.is_full and (full := destination.given_up()):
-            self._tables.close_run(full)
+        if destination.is_full:
+            self._write_pieces(destination)
+            if (full := destination.given_up()) is not None:
+                self._tables.close_run(full)
         return place
+
+    def _whole(self, destination: Destination, trace: Trace, rows: Sequence[Row]) -> list[Row]:
+        """Of these rows of `traces` what may be written: one row for a trace that came in pieces."""
+        pieces = self._pieces.get(destination)
+        if pieces is None:
+            pieces = self._pieces[destination] = Pieces(_MOST_PIECES, _PIECE_SECONDS)
+        return [whole for row in rows for whole in pieces.add(trace, row, monotonic())]
+
+    def _write_pieces(self, destination: Destination) -> None:
+        """Write the rows of traces whose root did not come."""
+        pieces, run = self._pieces.get(destination), destination.run
+        if pieces is not None and run is not None and (rows := list(pieces.drain())):
+            self._tables.add(destination, run, {TRACES: rows})
 
     def _say_disabled(self, error: DisabledError) -> None:
         if not self._said_disabled:
@@ -145,6 +171,7 @@ class RunSink:
             while len(self._destinations) >= _MOST_DESTINATIONS:
                 old, oldest = self._destinations.popitem(last=False)
                 self._runs_of[old] = oldest.opened_runs
+                self._write_pieces(oldest)
                 if oldest.run is not None:
                     self._tables.close_run(oldest.run)
             opened = self._runs_of.get(route, 0)

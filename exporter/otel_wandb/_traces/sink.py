@@ -31,7 +31,7 @@ class Sink(Protocol):
         ...
 
     def summarise(self) -> None:
-        """Write the counters."""
+        """Write what waits for more, and the counters."""
         ...
 
     def flush(self, timeout: float) -> bool:

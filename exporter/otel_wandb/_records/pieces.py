@@ -1,0 +1,106 @@
+"""Makes one row of `traces` of a trace that came in pieces: calls first, and later the root above them. Pure."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from otel_wandb._records.table import Cell, Row
+from otel_wandb._records.tables import TRACES
+from otel_wandb._traces.assembly import Reason, Trace
+
+Rule: TypeAlias = Callable[[Sequence[Cell]], Cell]
+"""Makes one cell of those of all pieces, in the order in which they came; the last piece has the root."""
+
+
+def combined(rows: Sequence[Row]) -> Row:
+    """One row of `traces` for the rows of the pieces of a trace; the last one is that of its root."""
+    cells = {column.name: [row[place] for row in rows] for place, column in enumerate(TRACES.columns)}
+    made = {name: _RULES.get(name, _of_the_root)(found) for name, found in cells.items()}
+    start, end = made["start_time"], made["end_time"]
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        made["elapsed_time"] = (end - start).total_seconds()
+    return tuple(made.values())
+
+
+def _of_the_root(cells: Sequence[Cell]) -> Cell:
+    """The root's, else the latest that says anything."""
+    return next((cell for cell in reversed(cells) if cell is not None), None)
+
+
+def _first(cells: Sequence[Cell]) -> Cell:
+    return next((cell for cell in cells if cell is not None), None)
+
+
+def _sum(cells: Sequence[Cell]) -> Cell:
+    known = [cell for cell in cells if isinstance(cell, float)]
+    return sum(known) if known else None
+
+
+def _models(cells: Sequence[Cell]) -> Cell:
+    names = [name for cell in cells if isinstance(cell, str) for name in cell.split(", ")]
+    return ", ".join(dict.fromkeys(names)) or None
+
+
+def _earliest(cells: Sequence[Cell]) -> Cell:
+    return min((cell for cell in cells if isinstance(cell, datetime)), default=None)
+
+
+def _latest(cells: Sequence[Cell]) -> Cell:
+    return max((cell for cell in cells if isinstance(cell, datetime)), default=None)
+
+
+_RULES: Final[Mapping[str, Rule]] = {
+    "error": _first,
+    "start_time": _earliest,
+    "end_time": _latest,
+    "input": _of_the_root,
+    "models": _models,
+    "calls": _sum,
+    "spans": _sum,
+    "prompt_tokens": _sum,
+    "completion_tokens": _sum,
+    "total_tokens": _sum,
+    "estimated": any,
+    "cost": _sum,
+    "cost_reason": _first,
+    "remote_parent_id": _first,
+    "sequence": _first,
+}
+
+
+@dataclass(slots=True)
+class _Waiting:
+    since: float
+    rows: list[Row] = field(default_factory=list)
+
+
+class Pieces:
+    """The rows of traces whose root is still to come. For one thread."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        """`most` traces wait, each for `seconds` at most."""
+        self._most = most
+        self._seconds = seconds
+        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()  # the oldest first
+
+    def add(self, trace: Trace, row: Row, now: float) -> Iterator[Row]:
+        """Take the row of a trace, and give those that may be written: of whole traces, old ones, the first of many."""
+        waiting = self._waiting.pop(trace.trace_id, None)
+        if any(span.is_local_root for span in trace.spans) or trace.reason is Reason.SHUTDOWN:
+            yield row if waiting is None else combined([*waiting.rows, row])
+        else:
+            waiting = waiting or _Waiting(now)
+            waiting.rows.append(row)
+            self._waiting[trace.trace_id] = waiting
+        while self._waiting and self._is_due(next(iter(self._waiting.values())), now):
+            yield combined(self._waiting.popitem(last=False)[1].rows)
+
+    def drain(self) -> Iterator[Row]:
+        """Give all that waits."""
+        waiting, self._waiting = self._waiting, OrderedDict()
+        yield from (combined(one.rows) for one in waiting.values())
+
+    def _is_due(self, waiting: _Waiting, now: float) -> bool:
+        return len(self._waiting) > self._most or now - waiting.since >= self._seconds

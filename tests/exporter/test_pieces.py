@@ -1,0 +1,62 @@
+"""One row of `traces` for a trace that came in pieces."""
+
+from otel_wandb._records.pieces import Pieces
+from otel_wandb._records.table import Row
+from otel_wandb._records.tables import TRACES, TraceSource
+from otel_wandb._traces.assembly import Reason, Trace
+from tests.exporter.spans import chat_attributes, span, timeline, trace
+
+
+def row_of(made: Trace) -> Row:
+    return TRACES.row(TraceSource(timeline(made, 1_000)))
+
+
+def cells(row: Row) -> dict[str, object]:
+    return dict(zip([column.name for column in TRACES.columns], row, strict=True))
+
+
+def piece(trace_id: str, number: int, *, root: bool = False, reason: Reason = Reason.IDLE) -> Trace:
+    """A call `number`, with the root if it is here."""
+    call = span(
+        f"{trace_id}{number}",
+        f"{trace_id}r",
+        trace_id=trace_id,
+        start=number * 100,
+        end=number * 100 + 50,
+        error="first" if number == 1 else None,
+        attributes=chat_attributes(f"question {number}", f"answer {number}"),
+    )
+    above = [span(f"{trace_id}r", trace_id=trace_id, name="POST /", end=900)] if root else []
+    return trace(*above, call, sequence=number, reason=Reason.ROOT if root else reason)
+
+
+def test_calls_that_come_before_their_root_are_in_its_row() -> None:
+    pieces = Pieces(10, 600.0)
+    made = [piece("t", 0), piece("t", 1), piece("t", 2, root=True)]
+    rows = [row for one in made for row in pieces.add(one, row_of(one), 0.0)]
+    (row,) = map(cells, rows)
+    assert (row["name"], row["calls"], row["spans"], row["sequence"]) == ("POST /", 3.0, 4.0, 0.0)
+    assert (row["prompt_tokens"], row["completion_tokens"], row["total_tokens"]) == (9.0, 12.0, 21.0)
+    assert (row["status"], row["error"], row["complete"]) == ("SUCCESS", "first", False)
+    assert (row["elapsed_time"], row["output"]) == (0.9, "**assistant**: answer 2")
+    assert list(pieces.drain()) == []
+
+
+def test_a_whole_trace_does_not_wait() -> None:
+    pieces = Pieces(10, 600.0)
+    made = piece("t", 0, root=True)
+    assert list(pieces.add(made, row_of(made), 0.0)) == [row_of(made)]
+    late = piece("t", 1, reason=Reason.SHUTDOWN)
+    assert list(pieces.add(late, row_of(late), 0.0)) == [row_of(late)]
+
+
+def test_a_root_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    pieces = Pieces(2, 600.0)
+
+    def add(name: str, now: float) -> list[object]:
+        made = piece(name, 0)
+        return [cells(row)["trace_id"] for row in pieces.add(made, row_of(made), now)]
+
+    assert [add("a", 0.0), add("b", 1.0), add("c", 2.0)] == [[], [], ["a"]]
+    assert add("d", 601.5) == ["b"]
+    assert [cells(row)["trace_id"] for row in pieces.drain()] == ["c", "d"]
