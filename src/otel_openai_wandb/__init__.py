@@ -33,5 +33,12 @@ def __getattr__(name: str) -> Any:
     return globals().setdefault(name, Autolog() if name == "autolog" else Autolog)
 
 
+def load_ipython_extension(shell: object) -> None:  # noqa: ARG001  # the name and the argument are IPython's
+    """`%load_ext otel_openai_wandb`: lets `from wandb.integration.openai import autolog` give ours in this kernel."""
+    from otel_openai_wandb._old_import import install
+
+    install()
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)
