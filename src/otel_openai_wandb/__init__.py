@@ -8,10 +8,11 @@ from otel_wandb._install import require
 if TYPE_CHECKING:
     from otel_openai_wandb._autolog import Autolog
     from otel_openai_wandb._feedback import log_feedback
+    from otel_openai_wandb._traces import Traces, traces
 
     autolog: Autolog
 
-__all__ = ["Autolog", "__version__", "autolog", "log_feedback"]
+__all__ = ["Autolog", "Traces", "__version__", "autolog", "log_feedback", "traces"]
 
 __version__: Final = version("otel-openai-wandb")
 
@@ -28,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from otel_openai_wandb._feedback import log_feedback
 
         return globals().setdefault(name, log_feedback)
+    if name in {"Traces", "traces"}:
+        from otel_openai_wandb import _traces
+
+        return globals().setdefault(name, getattr(_traces, name))
     from otel_openai_wandb._autolog import Autolog
 
     return globals().setdefault(name, Autolog() if name == "autolog" else Autolog)

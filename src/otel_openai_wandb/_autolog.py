@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.sampling import Sampling
 from otel_openai_v0._telemetry.settings import read_choices
 from otel_openai_wandb._processor import Switch
+from otel_openai_wandb._traces import Traces, written_by
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
 from otel_wandb._costs.prices import read_prices
 from otel_wandb._exporter import live_exporters
@@ -88,6 +89,7 @@ class Autolog:
         self._owns_run = False
         self._left: Mapping[str, Any] | None = None  # where the last session's traces are
         self._after: WandbSpanExporter | None = None
+        self._written: Sequence[str] = ()  # the directories of the last session's runs
         self._switches: weakref.WeakKeyDictionary[TracerProvider, Switch] = weakref.WeakKeyDictionary()
 
     def enable(
@@ -151,6 +153,7 @@ class Autolog:
                 return
             OpenAIInstrumentor().part_from_guest()
             session.end()
+            self._written = session.exporter.directories
             if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
                 session.run.finish()
                 wait_until_written(_WRITTEN_SECONDS)
@@ -161,12 +164,21 @@ class Autolog:
         session = self._session
         return None if session is None else session.exporter
 
+    @property
+    def traces(self) -> Traces:
+        """The traces of this session, or of the last: evaluated in a notebook's cell, their page."""
+        return Traces(self._directories)
+
     def exporter_after(self) -> WandbSpanExporter | None:
         """What writes beside the traces of the last session, in the same project; None if there was none."""
         with self._lock:
             if self._after is None and self._left is not None:
                 self._after = WandbSpanExporter(**self._left)
             return self._after
+
+    def _directories(self) -> Sequence[str]:
+        exporter = self.exporter
+        return self._written if exporter is None else written_by(exporter)
 
     def _end_what_came_after(self) -> None:
         after, self._after, self._left = self._after, None, None

@@ -1,15 +1,13 @@
 """A Jupyter notebook with `autolog`, executed as a whole."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.exporter.programs import settings
+from tests.support.notebooks import executed
 from tests.support.openai_server import OpenAIServer
-from tests.support.program import Finished, run_command
 from tests.support.run_file import stats_rows, traces
 
 CELLS: Final = (
@@ -79,21 +77,3 @@ def test_without_that_line_wandbs_own_error_stays(tmp_path: Path, server: OpenAI
     assert done.returncode != 0
     assert "cannot import name 'autolog' from 'wandb.integration.openai'" in done.stderr
     assert done.runs == []
-
-
-def executed(tmp_path: Path, server: OpenAIServer, *cells: str) -> Finished:
-    """Run the cells one by one in a kernel of their own; the file has their outputs afterwards."""
-    (tmp_path / "notebook.ipynb").write_text(json.dumps(notebook(*cells)))
-    return run_command(["jupyter-execute", "--inplace", "notebook.ipynb"], tmp_path, env=settings(server))
-
-
-def notebook(*cells: str) -> dict[str, Any]:
-    """A notebook of these cells of code, in its file's format."""
-    code: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return {
-        "cells": [{**code, "id": f"cell-{number}", "source": cell} for number, cell in enumerate(cells)],
-        "metadata": {"kernelspec": kernel},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }

@@ -11,7 +11,7 @@ from typing import Final
 
 from otel_openai_wandb._view.packing import Packer
 from otel_openai_wandb._view.page import page
-from otel_openai_wandb._view.runs import NO_END, NO_JOURNAL, NO_TRACE, Directory, newest_run
+from otel_openai_wandb._view.runs import NO_END, NO_JOURNAL, NO_TRACE, Directory, newest_run, pack
 
 _FAILED: Final = 1
 
@@ -49,15 +49,11 @@ def _directories(given: Sequence[str]) -> list[Directory]:
 
 
 def _pack(packer: Packer, directory: Directory) -> None:
-    from otel_wandb._journal.reader import read_journal
-
     if not directory.journals():
         _complain(f"{directory.path} {NO_JOURNAL}.")
         return
     before = len(packer.traces)
-    opened = packer.open(directory.name)
-    for record in read_journal(directory.path):
-        packer.add(opened, record)
+    opened = pack(packer, directory)
     if len(packer.traces) == before:
         _complain(f"{directory.path} {NO_TRACE}.")
     if not opened.ended:
