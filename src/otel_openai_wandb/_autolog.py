@@ -1,5 +1,6 @@
 """`autolog`: the call shapes and log keys of the integration that wandb removed in 0.27.1, without its bugs."""
 
+import atexit
 import inspect
 import json
 import logging
@@ -20,6 +21,7 @@ from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
 from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.sampling import Sampling
 from otel_openai_v0._telemetry.settings import read_choices
+from otel_openai_wandb._last_line import say_how_to_see
 from otel_openai_wandb._processor import Switch
 from otel_openai_wandb._traces import Traces, written_by
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
@@ -91,6 +93,7 @@ class Autolog:
         self._after: WandbSpanExporter | None = None
         self._written: Sequence[str] = ()  # the directories of the last session's runs
         self._switches: weakref.WeakKeyDictionary[TracerProvider, Switch] = weakref.WeakKeyDictionary()
+        atexit.register(self._last_words)  # before wandb registers what finishes a run: so it is called after that
 
     def enable(
         self,
@@ -157,6 +160,7 @@ class Autolog:
             if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
                 session.run.finish()
                 wait_until_written(_WRITTEN_SECONDS)
+                say_how_to_see(session.run)
 
     @property
     def exporter(self) -> WandbSpanExporter | None:
@@ -175,6 +179,11 @@ class Autolog:
             if self._after is None and self._left is not None:
                 self._after = WandbSpanExporter(**self._left)
             return self._after
+
+    def _last_words(self) -> None:
+        session = self._session
+        if session is not None and self._owns_run and is_of_this_process(session.run):
+            say_how_to_see(session.run)
 
     def _directories(self) -> Sequence[str]:
         exporter = self.exporter

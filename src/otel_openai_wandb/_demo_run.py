@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from otel_openai_wandb._run_directories import from_here
 from otel_wandb._runs.account import has_key, mode_of
 
 # For W&B; the first is also how long its process may live on after a Ctrl-C before it is answered.
@@ -67,7 +68,7 @@ def current_place() -> Place:
     run = wandb.run
     if run is None or run.disabled:
         return Place(None, None)
-    return Place(None if run.offline else run.url, _short(Path(run.dir).parent))
+    return Place(None if run.offline else run.url, from_here(Path(run.dir).parent))
 
 
 def close_wandb() -> None:
@@ -75,11 +76,3 @@ def close_wandb() -> None:
     import wandb
 
     wandb.teardown()
-
-
-def _short(directory: Path) -> str:
-    """The path from here, where it is below."""
-    try:
-        return str(directory.relative_to(Path.cwd()))
-    except ValueError:
-        return str(directory)
