@@ -21,7 +21,7 @@ from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
 from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.sampling import Sampling
 from otel_openai_v0._telemetry.settings import read_choices
-from otel_openai_wandb._last_line import say_how_to_see
+from otel_openai_wandb._last_line import offline_directory, say_how_to_see
 from otel_openai_wandb._processor import Switch
 from otel_openai_wandb._traces import Traces, written_by
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
@@ -47,6 +47,7 @@ class _Session:
         self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], Switch]
     ) -> None:
         self.run = run
+        self.directory = offline_directory(run)
         self.exporter = exporter
         self._switch_of = switch_of
         self._processor = WandbSpanProcessor(exporter=exporter)
@@ -93,7 +94,6 @@ class Autolog:
         self._after: WandbSpanExporter | None = None
         self._written: Sequence[str] = ()  # the directories of the last session's runs
         self._switches: weakref.WeakKeyDictionary[TracerProvider, Switch] = weakref.WeakKeyDictionary()
-        atexit.register(self._last_words)  # before wandb registers what finishes a run: so it is called after that
 
     def enable(
         self,
@@ -134,6 +134,9 @@ class Autolog:
                 return
             self._end_what_came_after()
             run, self._owns_run = _make_run(init)
+            # Called before what wandb has registered, which ends its process, and after what the exporter will.
+            atexit.unregister(self._last_words)
+            atexit.register(self._last_words)
             try:
                 exporter = WandbSpanExporter(run=run, keep=keep, prices=prices)
                 exporter.follow(_active_run)
@@ -160,7 +163,7 @@ class Autolog:
             if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
                 session.run.finish()
                 wait_until_written(_WRITTEN_SECONDS)
-                say_how_to_see(session.run)
+                say_how_to_see(session.directory)
 
     @property
     def exporter(self) -> WandbSpanExporter | None:
@@ -183,7 +186,7 @@ class Autolog:
     def _last_words(self) -> None:
         session = self._session
         if session is not None and self._owns_run and is_of_this_process(session.run):
-            say_how_to_see(session.run)
+            say_how_to_see(session.directory)
 
     def _directories(self) -> Sequence[str]:
         exporter = self.exporter
