@@ -56,7 +56,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "_view": {"_reading"},
         "_export": {"_reading"},
         "_reading": set(),
-        "": set(),
+        "": {"_reading", "_view"},
     },
 }
 MOST_MODULES = 12  # in a folder

@@ -139,6 +139,11 @@ class WandbSpanExporter(SpanExporter):
         return [] if self._writer is None else [run.address for run in self._writer.runs]
 
     @property
+    def directories(self) -> Sequence[str]:
+        """The directories of the open runs, online or not: where wandb keeps their files, and the journal is."""
+        return [] if self._writer is None else [run.directory for run in self._writer.runs]
+
+    @property
     def is_open(self) -> bool:
         """Whether it takes spans, that is, was not shut down."""
         return self._closed is None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from otel_wandb._journal.reader import Texts as Texts
     from otel_wandb._journal.reader import journal_files as journal_files
     from otel_wandb._journal.reader import read_journal as read_journal
+    from otel_wandb._journal.schema import FOLDER as FOLDER
     from otel_wandb._journal.schema import Call as Call
     from otel_wandb._journal.schema import FeedbackRecord as FeedbackRecord
     from otel_wandb._journal.schema import Message as Message
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
     from otel_wandb._page.packing import Packer as Packer
     from otel_wandb._page.page import page as page
     from otel_wandb._process.health import Health as Health
+    from otel_wandb._process.processors import flushes_of as flushes_of
     from otel_wandb._records.table import Cell as Cell
     from otel_wandb._records.table import Column as Column
     from otel_wandb._records.table import Row as Row
     from otel_wandb._records.table import Table as Table
     from otel_wandb._runs.account import configured_server as configured_server
+    from otel_wandb._runs.account import has_key as has_key
     from otel_wandb._runs.account import key_of as key_of
     from otel_wandb._runs.account import lacks_key as lacks_key
     from otel_wandb._runs.account import mode_of as mode_of
@@ -71,12 +74,13 @@ _NAMES: Final = {
     "_install": ("how_to_install", "missing_of", "require"),
     "_journal.from_spans": ("records_of",),
     "_journal.reader": ("Texts", "journal_files", "read_journal"),
-    "_journal.schema": ("Call", "FeedbackRecord", "Message", "Record", "RunOfFile", "Span", "TraceRecord"),
+    "_journal.schema": ("FOLDER", "Call", "FeedbackRecord", "Message", "Record", "RunOfFile", "Span", "TraceRecord"),
     "_page.packing": ("Mark", "PackedRun", "Packer"),
     "_page.page": ("page",),
     "_process.health": ("Health",),
+    "_process.processors": ("flushes_of",),
     "_records.table": ("Cell", "Column", "Row", "Table"),
-    "_runs.account": ("configured_server", "key_of", "lacks_key", "mode_of", "server_of"),
+    "_runs.account": ("configured_server", "has_key", "key_of", "lacks_key", "mode_of", "server_of"),
     "_runs.opening": ("RECORDS_NOTHING", "is_of_this_process", "without_weave"),
     "_runs.private": ("wait_until_written",),
     "_settings": ("WEAVE_VARIABLE", "Keep", "Weave", "checked_keep", "checked_weave", "read_settings"),

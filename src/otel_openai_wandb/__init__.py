@@ -8,8 +8,9 @@ from otel_wandb._interface import require
 if TYPE_CHECKING:
     from otel_openai_wandb._autolog import Autolog, autolog
     from otel_openai_wandb._feedback import log_feedback
+    from otel_openai_wandb._traces import Traces, traces
 
-__all__ = ["Autolog", "__version__", "autolog", "log_feedback"]
+__all__ = ["Autolog", "Traces", "__version__", "autolog", "log_feedback", "traces"]
 
 __version__: Final = version("otel-openai-wandb")
 
@@ -24,9 +25,17 @@ def __getattr__(name: str) -> Any:
     require(name, "all", "opentelemetry-sdk", "wandb")
     from otel_openai_wandb._autolog import Autolog, autolog
     from otel_openai_wandb._feedback import log_feedback
+    from otel_openai_wandb._traces import Traces, traces
 
-    globals().update(Autolog=Autolog, autolog=autolog, log_feedback=log_feedback)
+    globals().update(Autolog=Autolog, Traces=Traces, autolog=autolog, log_feedback=log_feedback, traces=traces)
     return globals()[name]
+
+
+def load_ipython_extension(shell: object) -> None:  # noqa: ARG001  # the name and the argument are IPython's
+    """`%load_ext otel_openai_wandb`: lets `from wandb.integration.openai import autolog` give ours in this kernel."""
+    from otel_openai_wandb._old_import import install
+
+    install()
 
 
 def __dir__() -> list[str]:

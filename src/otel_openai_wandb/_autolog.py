@@ -1,12 +1,13 @@
 """`autolog`: the call shapes and log keys of the integration that wandb removed in 0.27.1, without its bugs."""
 
+import atexit
 import inspect
 import json
 import logging
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
 from otel_openai_v0._interface import Guest, Sampling, read_choices
 from otel_openai_wandb._processor import Switch
+from otel_openai_wandb._reading.last_line import offline_directory, say_how_to_see
+from otel_openai_wandb._traces import Traces, written_by
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
 from otel_wandb._interface import (
     Keep,
@@ -48,6 +51,7 @@ class _Session:
         self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], Switch]
     ) -> None:
         self.run = run
+        self.directory = offline_directory(run)
         self.exporter = exporter
         self._switch_of = switch_of
         self._processor = WandbSpanProcessor(exporter=exporter)
@@ -92,6 +96,7 @@ class Autolog:
         self._owns_run = False
         self._left: Mapping[str, Any] | None = None  # where the last session's traces are
         self._after: WandbSpanExporter | None = None
+        self._written: Sequence[str] = ()  # the directories of the last session's runs
         self._switches: weakref.WeakKeyDictionary[TracerProvider, Switch] = weakref.WeakKeyDictionary()
 
     def enable(
@@ -134,6 +139,9 @@ class Autolog:
                 return
             self._end_what_came_after()
             run, self._owns_run = _make_run(init)
+            # Called before what wandb has registered, which ends its process, and after what the exporter will.
+            atexit.unregister(self._last_words)
+            atexit.register(self._last_words)
             try:
                 exporter = WandbSpanExporter(run=run, keep=keep, prices=prices, weave=weave)
                 exporter.follow(_active_run)
@@ -156,9 +164,11 @@ class Autolog:
                 return
             OpenAIInstrumentor().part_from_guest()
             session.end()
+            self._written = session.exporter.directories
             if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
                 session.run.finish()
                 wait_until_written(_WRITTEN_SECONDS)
+                say_how_to_see(session.directory)
 
     @property
     def exporter(self) -> WandbSpanExporter | None:
@@ -166,12 +176,26 @@ class Autolog:
         session = self._session
         return None if session is None else session.exporter
 
+    @property
+    def traces(self) -> Traces:
+        """The traces of this session, or of the last: evaluated in a notebook's cell, their page."""
+        return Traces(self._directories)
+
     def exporter_after(self) -> WandbSpanExporter | None:
         """What writes beside the traces of the last session, in the same project; None if there was none."""
         with self._lock:
             if self._after is None and self._left is not None:
                 self._after = WandbSpanExporter(**self._left)
             return self._after
+
+    def _last_words(self) -> None:
+        session = self._session
+        if session is not None and self._owns_run and is_of_this_process(session.run):
+            say_how_to_see(session.directory)
+
+    def _directories(self) -> Sequence[str]:
+        exporter = self.exporter
+        return self._written if exporter is None else written_by(exporter)
 
     def _end_what_came_after(self) -> None:
         after, self._after, self._left = self._after, None, None

@@ -7,6 +7,7 @@ from typing import Final
 
 from otel_openai_wandb import __version__
 
+_RUN: Final = "a run's directory, or ENTITY/PROJECT/RUN_ID or the page's address of one in W&B"
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
@@ -86,7 +87,12 @@ def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "architecture, from the journal in the run's directory. A run that was killed, or still runs, is shown as far "
         "as it was written. The exit code is 1 if there was nothing to show.",
     )
-    parser.add_argument("runs", metavar="RUN", nargs="*", help="a run's directory (default: the newest below ./wandb)")
+    parser.add_argument(
+        "runs",
+        metavar="RUN",
+        nargs="*",
+        help=f"{_RUN} (default: the newest below ./wandb)",
+    )
     parser.add_argument("--output", metavar="FILE", help="where to write the page (default: a temporary file)")
     parser.add_argument("--follow", action="store_true", help="serve the page on this machine while the run grows")
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
@@ -135,7 +141,10 @@ def _weave(given: argparse.Namespace) -> int:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "directory", metavar="RUN", nargs="?", help="a run's directory (default: the newest below WANDB_DIR, or here)"
+        "directory",
+        metavar="RUN",
+        nargs="?",
+        help=f"{_RUN} (default: the newest below WANDB_DIR, or here)",
     )
 
 

@@ -1,11 +1,13 @@
 """`autolog` as a program uses it: its call shapes, the run it uses, and how it ends."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.journals import run_directories
 from tests.support.openai_server import OpenAIServer, error
-from tests.support.program import Finished, run_program
+from tests.support.program import Finished, run_command, run_program
 from tests.support.run_file import stats_rows, traces
 
 HELPERS = """
@@ -98,6 +100,38 @@ mine.finish()
     assert done.returncode == 0, done.stderr
     assert sorted(run.project for run in done.runs) == ["mine", "ours"]
     assert [run.history[-1]["after"] for run in done.runs if run.project == "mine"] == [1]
+
+
+@pytest.mark.parametrize("end", ["autolog.disable()", ""], ids=["disabled", "left open"])
+def test_the_last_lines_of_an_offline_run_say_how_to_see_it(tmp_path: Path, server: OpenAIServer, end: str) -> None:
+    done = program(tmp_path, server, f"autolog(project='p')\nask('hi')\n{end}")
+    (run,) = run_directories(tmp_path)
+    shown = run.relative_to(tmp_path)
+    assert [line.split(":  ")[1].strip() for line in done.stderr.splitlines()[-3:]] == [
+        f"wandb sync {shown}",
+        f"openai-wandb view {shown}",
+        f"openai-wandb show {shown}",
+    ]
+    again = run_command([str(Path(sys.executable).with_name("openai-wandb")), "show", str(shown)], tmp_path)
+    assert (again.returncode, again.stdout.count("chat gpt-3.5-turbo")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "env"),
+    [
+        ("autolog(project='p')", {}),
+        ("autolog(project='p')\nask('hi')", {"OTEL_WANDB_JOURNAL": "false"}),
+        ("autolog(project='p')\nask('hi')", {"WANDB_SILENT": "true"}),
+        ("autolog(project='p')\nask('hi')", {"WANDB_MODE": "disabled"}),
+        ("wandb.init(project='p')\nautolog()\nask('hi')", {}),
+    ],
+    ids=["no trace", "no journal", "silent", "disabled", "a run of the user's"],
+)
+def test_where_there_is_nothing_to_see_or_say_no_such_line_is(
+    tmp_path: Path, server: OpenAIServer, body: str, env: dict[str, str]
+) -> None:
+    done = program(tmp_path, server, f"{body}\nautolog.disable()", **env)
+    assert (done.returncode, "openai-wandb" in done.stderr) == (0, False), done.stderr
 
 
 @pytest.mark.parametrize("end", ["autolog.disable()", "wandb.finish()", ""])

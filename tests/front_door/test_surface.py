@@ -132,7 +132,7 @@ def test_what_is_public_and_nothing_else() -> None:
     import otel_openai_wandb
     import otel_wandb
 
-    assert dir(otel_openai_wandb) == ["Autolog", "__version__", "autolog", "log_feedback"]
+    assert dir(otel_openai_wandb) == ["Autolog", "Traces", "__version__", "autolog", "log_feedback", "traces"]
     assert dir(otel_wandb) == ["SpanRecord", "WandbSpanExporter", "WandbSpanProcessor", "__version__"]
     assert isinstance(otel_openai_wandb.autolog, otel_openai_wandb.Autolog)
     assert otel_wandb.SpanRecord.__name__ == "SpanRecord"

@@ -48,10 +48,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; the body is JSON."""
+    """An answer; the body is JSON, or a file's content."""
 
     status: int = 200
-    body: Json = field(default_factory=dict)
+    body: Json | bytes = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

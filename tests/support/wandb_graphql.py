@@ -98,6 +98,36 @@ def resume_status(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"model": {**project_of(run), "bucket": bucket}}
 
 
+def stored_run(store: Store, asked: Mapping[str, Any]) -> StoredRun | None:
+    """The run that W&B's public API asks for by entity, project and name."""
+    run = store.runs.get(asked["name"])
+    there = run is not None and (run.asked["entity"], run.asked["project"]) == (asked["entity"], asked["project"])
+    return run if there else None
+
+
+def run_of_api(store: Store, asked: Mapping[str, Any]) -> Json:
+    run = stored_run(store, asked)
+    if run is None:
+        return {"project": None}
+    state = "running" if run.exit_code is None else "finished"
+    found = {"id": node_id("Run", asked["name"]), "name": asked["name"], "state": state, "projectId": "1"}
+    return {"project": {"run": {**found, "config": "{}", "summaryMetrics": "{}"}}}
+
+
+def run_files(store: Store, asked: Mapping[str, Any]) -> Json:
+    run = stored_run(store, asked)
+    if run is None:
+        return {"project": None}
+    prefix = (asked.get("pattern") or "").rstrip("%")
+    nodes = [
+        {"id": name, "name": name, "url": store.place(run.files, name), "sizeBytes": len(content)}
+        for name, content in run.files.items()
+        if name.startswith(prefix)
+    ]
+    files = {"edges": [{"node": node, "cursor": node["id"]} for node in nodes], "pageInfo": {"hasNextPage": False}}
+    return {"project": {"internalId": "1", "run": {"fileCount": len(nodes), "files": files}}}
+
+
 def create_run_files(store: Store, asked: Mapping[str, Any]) -> Json:
     files = store.runs[asked["run"]].files
     places = [{"name": name, "uploadUrl": store.place(files, name)} for name in asked["files"]]
@@ -190,6 +220,8 @@ OPERATIONS: Final[Mapping[str, Answer]] = {
     "OrganizationCoreWeaveOrganizationID": organization,
     "UpsertBucket": upsert_bucket,
     "RunResumeStatus": resume_status,
+    "Run": run_of_api,
+    "RunFiles": run_files,
     "CreateRunFiles": create_run_files,
     "MarkRunFilesUploaded": mark_run_files,
     "NotifyScriptableRunAlert": run_alert,

@@ -179,18 +179,27 @@ class Store:
         return found[-1] if found else None
 
     def place(self, files: dict[str, bytes], name: str) -> str:
-        """An upload URL for one file; like a signed one it says nothing."""
+        """A URL to upload one file to, and to download it from; like a signed one it says nothing."""
         self._places.append((files, name))
         return f"{self._url}/upload/{len(self._places) - 1}"
 
     def put(self, path: str, content: bytes) -> bool:
         """Take an upload; False for an address that was never given."""
-        number = path.rpartition("/")[2]
-        if not number.isdecimal() or int(number) >= len(self._places):
+        found = self._placed(path)
+        if found is None:
             return False
-        files, name = self._places[int(number)]
+        files, name = found
         files[name] = content
         return True
+
+    def content(self, path: str) -> bytes | None:
+        """A file for its download; None for an address that was never given."""
+        found = self._placed(path)
+        return None if found is None else found[0].get(found[1])
+
+    def _placed(self, path: str) -> tuple[dict[str, bytes], str] | None:
+        number = path.rpartition("/")[2]
+        return self._places[int(number)] if number.isdecimal() and int(number) < len(self._places) else None
 
     def seen(self) -> Mapping[str, Run]:
         """The runs as they are now, by their ids."""

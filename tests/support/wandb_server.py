@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
         if reply is None:
             self.close_connection = True
             return
-        body = json.dumps(reply.body).encode()
+        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         self.send_response(reply.status)
         for key, value in {"content-type": "application/json", "content-length": len(body), **reply.headers}.items():
             self.send_header(key, str(value))
@@ -246,6 +246,9 @@ class WandbServer:
     def _reply(self, request: Received) -> Reply:
         if request.kind is Kind.TELEMETRY:
             return Reply()
+        if request.kind is Kind.UPLOAD and request.method == "GET":
+            content = self._store.content(request.path)
+            return Reply(404) if content is None else Reply(body=content)
         if request.kind is Kind.UPLOAD:  # the address alone is the permission
             return Reply() if self._store.put(request.path, request.body) else Reply(404)
         if request.headers.get("authorization") != _authorization():

@@ -76,7 +76,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _StandIn  # pyright: ignore[reportIncompatibleVariableOverride]  # the one that makes the handlers
 
     def do_POST(self) -> None:
-        found = answer(self.path, self.rfile.read(int(self.headers.get("content-length") or 0)))
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionAbortedError("the client went away before its request was whole")
+        found = answer(self.path, body)
         self.server.closing.wait(found.wait)
         self.send_response(found.status)
         self.send_header("x-request-id", f"req-{uuid4().hex}")

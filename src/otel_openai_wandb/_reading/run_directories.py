@@ -35,6 +35,14 @@ def has_traces(directory: Path) -> bool:
     return any(_holds(path, _TRACE) for path in directory.glob("*.wandb"))
 
 
+def from_here(directory: Path) -> str:
+    """Its path from the working directory, where it is below."""
+    try:
+        return str(directory.relative_to(Path.cwd()))
+    except ValueError:
+        return str(directory)
+
+
 def _started(path: Path) -> str:
     """When a run began, as its directory's name says; empty for what is none."""
     match = _RUN.fullmatch(path.name)

@@ -1,6 +1,7 @@
 """What `openai-wandb show` writes: trees, and conversations with each message once. Needs rich."""
 
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -13,10 +14,14 @@ _INDENT = "  "
 
 
 class Screen:
-    """Writes to stdout."""
+    """Writes to stdout; or to a file, plain text."""
 
-    def __init__(self) -> None:
-        self._console = Console(markup=False, emoji=False, highlight=False)
+    def __init__(self, file: TextIO | None = None) -> None:
+        # A notebook's kernel asks for colours, and rich shows HTML there.
+        plain = None if file is None else False
+        self._console = Console(
+            file=file, force_terminal=plain, force_jupyter=plain, markup=False, emoji=False, highlight=False
+        )
 
     def heading(self) -> None:
         """The names of the columns, and before them that of the ids."""

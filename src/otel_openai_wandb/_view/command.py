@@ -6,10 +6,14 @@ import tempfile
 import threading
 import webbrowser
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from otel_openai_wandb._view.runs import NO_END, NO_JOURNAL, NO_TRACE, Directory, newest_run
+from otel_openai_wandb._reading.journals import NoJournalError
+from otel_openai_wandb._reading.online import local_copy, online_path
+from otel_openai_wandb._reading.run_directories import NoRunError
+from otel_openai_wandb._view.runs import NO_END, NO_JOURNAL, NO_TRACE, Directory, newest_run, pack
 from otel_wandb._interface import Packer, page
 
 _FAILED: Final = 1
@@ -17,11 +21,20 @@ _FAILED: Final = 1
 
 def run(given: Sequence[str], output: str | None, *, follow: bool, browser: bool) -> int:
     """Show the runs, or the newest one; the exit code is 0, or 1 if there was nothing to show."""
-    directories = _directories(given)
-    if not directories:
+    online = [name for name in given if online_path(name)]
+    if follow and online:
+        _complain(
+            f"{online[0]} is no run on this machine: W&B has its journal when it has ended, and it does not grow."
+        )
         return _FAILED
-    if follow:
-        return _serve(directories, browser=browser)
+    with ExitStack() as copies:
+        directories = _directories(given, copies)
+        if not directories:
+            return _FAILED
+        return _serve(directories, browser=browser) if follow else _show(directories, output, browser=browser)
+
+
+def _show(directories: Sequence[Directory], output: str | None, *, browser: bool) -> int:
     packer = Packer()
     for directory in directories:
         _pack(packer, directory)
@@ -34,29 +47,32 @@ def run(given: Sequence[str], output: str | None, *, follow: bool, browser: bool
     return 0
 
 
-def _directories(given: Sequence[str]) -> list[Directory]:
+def _directories(given: Sequence[str], copies: ExitStack) -> list[Directory]:
     if not given:
         newest = newest_run(os.environ)
         if newest is None:
             _complain("There is no run below ./wandb, or below WANDB_DIR. Name a run's directory.")
         return [newest] if newest else []
-    found = [Directory(path) for path in given]
-    for directory in found:
-        if not os.path.isdir(directory.path):
+    found = []
+    for name in given:
+        try:
+            directory = Directory(copies.enter_context(local_copy(name)))
+        except (NoRunError, NoJournalError) as error:
+            _complain(str(error))
+            continue
+        if os.path.isdir(directory.path):
+            found.append(directory)
+        else:
             _complain(f"{directory.path} is no directory.")
-    return [directory for directory in found if os.path.isdir(directory.path)]
+    return found
 
 
 def _pack(packer: Packer, directory: Directory) -> None:
-    from otel_wandb._interface import read_journal
-
     if not directory.journals():
         _complain(f"{directory.path} {NO_JOURNAL}.")
         return
     before = len(packer.traces)
-    opened = packer.open(directory.name)
-    for record in read_journal(directory.path):
-        packer.add(opened, record)
+    opened = pack(packer, directory)
     if len(packer.traces) == before:
         _complain(f"{directory.path} {NO_TRACE}.")
     if not opened.ended:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_openai_wandb._reading.run_directories import NoRunError, run_directory
-from otel_wandb._interface import journal_files
+from otel_wandb._interface import PackedRun, Packer, journal_files, read_journal
 
 NO_JOURNAL: Final = "has no journal: it was turned off (OTEL_WANDB_JOURNAL=false), or an older version wrote the run"
 NO_TRACE: Final = "has a journal and no trace in it"
@@ -33,3 +33,11 @@ def newest_run(environ: Mapping[str, str]) -> Directory | None:
         return Directory(str(run_directory(None, environ)))
     except NoRunError:
         return None
+
+
+def pack(packer: Packer, directory: Directory) -> PackedRun:
+    """Pack all that the run's journal has. Raises OSError."""
+    opened = packer.open(directory.name)
+    for record in read_journal(directory.path):
+        packer.add(opened, record)
+    return opened

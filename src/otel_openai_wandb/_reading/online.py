@@ -1,0 +1,109 @@
+"""An online run's journal, downloaded: W&B has its files when the run has ended."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from otel_openai_wandb._reading.journals import NoJournalError
+from otel_openai_wandb._reading.run_directories import NoRunError
+from otel_wandb._interface import FOLDER, how_to_install, missing_of
+
+if TYPE_CHECKING:
+    from wandb.apis.public.files import File
+
+_URL: Final = re.compile(r"https?://[^/]+/([^/?#]+)/([^/?#]+)/runs/([^/?#]+)")
+_PATH: Final = re.compile(r"([^/\\.~][^/\\]*)/([^/\\]+)/(?:runs/)?([\w-]+)")
+_FILE: Final = re.compile(rf"{FOLDER}/traces-\d+\.jsonl\.gz")
+_SECONDS: Final = 30  # for W&B to answer
+
+
+def online_path(named: str) -> str | None:
+    """`ENTITY/PROJECT/RUN_ID` of a run that is named so, or by its page's address; None for what may be a directory."""
+    found = _URL.match(named) or (None if _is_here(named) else _PATH.fullmatch(named))
+    return None if found is None else unquote("/".join(found.groups()))
+
+
+@contextmanager
+def local_copy(named: str) -> Iterator[str]:
+    """The directory that is named, or one with the journal of the online run that is, for as long as it is looked at.
+
+    Raises NoRunError where W&B gives no such run, and NoJournalError where it has no journal of it.
+    """
+    path = online_path(named)
+    if path is None:
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="openai-wandb-") as root:
+        directory = Path(root, path.rpartition("/")[2])
+        _download(path, directory / "files")
+        yield str(directory)
+
+
+@contextmanager
+def _without_litter() -> Iterator[None]:
+    """Have wandb make the empty `ENTITY/PROJECT/RUN_ID` of a run that it reads elsewhere than below `WANDB_DIR`."""
+    before = os.environ.get("WANDB_DIR")
+    with tempfile.TemporaryDirectory() as elsewhere:
+        os.environ["WANDB_DIR"] = elsewhere
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["WANDB_DIR"]
+            else:
+                os.environ["WANDB_DIR"] = before
+
+
+def _is_here(named: str) -> bool:
+    return Path(named).exists() or Path(named.partition("/")[0]).is_dir()
+
+
+def _download(path: str, into: Path) -> None:
+    files = _journal_files(path)
+    if not files:
+        raise NoJournalError(
+            f"The run {path} has no journal in W&B: it has not ended, OTEL_WANDB_JOURNAL was false, or an older "
+            "version wrote it."
+        )
+    for number, file in enumerate(files, 1):
+        _say(f"Downloading {file.name} of {path}: {number} of {len(files)}, {file.size / 1e6:.1f} MB")
+        try:
+            file.download(root=str(into)).close()
+        except Exception as error:  # noqa: BLE001  # of the network, of wandb, of the disk
+            raise NoRunError(f"{file.name} of {path} could not be downloaded: {_first_line(error)}") from None
+
+
+def _journal_files(path: str) -> "list[File]":
+    if missing_of(("wandb",)):
+        raise NoRunError(f"A run that is online needs wandb: {how_to_install('all')}")
+    from otel_wandb._interface import configured_server, has_key  # imports wandb
+
+    server = configured_server()
+    if not has_key({}):
+        raise NoRunError(f"There is no key for {server}, where {path} would be. Type: wandb login --host={server}")
+    import wandb
+
+    try:
+        with _without_litter():
+            run = wandb.Api(timeout=_SECONDS).run(path)
+        found = [file for file in run.files(pattern=f"{FOLDER}/%") if _FILE.fullmatch(file.name)]
+    except Exception as error:  # noqa: BLE001  # of the key, of the server, of the network
+        if isinstance(getattr(error, "exc", error), ValueError):  # wandb wraps its RunNotFoundError
+            raise NoRunError(f"There is no run {path} on {server}, or the key may not see it.") from None
+        raise NoRunError(f"{server} did not give the run {path}: {_first_line(error)}") from None
+    return sorted(found, key=lambda file: file.name)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
