@@ -44,6 +44,11 @@ def server_features(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"serverInfo": {"features": []}}  # wandb does without
 
 
+def input_fields(store: Store, asked: Mapping[str, Any]) -> Json:
+    fields = ("clientID", "sequenceClientID", "tags", "ttlDurationSeconds", "type")  # what wandb before 0.27 looks for
+    return {"TypeInfo": {"inputFields": [{"name": name} for name in fields]}}
+
+
 def organization(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"entity": {"organization": None}}
 
@@ -96,6 +101,10 @@ def resume_status(store: Store, asked: Mapping[str, Any]) -> Json:
         "wandbConfig": json.dumps({"t": run.config.get("_wandb", {}).get("t")}),  # where it is there, the run has begun
     }
     return {"model": {**project_of(run), "bucket": bucket}}
+
+
+def stopped_status(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {"project": {"run": {"stopped": False}}}
 
 
 def create_run_files(store: Store, asked: Mapping[str, Any]) -> Json:
@@ -185,9 +194,11 @@ def artifact_of(store: Store, identity: str) -> StoredArtifact:
 OPERATIONS: Final[Mapping[str, Answer]] = {
     "Viewer": viewer,
     "GetViewer": viewer,
+    "InputFields": input_fields,
     "ServerFeaturesQuery": server_features,
     "OrganizationCoreWeaveOrganizationID": organization,
     "UpsertBucket": upsert_bucket,
+    "RunStoppedStatus": stopped_status,
     "RunResumeStatus": resume_status,
     "CreateRunFiles": create_run_files,
     "MarkRunFilesUploaded": mark_run_files,

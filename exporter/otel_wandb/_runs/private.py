@@ -4,13 +4,15 @@ Each is looked up before it is used. One that is gone, or raises, costs a comfor
 at INFO, which.
 """
 
+import importlib
 import logging
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from contextvars import ContextVar
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 _MISSING: Final[set[str]] = set()
+_LOGS_OUR_TABLE: Final = ContextVar("logs_our_table", default=False)
+_ASKED_FOR_TABLES: Final = (
+    ("wandb.sdk.data_types.base_types.wb_value", "_server_accepts_client_ids", True),
+    ("wandb.sdk.wandb_login", "_verify_login", None),  # raises where the key is refused
+)
 _OF_THEIR_RUN: Final = (
     "sweep_id",
     "sweep_param_path",
@@ -83,6 +90,38 @@ def skip_artifact_check(run: "wandb.Run") -> None:
         _without("logging tables without waiting for the server", None)
         return
     vars(run)["_assert_can_log_artifact"] = lambda _: None
+
+
+@contextmanager
+def without_asking_the_server() -> Iterator[None]:
+    """While a table is logged: wandb before 0.30 asks the server two things first, and waits.
+
+    Whether it knows "client ids" (all do since 2021), of the run that was made last, and ours is not on that list; and
+    whether the key is right, which the run has been made with. Both are answered here, in this thread and block only.
+    """
+    for module, name, answer in _ASKED_FOR_TABLES:
+        try:
+            owner = importlib.import_module(module)
+            asks = getattr(owner, name, None)
+            if asks is not None and not hasattr(asks, "__wrapped__"):
+                setattr(owner, name, _answering(asks, answer))
+        except Exception as error:  # noqa: BLE001
+            _without("logging tables without waiting for the server", error)
+    token = _LOGS_OUR_TABLE.set(True)
+    try:
+        yield
+    finally:
+        _LOGS_OUR_TABLE.reset(token)
+
+
+def is_run(value: object) -> bool:
+    """Whether `value` is a run. wandb 0.20 does not export the class."""
+    import wandb
+
+    run_class = getattr(wandb, "Run", None)
+    if run_class is None:
+        from wandb.sdk.wandb_run import Run as run_class  # noqa: N813
+    return isinstance(value, run_class)
 
 
 def is_finished(run: "wandb.Run") -> bool:
@@ -191,6 +230,14 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
 def forget_service() -> None:
     """In a forked child: the service process is the parent's, and would write our next run through it."""
     os.environ.pop("WANDB_SERVICE", None)
+
+
+def _answering(asks: Callable[..., Any], answer: bool | None) -> Callable[..., Any]:
+    @wraps(asks)
+    def answering(*args: Any, **kwargs: Any) -> Any:
+        return answer if _LOGS_OUR_TABLE.get() else asks(*args, **kwargs)
+
+    return answering
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:

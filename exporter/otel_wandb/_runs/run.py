@@ -127,7 +127,8 @@ class OpenRun:
         growing = self._tables.get(table.key)
         if growing is None:
             growing = self._tables[table.key] = GrowingTable(table, self._named(table.key))
-        growing.add(rows, self._log)
+        with private.without_asking_the_server():
+            growing.add(rows, self._log)
 
     def was_ended(self, error: Exception) -> bool:
         """Whether `error` means that somebody finished the run, or that wandb's service process has gone."""
