@@ -16,6 +16,7 @@ from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.settings import Choices
 from otel_openai_wandb._finding import Finding, failed, note, ok
 from otel_wandb import WandbSpanExporter
+from otel_wandb._runs import private
 from otel_wandb._runs.account import configured_server, has_key, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
@@ -99,6 +100,12 @@ def check_trace(project: str) -> Finding:
             "test trace", f"did not reach a run ({said})", "openai-wandb doctor, and read the lines before it"
         )
     return ok("test trace", "reached a run, which was deleted")
+
+
+def check_comforts() -> Finding | None:
+    """What this wandb lacks, as the test trace found it; None where that is nothing."""
+    missing = private.missing_comforts()
+    return note("wandb", f"this version does without {'; '.join(missing)}") if missing else None
 
 
 def _call() -> None:

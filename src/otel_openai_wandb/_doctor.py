@@ -46,3 +46,6 @@ def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
     yield wandb.check_account(environ)
     if instrumentor.state is not State.FAILED:
         yield wandb.check_trace(project)
+    comforts = wandb.check_comforts()
+    if comforts is not None:
+        yield comforts
