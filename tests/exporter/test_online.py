@@ -56,7 +56,7 @@ def test_traces_rows_tables_and_summary_reach_the_server(
     ]
     calls = stats_rows(run)
     assert [row["usage/total_tokens"] for row in rows] == [
-        sum(int(str(call["total_tokens"])) for call in calls[:2]),
+        sum(float(str(call["total_tokens"])) for call in calls[:2]),
         calls[2]["total_tokens"],
     ]
     assert "trace" not in run.summary
