@@ -8,6 +8,7 @@ from tests.exporter.programs import SETUP, asked, program, settings
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import run_program
 from tests.support.run_file import stats_rows, traces
+from tests.support.wandb_faults import Kind
 from tests.support.wandb_server import IMPATIENT, WandbServer
 
 ASKED = ["**user**: one", "**user**: two"]
@@ -54,7 +55,7 @@ def test_nothing_is_lost_at_the_exit(tmp_path: Path, server: OpenAIServer, run: 
 def test_no_table_asks_the_server_and_waits(tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer) -> None:
     """wandb before 0.30 asks whether the server knows client ids, and whether the key is right, for each table."""
     wandb_server.swallow(operation="ArtifactType")
-    wandb_server.swallow(operation="")  # `query { viewer { id } }` has no name
+    wandb_server.swallow(Kind.GRAPHQL, operation="")  # `query { viewer { id } }` has no name
     body = """
 provider, exporter = set_up(SimpleSpanProcessor, project="online")
 ask("one")

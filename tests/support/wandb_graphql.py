@@ -49,6 +49,10 @@ def input_fields(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"TypeInfo": {"inputFields": [{"name": name} for name in fields]}}
 
 
+def capabilities(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {name: {"fields": []} for name in ("QueryType", "MutationType", "ServerInfoType")}  # wandb before 0.22 asks
+
+
 def organization(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"entity": {"organization": None}}
 
@@ -125,7 +129,7 @@ def run_alert(store: Store, asked: Mapping[str, Any]) -> Json:
 
 
 def artifact_type(store: Store, asked: Mapping[str, Any]) -> Json:
-    found = store.latest(asked["project"], asked["name"].partition(":")[0])
+    found = store.latest(asked.get("project") or asked["projectName"], asked["name"].partition(":")[0])
     artifact = None if found is None else {"artifactType": {"name": found.asked["artifactTypeName"]}}
     return {"project": {"artifact": artifact}}
 
@@ -194,6 +198,8 @@ def artifact_of(store: Store, identity: str) -> StoredArtifact:
 OPERATIONS: Final[Mapping[str, Answer]] = {
     "Viewer": viewer,
     "GetViewer": viewer,
+    "": viewer,  # `query { viewer { id } }`, by which wandb before 0.30 verifies a key
+    "ProbeServerCapabilities": capabilities,
     "InputFields": input_fields,
     "ServerFeaturesQuery": server_features,
     "OrganizationCoreWeaveOrganizationID": organization,

@@ -129,10 +129,12 @@ def is_run(value: object) -> bool:
     """Whether `value` is a run. wandb 0.20 does not export the class."""
     import wandb
 
-    run_class = getattr(wandb, "Run", None)
-    if run_class is None:
-        from wandb.sdk.wandb_run import Run as run_class  # noqa: N813
-    return isinstance(value, run_class)
+    exported = getattr(wandb, "Run", None)
+    if exported is not None:
+        return isinstance(value, exported)
+    from wandb.sdk.wandb_run import Run
+
+    return isinstance(value, Run)
 
 
 def is_finished(run: "wandb.Run") -> bool | None:
