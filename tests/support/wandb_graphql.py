@@ -128,6 +128,12 @@ def run_alert(store: Store, asked: Mapping[str, Any]) -> Json:
 # Artifacts.
 
 
+def input_of(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The input of a mutation; older wandb gives each of its fields as a variable."""
+    found: Mapping[str, Any] = asked.get("input") or asked
+    return found
+
+
 def artifact_type(store: Store, asked: Mapping[str, Any]) -> Json:
     found = store.latest(asked.get("project") or asked["projectName"], asked["name"].partition(":")[0])
     artifact = None if found is None else {"artifactType": {"name": found.asked["artifactTypeName"]}}
@@ -135,7 +141,7 @@ def artifact_type(store: Store, asked: Mapping[str, Any]) -> Json:
 
 
 def create_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
-    made = store.make_artifact(dict(asked["input"]))
+    made = store.make_artifact(dict(input_of(asked)))
     latest = store.latest(*made.key)
     found = {
         "id": node_id("Artifact", made.id),
@@ -163,7 +169,7 @@ def manifest(store: Store, asked: Mapping[str, Any], artifact: StoredArtifact) -
 
 def create_artifact_files(store: Store, asked: Mapping[str, Any]) -> Json:
     edges = []
-    for spec in asked["input"]["artifactFiles"]:
+    for spec in input_of(asked)["artifactFiles"]:
         files = artifact_of(store, spec["artifactID"]).files
         node = {
             "storagePath": spec["md5"],
@@ -183,7 +189,7 @@ def commit_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
 
 
 def use_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
-    return {"useArtifact": {"artifact": {"id": asked["input"]["artifactID"]}}}
+    return {"useArtifact": {"artifact": {"id": input_of(asked)["artifactID"]}}}
 
 
 def client_id_mapping(store: Store, asked: Mapping[str, Any]) -> Json:
