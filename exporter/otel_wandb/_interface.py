@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from otel_wandb._runs.opening import RECORDS_NOTHING as RECORDS_NOTHING
     from otel_wandb._runs.opening import is_of_this_process as is_of_this_process
     from otel_wandb._runs.opening import without_weave as without_weave
+    from otel_wandb._runs.private import missing_comforts as missing_comforts
     from otel_wandb._runs.private import wait_until_written as wait_until_written
     from otel_wandb._settings import WEAVE_VARIABLE as WEAVE_VARIABLE
     from otel_wandb._settings import Keep as Keep
@@ -82,7 +83,7 @@ _NAMES: Final = {
     "_records.table": ("Cell", "Column", "Row", "Table"),
     "_runs.account": ("configured_server", "has_key", "key_of", "lacks_key", "mode_of", "server_of"),
     "_runs.opening": ("RECORDS_NOTHING", "is_of_this_process", "without_weave"),
-    "_runs.private": ("wait_until_written",),
+    "_runs.private": ("missing_comforts", "wait_until_written"),
     "_settings": ("WEAVE_VARIABLE", "Keep", "Weave", "checked_keep", "checked_weave", "read_settings"),
     "_spans.attributes": ("ENGINE",),
     "_traces.sink": ("Place",),

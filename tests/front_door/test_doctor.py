@@ -60,7 +60,7 @@ def test_a_version_that_nobody_tested_is_a_note(tmp_path: Path) -> None:
     done = doctor(tmp_path, PYTHONPATH=str(installed.parent))
     state, text = findings(done)["versions"]
     assert (done.returncode, state) == (0, "note"), done.stdout
-    assert "wandb 0.99.0 (wandb >= 0.31, < 0.32)" in text
+    assert "wandb 0.99.0 (wandb >= 0.20.1, < 0.32)" in text
     assert "wandb" not in findings(doctor(tmp_path)).get("versions", ("", ""))[1]
 
 

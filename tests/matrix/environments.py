@@ -13,6 +13,8 @@ NEIGHBOURS: Final = ("aiohttp-client", "requests")
 """Whose instrumentations these tests run beside."""
 MAIN: Final = ("tests/front_door/test_documented_script.py", "tests/front_door/test_zero_code.py")
 """The main job: one line, no line, and an exporter, with what they wrote read back."""
+BESIDE_WANDB: Final = (*MAIN[:1], "tests/exporter/test_older_wandb.py")
+"""The main job, small enough for each older wandb: the ways in, a given run, exits, and tables that a server got."""
 FAST: Final = tuple(
     f"tests/instrumentation/test_{name}.py" for name in ("call", "context", "events", "metrics", "neighbours", "stream")
 )
@@ -54,6 +56,20 @@ class Environment:
         return [f".{self.extra}", *pinned, *SUITE, *self.more]
 
 
+def _beside(wandb: str, python: str, opentelemetry: str, instrumentation: str, more: Sequence[str] = ()) -> Environment:
+    return Environment(
+        f"wandb {wandb}",
+        python=python,
+        opentelemetry=opentelemetry,
+        instrumentation=instrumentation,
+        wandb=wandb,
+        more=more,
+        extra="[all]",
+        tests=BESIDE_WANDB,
+        shown="autolog, no line, a given run, exits, tables online",
+    )
+
+
 ENVIRONMENTS: Final = (
     Environment(
         "the oldest",
@@ -82,8 +98,13 @@ ENVIRONMENTS: Final = (
         openai="0.27.8",
     ),
     Environment("the newest", python="3.13"),
+    _beside("0.20.1", "3.10", "1.27.0", "0.48b0", more=["setuptools < 67"]),
+    _beside("0.22.3", "3.11", "1.30.0", "0.51b0"),
+    _beside("0.25.1", "3.12", "1.35.0", "0.56b0"),
+    _beside("0.27.2", "3.13", "1.42.0", "0.63b0"),
+    _beside("0.30.0", "3.11", "1.43.0", "0.64b0"),
     Environment(
-        "the oldest beside wandb",
+        "wandb 0.31.0",
         python="3.10",
         opentelemetry="1.45.0",
         instrumentation="0.66b0",

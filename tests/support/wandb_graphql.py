@@ -44,6 +44,15 @@ def server_features(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"serverInfo": {"features": []}}  # wandb does without
 
 
+def input_fields(store: Store, asked: Mapping[str, Any]) -> Json:
+    fields = ("clientID", "sequenceClientID", "tags", "ttlDurationSeconds", "type")  # what wandb before 0.27 looks for
+    return {"TypeInfo": {"inputFields": [{"name": name} for name in fields]}}
+
+
+def capabilities(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {name: {"fields": []} for name in ("QueryType", "MutationType", "ServerInfoType")}  # wandb before 0.22 asks
+
+
 def organization(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"entity": {"organization": None}}
 
@@ -128,6 +137,10 @@ def run_files(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"project": {"internalId": "1", "run": {"fileCount": len(nodes), "files": files}}}
 
 
+def stopped_status(store: Store, asked: Mapping[str, Any]) -> Json:
+    return {"project": {"run": {"stopped": False}}}
+
+
 def create_run_files(store: Store, asked: Mapping[str, Any]) -> Json:
     files = store.runs[asked["run"]].files
     places = [{"name": name, "uploadUrl": store.place(files, name)} for name in asked["files"]]
@@ -145,14 +158,20 @@ def run_alert(store: Store, asked: Mapping[str, Any]) -> Json:
 # Artifacts.
 
 
+def input_of(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The input of a mutation; older wandb gives each of its fields as a variable."""
+    found: Mapping[str, Any] = asked.get("input") or asked
+    return found
+
+
 def artifact_type(store: Store, asked: Mapping[str, Any]) -> Json:
-    found = store.latest(asked["project"], asked["name"].partition(":")[0])
+    found = store.latest(asked.get("project") or asked["projectName"], asked["name"].partition(":")[0])
     artifact = None if found is None else {"artifactType": {"name": found.asked["artifactTypeName"]}}
     return {"project": {"artifact": artifact}}
 
 
 def create_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
-    made = store.make_artifact(dict(asked["input"]))
+    made = store.make_artifact(dict(input_of(asked)))
     latest = store.latest(*made.key)
     found = {
         "id": node_id("Artifact", made.id),
@@ -180,7 +199,7 @@ def manifest(store: Store, asked: Mapping[str, Any], artifact: StoredArtifact) -
 
 def create_artifact_files(store: Store, asked: Mapping[str, Any]) -> Json:
     edges = []
-    for spec in asked["input"]["artifactFiles"]:
+    for spec in input_of(asked)["artifactFiles"]:
         files = artifact_of(store, spec["artifactID"]).files
         node = {
             "storagePath": spec["md5"],
@@ -200,7 +219,7 @@ def commit_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
 
 
 def use_artifact(store: Store, asked: Mapping[str, Any]) -> Json:
-    return {"useArtifact": {"artifact": {"id": asked["input"]["artifactID"]}}}
+    return {"useArtifact": {"artifact": {"id": input_of(asked)["artifactID"]}}}
 
 
 def client_id_mapping(store: Store, asked: Mapping[str, Any]) -> Json:
@@ -216,9 +235,13 @@ OPERATIONS: Final[Mapping[str, Answer]] = {
     "Viewer": viewer,
     "GetViewer": viewer,
     "GetDefaultEntity": viewer,
+    "": viewer,  # `query { viewer { id } }`, by which wandb before 0.30 verifies a key
+    "ProbeServerCapabilities": capabilities,
+    "InputFields": input_fields,
     "ServerFeaturesQuery": server_features,
     "OrganizationCoreWeaveOrganizationID": organization,
     "UpsertBucket": upsert_bucket,
+    "RunStoppedStatus": stopped_status,
     "RunResumeStatus": resume_status,
     "Run": run_of_api,
     "RunFiles": run_files,

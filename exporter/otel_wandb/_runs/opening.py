@@ -58,11 +58,8 @@ class RunOptions:
 
 def check_run(run: object) -> None:
     """Raise TypeError for a `run` that is none."""
-    if run is not None:
-        import wandb
-
-        if not isinstance(run, wandb.Run):
-            raise TypeError(f"run={run!r} is no wandb.Run")
+    if run is not None and not private.is_run(run):
+        raise TypeError(f"run={run!r} is no wandb.Run")
 
 
 def check_init(init: Mapping[str, Any]) -> None:

@@ -4,13 +4,15 @@ Each is looked up before it is used. One that is gone, or raises, costs a comfor
 at INFO, which.
 """
 
+import importlib
 import logging
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from contextvars import ContextVar
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger(__name__)
 
 _MISSING: Final[set[str]] = set()
+_LOGS_OUR_TABLE: Final = ContextVar("logs_our_table", default=False)
+_ASKED_FOR_TABLES: Final = (
+    ("wandb.sdk.data_types.base_types.wb_value", "_server_accepts_client_ids", True),
+    ("wandb.sdk.wandb_login", "_verify_login", None),  # raises where the key is refused
+)
+_OTHER_SIGNATURE: Final = (AttributeError, TypeError, NotImplementedError)
 _OF_THEIR_RUN: Final = (
     "sweep_id",
     "sweep_param_path",
@@ -28,6 +36,11 @@ _OF_THEIR_RUN: Final = (
     "fork_from",
     "resume_from",
 )
+
+
+def missing_comforts() -> tuple[str, ...]:
+    """What has turned out to be missing in this process, each in words that follow "without"."""
+    return tuple(sorted(_MISSING))
 
 
 def call_before_finish(run: "wandb.Run", callback: Callable[[], None]) -> None:
@@ -59,14 +72,19 @@ def apart_from_their_run() -> Iterator[None]:
 
     wandb keeps all that in its settings, and no argument of `wandb.init` can say "none".
     """
-    import wandb
-    from wandb.sdk import wandb_setup
+    kept: list[tuple[Any, str, Any]] = []
+    try:
+        import wandb
+        from wandb.sdk import wandb_setup
 
-    settings, setup = wandb.setup().settings, wandb_setup.singleton()
-    owners: list[tuple[Any, str]] = [*((settings, name) for name in _OF_THEIR_RUN), (setup, "_sweep_config")]
-    kept = [(owner, name, value) for owner, name in owners if (value := getattr(owner, name, None))]
-    for owner, name, value in kept:
-        setattr(owner, name, False if value is True else None)
+        settings, setup = wandb.setup().settings, wandb_setup.singleton()
+        owners: list[tuple[Any, str]] = [*((settings, name) for name in _OF_THEIR_RUN), (setup, "_sweep_config")]
+        for owner, name in owners:
+            if value := _attribute(owner, name):
+                setattr(owner, name, False if value is True else None)
+                kept.append((owner, name, value))
+    except Exception as error:  # noqa: BLE001
+        _without("keeping our run apart from a sweep, a launch or a resumed run", error)
     try:
         yield
     finally:
@@ -79,20 +97,55 @@ def skip_artifact_check(run: "wandb.Run") -> None:
 
     wandb would ask it whether an artifact of that name has another type.
     """
-    if not callable(getattr(run, "_assert_can_log_artifact", None)):
+    if not callable(_attribute(run, "_assert_can_log_artifact")):
         _without("logging tables without waiting for the server", None)
         return
     vars(run)["_assert_can_log_artifact"] = lambda _: None
 
 
-def is_finished(run: "wandb.Run") -> bool:
-    """Whether somebody finished the run."""
-    return bool(getattr(run, "_is_finished", False))
+@contextmanager
+def without_asking_the_server() -> Iterator[None]:
+    """While a table is logged: wandb before 0.30 asks the server two things first, and waits.
+
+    Whether it knows "client ids" (all do since 2021), of the run that was made last, and ours is not on that list; and
+    whether the key is right, which the run has been made with. Both are answered here, in this thread and block only.
+    """
+    for module, name, answer in _ASKED_FOR_TABLES:
+        try:
+            owner = importlib.import_module(module)
+            asks = getattr(owner, name, None)
+            if asks is not None and not hasattr(asks, "__wrapped__"):
+                setattr(owner, name, _answering(asks, answer))
+        except Exception as error:  # noqa: BLE001
+            _without("logging tables without waiting for the server", error)
+    token = _LOGS_OUR_TABLE.set(True)
+    try:
+        yield
+    finally:
+        _LOGS_OUR_TABLE.reset(token)
+
+
+def is_run(value: object) -> bool:
+    """Whether `value` is a run. wandb 0.20 does not export the class."""
+    import wandb
+
+    exported = getattr(wandb, "Run", None)
+    if exported is not None:
+        return isinstance(value, exported)
+    from wandb.sdk.wandb_run import Run
+
+    return isinstance(value, Run)
+
+
+def is_finished(run: "wandb.Run") -> bool | None:
+    """Whether somebody finished the run; None where it does not say."""
+    found = _attribute(run, "_is_finished")
+    return found if isinstance(found, bool) else None
 
 
 def process_of(run: "wandb.Run") -> int | None:
     """The process that made the run; None where it does not say."""
-    found = getattr(run, "_init_pid", None)
+    found = _attribute(run, "_init_pid")
     return found if isinstance(found, int) else None
 
 
@@ -114,25 +167,26 @@ def publish_row(run: "wandb.Run", row: Mapping[str, Any]) -> bool:
     except Exception as error:  # noqa: BLE001
         _without("rows that leave the program's own rows alone", error)
         return False
-    publish(record)
+    try:
+        publish(record)
+    except _OTHER_SIGNATURE as error:
+        _without("rows that leave the program's own rows alone", error)
+        return False
     return True
 
 
 def row_json(run: "wandb.Run", row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The values of a row as `run.log` writes them, with tables and traces as references; None where it cannot."""
+    now = time.time()
     try:
         from wandb.sdk.data_types.utils import history_dict_to_json
-    except ImportError as error:
+
+        # A step for the names of files.
+        values = history_dict_to_json(run, dict(row), step=0, ignore_copy_err=True)
+    except (ImportError, *_OTHER_SIGNATURE) as error:
         _without("rows that leave the program's own rows alone", error)
         return None
-    now = time.time()
-    values = history_dict_to_json(run, dict(row), step=0, ignore_copy_err=True)  # a step for the names of files
     return {"_timestamp": now, "_runtime": now - run.start_time, **values}
-
-
-def has_interface(run: "wandb.Run") -> bool:
-    """Whether the run writes at all; a disabled run does not."""
-    return getattr(run, "_interface", None) is not None
 
 
 def wait_until_written(seconds: float) -> None:
@@ -192,7 +246,7 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
         from wandb.sdk import wandb_setup
 
         setup = wandb_setup.singleton()
-        service: Any = getattr(getattr(setup, "_connection", None), "_proc", None)
+        service: Any = getattr(setup._connection, "_proc", None)  # noqa: SLF001
         process = getattr(service, "_process", None)
         if process is not None:
             limit = 0.0 if is_late and setup.most_recent_active_run is None else 10 * seconds
@@ -204,6 +258,21 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
 def forget_service() -> None:
     """In a forked child: the service process is the parent's, and would write our next run through it."""
     os.environ.pop("WANDB_SERVICE", None)
+
+
+def _attribute(owner: object, name: str) -> Any:
+    try:
+        return getattr(owner, name, None)
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def _answering(asks: Callable[..., Any], answer: bool | None) -> Callable[..., Any]:
+    @wraps(asks)
+    def answering(*args: Any, **kwargs: Any) -> Any:
+        return answer if _LOGS_OUR_TABLE.get() else asks(*args, **kwargs)
+
+    return answering
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:

@@ -144,7 +144,8 @@ class OpenRun:
         growing = self._tables.get(table.key)
         if growing is None:
             growing = self._tables[table.key] = GrowingTable(table, self._named(table.key))
-        growing.add(rows, self._log)
+        with private.without_asking_the_server():
+            growing.add(rows, self._log)
 
     def log_page(self) -> None:
         """Log the page of the latest traces, if there are any that it has not shown. A fault is only logged."""
@@ -162,7 +163,8 @@ class OpenRun:
 
     def was_ended(self, error: Exception) -> bool:
         """Whether `error` means that somebody finished the run, or that wandb's service process has gone."""
-        return private.means_gone(error) or (type(error).__name__ == "UsageError" and private.is_finished(self._run))
+        is_finished = type(error).__name__ == "UsageError" and private.is_finished(self._run) is not False
+        return is_finished or private.means_gone(error)
 
     def summarise(self, values: Mapping[str, int]) -> None:
         """Write counters to the run's summary. A fault of wandb's is only logged: the data may be on disk."""

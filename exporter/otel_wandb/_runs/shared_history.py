@@ -25,11 +25,12 @@ class SharedHistory:
         from wandb.errors import UsageError
 
         run = self._run
-        if private.is_finished(run):
+        is_finished = private.is_finished(run)
+        if is_finished:
             raise UsageError(f"Run ({run.id}) is finished")
-        if not private.has_interface(run):
+        if run.disabled:
             return
-        values = private.row_json(run, row)
+        values = None if is_finished is None else private.row_json(run, row)  # `run.log` knows whether it is
         if values is None or not private.publish_row(run, values):
             run.log(dict(row))
             return

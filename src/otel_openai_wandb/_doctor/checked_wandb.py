@@ -15,7 +15,7 @@ from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._interface import Choices, Guest
 from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import configured_server, lacks_key, mode_of
+from otel_wandb._interface import configured_server, lacks_key, missing_comforts, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
 _REFUSED: Final = ("401", "403", "invalid")  # what wandb says of a key
@@ -102,6 +102,12 @@ def check_trace(project: str) -> Finding:
             "test trace", f"did not reach a run ({said})", "openai-wandb doctor, and read the lines before it"
         )
     return ok("test trace", "reached a run, which was deleted")
+
+
+def check_comforts() -> Finding | None:
+    """What this wandb lacks, as the test trace found it; None where that is nothing."""
+    missing = missing_comforts()
+    return note("wandb", f"this version does without {'; '.join(missing)}") if missing else None
 
 
 def _call() -> None:

@@ -50,3 +50,6 @@ def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
         yield weave
     if instrumentor.state is not State.FAILED:
         yield wandb.check_trace(project)
+    comforts = wandb.check_comforts()
+    if comforts is not None:
+        yield comforts
