@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
 from otel_openai_v0._interface import Guest, Sampling, read_choices
-from otel_openai_wandb._processor import Switch
+from otel_openai_wandb._processor import SwitchableProcessor
 from otel_openai_wandb._reading.last_line import offline_directory, say_how_to_see
 from otel_openai_wandb._traces import Traces, written_by
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
@@ -48,7 +48,7 @@ class _Session:
     """What one `enable()` set up, and `disable()` takes down."""
 
     def __init__(
-        self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], Switch]
+        self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], SwitchableProcessor]
     ) -> None:
         self.run = run
         self.directory = offline_directory(run)
@@ -97,7 +97,7 @@ class Autolog:
         self._left: Mapping[str, Any] | None = None  # where the last session's traces are
         self._after: WandbSpanExporter | None = None
         self._written: Sequence[str] = ()  # the directories of the last session's runs
-        self._switches: weakref.WeakKeyDictionary[TracerProvider, Switch] = weakref.WeakKeyDictionary()
+        self._switches: weakref.WeakKeyDictionary[TracerProvider, SwitchableProcessor] = weakref.WeakKeyDictionary()
 
     def enable(
         self,
@@ -202,10 +202,10 @@ class Autolog:
         if after is not None:
             after.shutdown()
 
-    def _switch_of(self, provider: TracerProvider) -> Switch:
+    def _switch_of(self, provider: TracerProvider) -> SwitchableProcessor:
         switch = self._switches.get(provider)
         if switch is None:
-            switch = self._switches[provider] = Switch()
+            switch = self._switches[provider] = SwitchableProcessor()
             provider.add_span_processor(switch)
         return switch
 

@@ -4,7 +4,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 
-class Switch(SpanProcessor):
+class SwitchableProcessor(SpanProcessor):
     """Hands spans to `target` while there is one."""
 
     def __init__(self) -> None:
