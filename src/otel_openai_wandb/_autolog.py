@@ -56,7 +56,7 @@ class _Session:
         self._switch_of = switch_of
         self._processor = WandbSpanProcessor(exporter=exporter)
         self._own: TracerProvider | None = None
-        self._switches: list[Switch] = []
+        self._switches: list[SwitchableProcessor] = []
         self._aside: list[WandbSpanExporter] = []  # they would write the same spans to another run
 
     def route(self, provider: trace.TracerProvider) -> TracerProvider:
