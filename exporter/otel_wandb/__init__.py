@@ -20,6 +20,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require(name, "wandb", "opentelemetry-sdk")
+    import otel_wandb._writer  # noqa: F401  # now, and not in the program's first call
     from otel_wandb._exporter import WandbSpanExporter
     from otel_wandb._processor import WandbSpanProcessor
     from otel_wandb._spans.span import SpanRecord

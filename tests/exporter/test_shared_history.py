@@ -77,7 +77,7 @@ if way != "autolog":
     run.finish()
 """
 OF_WANDB = {"_timestamp", "_runtime", "_step", "_wandb"}
-OF_OURS = {"trace", "stats", "traces"}
+OF_OURS = {"trace", "stats", "traces", "page"}
 
 
 def program(tmp_path: Path, server: OpenAIServer, body: str, way: str, **env: str) -> Finished:

@@ -18,7 +18,7 @@ from otel_wandb import WandbSpanExporter
 from otel_wandb._interface import configured_server, lacks_key, missing_comforts, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
-_REFUSED: Final = ("401", "403", "invalid")  # what wandb says of a key
+_REFUSED: Final = re.compile(r"\b(401|403|invalid)\b")  # what wandb says of a key
 _USER: Final = re.compile(r"(?<=://)[^/\s]+@")  # of an address: it may be a password
 _MODES: Final = ("online", "offline", "disabled", "shared")
 
@@ -46,7 +46,7 @@ def check_account(environ: Mapping[str, str]) -> Finding:
         return note(what, f"no key for {server}: runs are kept offline")
     why = _why_refused()
     if why is not None:
-        if not any(word in why for word in _REFUSED):
+        if not _REFUSED.search(why.replace(server, "")):
             return failed(what, f"{server} does not answer: {why}", f"curl -I {server}")
         remedy = (
             "export WANDB_API_KEY=..." if environ.get("WANDB_API_KEY") else f"wandb login --relogin --host={server}"
