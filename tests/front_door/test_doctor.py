@@ -123,6 +123,22 @@ def test_an_account_gets_runs_with_everything_in_them(
     )
 
 
+def test_the_runs_that_it_made_are_deleted(
+    tmp_path: Path, wandb_server: WandbServer, weave_server: WeaveServer
+) -> None:
+    env = {**wandb_server.environment, **IMPATIENT, "WF_TRACE_SERVER_URL": weave_server.url}
+    made = run_command(["openai-wandb", "doctor", "--account"], tmp_path, env=env)
+    assert len(wandb_server.runs) == 2, made.stderr
+    command = made.stdout.splitlines()[-1].partition("): ")[2].split()
+    done = run_command(command, tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("was deleted.") == 2
+    assert list(wandb_server.runs) == []
+    again = run_command(command, tmp_path, env=env)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "could not be deleted" in again.stderr
+
+
 def test_without_an_account_there_is_none_to_look_at(tmp_path: Path) -> None:
     done = run_command(["openai-wandb", "doctor", "--account"], tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

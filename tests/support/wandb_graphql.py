@@ -123,6 +123,12 @@ def run_of_api(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"project": {"run": {**found, "config": "{}", "summaryMetrics": "{}"}}}
 
 
+def delete_run(store: Store, asked: Mapping[str, Any]) -> Json:
+    deleted = next(name for name in store.runs if node_id("Run", name) == asked["id"])
+    del store.runs[deleted]
+    return {"deleteRun": {"clientMutationId": None}}
+
+
 def run_files(store: Store, asked: Mapping[str, Any]) -> Json:
     run = stored_run(store, asked)
     if run is None:
@@ -244,6 +250,7 @@ OPERATIONS: Final[Mapping[str, Answer]] = {
     "RunStoppedStatus": stopped_status,
     "RunResumeStatus": resume_status,
     "Run": run_of_api,
+    "DeleteRun": delete_run,
     "RunFiles": run_files,
     "CreateRunFiles": create_run_files,
     "MarkRunFilesUploaded": mark_run_files,
