@@ -1,5 +1,6 @@
 """The exporter in programs whose wandb runs online, against the server that stands for W&B."""
 
+import gzip
 from pathlib import Path
 from time import monotonic
 
@@ -196,3 +197,18 @@ def test_no_request_to_wandb_comes_back_as_a_trace(
     found = [(trace.root["name"], trace.root["child_spans"]) for trace in traces(wandb_server.run)]
     assert [(name, [child["name"] for child in below]) for name, below in found] == calls
     assert wandb_server.url not in str(found)
+
+
+def test_a_resumed_run_keeps_the_journal_of_before(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer
+) -> None:
+    for number, more in enumerate(({}, {"WANDB_RESUME": "must"})):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        body = f"import wandb\nrun = wandb.init(project='p')\nset_up(run=run)\nask('{number}')\nrun.finish()"
+        done = program(directory, server, wandb_server, body, WANDB_RUN_ID="theirs", **more)
+        assert done.returncode == 0, done.stderr
+    files = wandb_server.run.files
+    journals = [gzip.decompress(files[name]) for name in files if name.startswith("otel/traces-")]
+    assert len(journals) == 2
+    assert sum(b'"record":"trace"' in text for text in journals) == 2

@@ -177,6 +177,8 @@ def test_ranks_that_share_a_run_have_tables_and_counters_of_their_own(
     run = wandb_server.run
     assert {row.get("loss") for row in run.history} == {None, 0, 1}
     assert len(traces(run)) == 7
+    journals = [name for name in run.files if name.startswith("otel/traces-")]
+    assert len(journals) == 2, "one of each rank"
     for rank, calls in (("0", 3), ("1", 4)):
         asked = [f"**user**: {rank} {number}" for number in range(calls)]
         assert [row["request"] for row in stats_rows(run, f"stats_rank_{rank}")] == asked

@@ -44,13 +44,18 @@ class Journal:
         keep: Callable[[str], object],
         failed: Callable[[object], None],
         largest: int = _LARGEST,
+        first: int = 1,
     ) -> None:
-        """`files` is the run's directory of that name. `keep` makes a new file part of the run."""
+        """`files` is the run's directory of that name. `keep` makes a new file part of the run.
+
+        `first` is the number of the first file: W&B has the files of a run from all processes in one place.
+        """
         self._directory = os.path.join(files, FOLDER)
         self._run = run
         self._keep = keep
         self._failed = failed
         self._largest = largest
+        self._first = first
         self._lock = threading.RLock()
         self._resource: Mapping[str, Any] = {}
         self._file: _File | None = None
@@ -102,7 +107,7 @@ class Journal:
 
     def _next_file(self) -> "_File":
         os.makedirs(self._directory, exist_ok=True)
-        file = self._file = _File(_new_file(self._directory))
+        file = self._file = _File(_new_file(self._directory, self._first))
         file.add(self._first_record())
         self._has_begun = True
         with contextlib.suppress(Exception):  # wandb's fault: the file lies in the run's directory all the same
@@ -201,9 +206,8 @@ class _File:
         self.size += written
 
 
-def _new_file(directory: str) -> FileIO:
+def _new_file(directory: str, number: int) -> FileIO:
     """A file with the next free number: several exporters may write to a run, one after another."""
-    number = 1
     while True:
         try:
             return FileIO(os.path.join(directory, f"traces-{number:04}.jsonl.gz"), "x")

@@ -119,7 +119,9 @@ class OpenRun:
         }
         self._has_page = html
         keep = partial(run.save, base_path=run.dir, policy="end")
-        self._journal = Journal(run.dir, about, keep=keep, failed=failed)
+        # Other processes may have written, or write, files of this run.
+        first = time.time_ns() if run.resumed or self._rank is not None else 1
+        self._journal = Journal(run.dir, about, keep=keep, failed=failed, first=first)
 
     def log_trace(self, tree: TreeJson, row: Mapping[str, Any], read: ReadTrace) -> None:
         """Write a trace to the journal, and a history row with the tree under `trace`.
