@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import get_tracer_provider
 
-from otel_wandb._install import how_to_install, missing_of, require
+from otel_wandb._install import require
 from otel_wandb._process import ends
 from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from otel_wandb._writer import TraceWriter
 
 log: Final = logging.getLogger(__name__)
-
-_OTLP: Final = "opentelemetry-proto"
 
 _LIVE: Final["weakref.WeakSet[WandbSpanExporter]"] = weakref.WeakSet()
 
@@ -76,8 +74,8 @@ class WandbSpanExporter(SpanExporter):
     `export()` hands spans over and returns. An exit writes everything that ended, within `OTEL_WANDB_EXIT_TIMEOUT`
     seconds.
 
-    Raises ImportError, with the command that installs it, if wandb is missing. Raises TypeError for a `run` that is no
-    run or comes together with arguments for another, and for an argument that `wandb.init` does not take. Raises
+    Raises ImportError, with the command that installs it, for a missing package. Raises TypeError for a `run` that is
+    no run or comes together with arguments for another, and for an argument that `wandb.init` does not take. Raises
     ValueError for an unknown `keep` or `weave` and for malformed `prices`.
     """
 
@@ -106,9 +104,7 @@ class WandbSpanExporter(SpanExporter):
         self._settings = read_settings(os.environ)
         self._keep: Keep = checked_keep(keep or self._settings.keep)
         self._prices = _own_prices(self._settings.prices, prices)
-        self._weave: Weave = _own_weave(self._settings.weave) if weave is None else checked_weave(weave)
-        if self._weave:
-            require("weave", "weave", _OTLP)
+        self._weave = _own_weave(self._settings.weave) if weave is None else checked_weave(weave)
         self._init: Mapping[str, Any] = given
         self._is_routed = run is None
         self._logs = LogStore()
@@ -317,8 +313,8 @@ class WandbSpanExporter(SpanExporter):
         deadline = deadline or monotonic() + self._settings.exit_timeout
         self._hand_over()
         self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
-        if self._writer is not None and (unused := self._writer.unused) is not None:
-            unused.summarise(self._health.summary())
+        if self._writer is not None:
+            self._writer.summarise()
 
     def _hand_over(self) -> None:
         """Take the spans that processors hold back."""
@@ -346,7 +342,8 @@ def _own_prices(path: str | None, given: Mapping[str, Mapping[str, float]] | Non
 
 def _own_weave(weave: Weave) -> Weave:
     """What the environment says of Weave. Where it cannot be used, a warning says so: the run is more."""
-    if weave and missing_of((_OTLP,)):
-        log.warning("%s is not used: %s is missing; %s", WEAVE_VARIABLE, _OTLP, how_to_install("weave"))
+    try:
+        return checked_weave(weave)
+    except ImportError as error:
+        log.warning("%s is not used: %s", WEAVE_VARIABLE, error)
         return False
-    return weave

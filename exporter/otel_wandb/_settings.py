@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, TypeVar
 
+from otel_wandb._install import require
 from otel_wandb._spans.span import SpanRecord
 
 T = TypeVar("T")
@@ -97,10 +98,12 @@ def checked_keep(keep: Keep) -> Keep:
 
 
 def checked_weave(weave: Weave) -> Weave:
-    """The argument `weave`. Raises ValueError unless it is True, False or "agents"."""
-    if weave is True or weave is False or weave == "agents":
-        return weave
-    raise ValueError(f"weave={weave!r} is none of True, False and 'agents'")
+    """A choice of Weave. Raises ValueError unless it is True, False or "agents", ImportError if it needs a package."""
+    if not (weave is True or weave is False or weave == "agents"):
+        raise ValueError(f"weave={weave!r} is none of True, False and 'agents'")
+    if weave:
+        require("weave", "weave", "opentelemetry-proto")
+    return weave
 
 
 def _chosen(environ: Mapping[str, str], name: str, choices: Mapping[str, T], default: T) -> T:

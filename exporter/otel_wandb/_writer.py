@@ -117,6 +117,11 @@ class TraceWriter:
         """Write everything that was submitted; False if that takes longer than `timeout` seconds."""
         return self._pipeline is None or self._pipeline.flush(timeout)
 
+    def summarise(self) -> None:
+        """Write the counters, as they are after a flush, to the runs."""
+        for run in self.runs or filter(None, [self.unused]):
+            run.summarise(self._health.summary())
+
     def close_runs(self, timeout: float) -> None:
         """Close our open runs when their rows are written. The next trace opens another."""
         if self._pipeline is not None:

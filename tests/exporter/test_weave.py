@@ -8,7 +8,7 @@ import pytest
 
 from tests.exporter.programs import SETUP, asked
 from tests.support.openai_server import OpenAIServer
-from tests.support.program import Finished, run_program
+from tests.support.program import Finished, run_command, run_program
 from tests.support.run_file import stats_rows, traces
 from tests.support.wandb_server import API_KEY, IMPATIENT, WandbServer
 from tests.support.weave_server import WeaveServer
@@ -214,3 +214,61 @@ def test_weave_gets_no_more_than_the_run(
     assert ("of a prompt" in told) == has_content
     assert call.run_id == wandb_server.run.run_id
     assert_conserved(wandb_server, weave_server)
+
+
+GIVEN = """
+import wandb
+run = wandb.init(project="mine")
+provider, exporter = set_up(SimpleSpanProcessor, run=run, weave=True)
+ask("one")
+run.finish()
+"""
+
+
+def test_a_run_that_its_owner_finishes_knows_what_weave_took(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, weave_server: WeaveServer
+) -> None:
+    done = program(tmp_path, server, wandb_server, weave_server, GIVEN)
+    assert done.returncode == 0, done.stderr
+    assert len(weave_server.calls) == 1
+    assert_conserved(wandb_server, weave_server)
+    (directory,) = tmp_path.glob("wandb/run-*")
+    env = {**wandb_server.environment, "WF_TRACE_SERVER_URL": weave_server.url}
+    again = run_command(["openai-wandb", "weave", str(directory)], tmp_path, env=env)
+    assert (again.returncode, len(weave_server.calls)) == (1, 1)
+    assert "was sent to Weave while it ran" in again.stderr
+
+
+@pytest.mark.parametrize("way", ["autolog", "a given run", "a run of ours"])
+def test_the_key_may_be_an_argument(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, weave_server: WeaveServer, way: str
+) -> None:
+    said = f"settings={{'api_key': '{API_KEY}'}}"
+    begin = {
+        "autolog": f"from otel_openai_wandb import autolog\nautolog(project='p', {said}, weave=True)\n",
+        "a given run": f"import wandb\nrun = wandb.init({said})\nset_up(SimpleSpanProcessor, run=run, weave=True)\n",
+        "a run of ours": f"set_up(SimpleSpanProcessor, {said}, weave=True)\n",
+    }
+    done = program(tmp_path, server, wandb_server, weave_server, begin[way] + "ask('one')", WANDB_API_KEY="")
+    assert done.returncode == 0, done.stderr
+    assert len(weave_server.calls) == 1, done.stderr
+    assert {post.headers["wandb-api-key"] for post in weave_server.posts} == {API_KEY}
+
+
+@pytest.mark.parametrize("entry", ["autolog(project='p', weave=True)", "set_up(weave=True)"])
+def test_what_is_missing_is_said_before_anything_is_done(tmp_path: Path, entry: str) -> None:
+    body = f"""
+sys.modules["opentelemetry.proto"] = None
+from otel_openai_wandb import autolog
+try:
+    {entry}
+except ImportError as error:
+    print(error)
+import wandb
+print(wandb.run)
+"""
+    done = run_program(tmp_path, SETUP + body, env={"WANDB_MODE": "offline"})
+    said, run = done.stdout.splitlines()
+    assert said.startswith("weave needs opentelemetry-proto: pip install")
+    assert run == "None"
+    assert list(tmp_path.rglob("*.wandb")) == []

@@ -8,9 +8,10 @@ import pytest
 from otel_wandb._install import how_to_install
 from tests.support.bare_python import python_without
 from tests.support.openai_server import OpenAIServer
-from tests.support.program import Finished, run_program
+from tests.support.program import CHECKOUT, Finished, run_program
 from tests.support.run_file import stats_rows
-from tests.support.wandb_server import WandbServer
+from tests.support.wandb_server import IMPATIENT, WandbServer
+from tests.support.weave_server import WeaveServer
 
 ASK = """
 import openai
@@ -61,6 +62,37 @@ def test_two_exporters_are_both_fed(tmp_path: Path, server: OpenAIServer) -> Non
     done = program(tmp_path, server, OTEL_TRACES_EXPORTER="wandb,console")
     assert '"name": "chat gpt-3.5-turbo"' in done.stdout
     assert len(stats_rows(done.run)) == 1
+
+
+def test_readmes_four_lines_for_weave_without_our_option(
+    tmp_path: Path, server: OpenAIServer, weave_server: WeaveServer
+) -> None:
+    text = (CHECKOUT / "exporter/README.md").read_text()
+    lines = [line.removeprefix("export ") for line in text.splitlines() if line.startswith("export OTEL_")]
+    env = dict(line.split("=", 1) for line in lines)
+    assert len(env) == 4
+    env = {name: value.replace("$WANDB_API_KEY", "the-key") for name, value in env.items()}
+    env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = weave_server.url + "/otel/v1/traces"
+    done = program(tmp_path, server, **env)
+    assert (done.returncode, done.stdout) == (0, ANSWER), done.stderr
+    assert len(stats_rows(done.run)) == 1
+    # Of the spans of other instrumentations that are installed, too.
+    (call,) = (call for call in weave_server.calls if call.name == "chat gpt-3.5-turbo")
+    assert (call.project, call.run_id, weave_server.conflicts) == ("YOURS/shop", None, [])
+    assert call.inputs["gen_ai.input.messages"][0]["role"] == "user"
+    sent = {(post.path, post.headers["wandb-api-key"]) for post in weave_server.posts}
+    assert sent == {("/otel/v1/traces", "the-key")}
+
+
+@pytest.mark.parametrize("weave", ["true", "agents"])
+def test_traces_go_to_weave_too_by_the_environment_alone(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, weave_server: WeaveServer, weave: str
+) -> None:
+    env = {**wandb_server.environment, **IMPATIENT, "WF_TRACE_SERVER_URL": weave_server.url}
+    done = program(tmp_path, server, WANDB_MODE="online", OTEL_WANDB_WEAVE=weave, **env)
+    assert (done.returncode, done.stdout) == (0, ANSWER), done.stderr
+    assert [call.name for call in weave_server.calls] == ["chat gpt-3.5-turbo"]
+    assert wandb_server.run.summary["otel/weave_sent"] == 1
 
 
 def test_ours_alone_can_be_turned_off(tmp_path: Path, server: OpenAIServer) -> None:

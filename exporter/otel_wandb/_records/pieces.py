@@ -55,7 +55,6 @@ _RULES: Final[Mapping[str, Rule]] = {
     "error": _first,
     "start_time": _earliest,
     "end_time": _latest,
-    "input": _of_the_root,
     "models": _models,
     "calls": _sum,
     "spans": _sum,

@@ -11,7 +11,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, Instr
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from otel_wandb._weave.spans import Value, WeaveSpan
+from otel_wandb._weave.source import Value
+from otel_wandb._weave.spans import WeaveSpan
 
 SCOPE = "otel_wandb"
 

@@ -59,10 +59,9 @@ class _Batch:
 class WeaveSender:
     """Sends to one target. What it cannot send is counted and said; nothing else notices."""
 
-    def __init__(self, target: Target, health: Health, *, batch_seconds: float = _BATCH_SECONDS) -> None:
+    def __init__(self, target: Target, health: Health) -> None:
         self._target = target
         self._health = health
-        self._batch_seconds = batch_seconds
         self._waiting = Budget(_MOST_SPANS, _MOST_BYTES)
         self._batches: dict[Resource, _Batch] = {}
         self._due: float | None = None
@@ -103,7 +102,7 @@ class WeaveSender:
         batch.spans += spans
         batch.size += size
         if self._due is None:
-            self._due = monotonic() + self._batch_seconds
+            self._due = monotonic() + _BATCH_SECONDS
         if len(batch.spans) >= _BATCH_SPANS or batch.size >= _BATCH_BYTES:
             self._send(resource)
 
@@ -148,7 +147,6 @@ class WeaveSender:
 
         if self._session is None:
             self._session = requests.Session()
-            self._session.trust_env = True  # proxies
             self._session.auth = _no_other_key
         headers = {"Content-Type": "application/x-protobuf", "wandb-api-key": self._target.key}
         try:

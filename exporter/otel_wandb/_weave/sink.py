@@ -52,7 +52,7 @@ class WeaveSink:
         """The run's sink writes our counters too."""
 
     def flush(self, timeout: float) -> bool:
-        """Send what is waiting; at most ten seconds, for Weave's sake nobody waits longer."""
+        """Send what is waiting; nobody waits more than ten seconds for Weave."""
         sender = self._sender
         return sender is None or sender.flush(min(timeout, _FLUSH_SECONDS))
 
@@ -66,7 +66,9 @@ class WeaveSink:
         return True
 
     def say_late(self) -> None:
-        """What is late was counted and said already."""
+        """Count what was not sent, where the run was so late that nobody asked to close this."""
+        if self._sender is not None:
+            self._sender.stop(0.0)
 
     def _hand_over(self, read: ReadTrace, place: Place) -> None:
         if not place.is_online:

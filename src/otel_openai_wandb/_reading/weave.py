@@ -25,7 +25,7 @@ from otel_wandb._interface import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from otel_wandb._interface import WeaveSender
+    from otel_wandb._interface import Endpoint, WeaveSender
 
 _FAILED: Final = 1
 _IMPOSSIBLE: Final = 2
@@ -82,7 +82,7 @@ def _send_all(directory: Path, address: Address) -> int:
     sender = WeaveSender(target, health)
     try:
         with _progress(waiting) as advance:
-            sent = _Sending(directory, place, endpoint.value, sender, health).all(advance)
+            sent = _Sending(directory, place, endpoint, sender, health).all(advance)
     finally:
         sender.stop(0.1)
     sys.stdout.write(f"{sent} traces of {directory} were sent to Weave, to {place.entity}/{place.project}.\n")
@@ -92,7 +92,9 @@ def _send_all(directory: Path, address: Address) -> int:
 class _Sending:
     """Sends traces in batches, and notes each batch that Weave took."""
 
-    def __init__(self, directory: Path, place: Place, endpoint: str, sender: "WeaveSender", health: Health) -> None:
+    def __init__(
+        self, directory: Path, place: Place, endpoint: "Endpoint", sender: "WeaveSender", health: Health
+    ) -> None:
         self._directory = directory
         self._place = place
         self._endpoint = endpoint
@@ -101,9 +103,8 @@ class _Sending:
 
     def all(self, advance: "Callable[[int], object]") -> int:
         """Send what was not sent before; the answer is how many traces that were. Raises RefusedError."""
-        from otel_wandb._interface import Endpoint, resource_of, weave_spans
+        from otel_wandb._interface import resource_of, weave_spans
 
-        endpoint = Endpoint(self._endpoint)
         known, texts = _already_sent(self._directory), Texts()
         batch: list[str] = []
         spans = sent = 0
@@ -112,7 +113,7 @@ class _Sending:
             if record["record"] != "trace" or _name(record) in known:
                 continue
             self._sender.send(
-                weave_spans(record, texts, self._place, endpoint), resource_of(self._place, record["service"])
+                weave_spans(record, texts, self._place, self._endpoint), resource_of(self._place, record["service"])
             )
             batch.append(_name(record))
             spans += len(record["spans"])
