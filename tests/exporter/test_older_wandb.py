@@ -66,3 +66,17 @@ print(exporter.force_flush(10_000))
     done = run_program(tmp_path, SETUP + body, env=env)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
     assert [row["request"] for row in stats_rows(wandb_server.run)] == ASKED
+
+
+def test_a_wandb_that_does_not_ask_is_left_as_it_is(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+provider, exporter = set_up(SimpleSpanProcessor)
+ask("one")
+assert exporter.force_flush()
+from wandb.sdk import wandb_login
+from wandb.sdk.data_types.base_types import wb_value
+asks = hasattr(wb_value, "_server_accepts_client_ids")
+print(asks or not hasattr(wandb_login._verify_login, "__wrapped__"))
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout.splitlines()[-1:] == ["True"], done.stderr

@@ -110,14 +110,10 @@ def without_asking_the_server() -> Iterator[None]:
     Whether it knows "client ids" (all do since 2021), of the run that was made last, and ours is not on that list; and
     whether the key is right, which the run has been made with. Both are answered here, in this thread and block only.
     """
-    for module, name, answer in _ASKED_FOR_TABLES:
-        try:
-            owner = importlib.import_module(module)
-            asks = getattr(owner, name, None)
-            if asks is not None and not hasattr(asks, "__wrapped__"):
-                setattr(owner, name, _answering(asks, answer))
-        except Exception as error:  # noqa: BLE001
-            _without("logging tables without waiting for the server", error)
+    try:
+        _answer_for_tables()
+    except Exception as error:  # noqa: BLE001
+        _without("logging tables without waiting for the server", error)
     token = _LOGS_OUR_TABLE.set(True)
     try:
         yield
@@ -211,9 +207,7 @@ def wait_until_written(seconds: float) -> None:
 def has_session_key(host: str) -> bool | None:
     """Whether wandb has a key for `host`, by its own rules, without asking for one; None where it cannot be asked."""
     try:
-        from wandb.sdk.lib import wbauth
-
-        found = wbauth.authenticate_session(host=host, source="otel_wandb", prompt=False, update_session=False)
+        found = _session(host)
     except (ImportError, AttributeError, TypeError) as error:
         _without("asking wandb for its key", error)
         return None
@@ -225,14 +219,18 @@ def has_session_key(host: str) -> bool | None:
 def session_key(host: str) -> str | None:
     """The key that wandb has for `host`; None where there is none, or wandb cannot be asked."""
     try:
-        from wandb.sdk.lib import wbauth
-
-        found: Any = wbauth.authenticate_session(host=host, source="otel_wandb", prompt=False, update_session=False)
-        key = getattr(found, "api_key", None)
+        key = getattr(_session(host), "api_key", None)
     except Exception as error:  # noqa: BLE001
         _without("asking wandb for its key", error)
         return None
     return key if isinstance(key, str) else None
+
+
+def _session(host: str) -> Any:
+    """What wandb would log in with, without asking at a terminal; None if nothing."""
+    from wandb.sdk.lib import wbauth
+
+    return wbauth.authenticate_session(host=host, source="otel_wandb", prompt=False, update_session=False)
 
 
 def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
@@ -258,6 +256,18 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
 def forget_service() -> None:
     """In a forked child: the service process is the parent's, and would write our next run through it."""
     os.environ.pop("WANDB_SERVICE", None)
+
+
+def _answer_for_tables() -> None:
+    """Stand in front of what a wandb asks for a table; nothing is touched of one that does not ask."""
+    owners = [(importlib.import_module(module), name, answer) for module, name, answer in _ASKED_FOR_TABLES]
+    asking, first, _ = owners[0]
+    if not hasattr(asking, first):
+        return
+    for owner, name, answer in owners:
+        asks = getattr(owner, name, None)
+        if asks is not None and not hasattr(asks, "__wrapped__"):
+            setattr(owner, name, _answering(asks, answer))
 
 
 def _attribute(owner: object, name: str) -> Any:
