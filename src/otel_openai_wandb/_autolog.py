@@ -7,28 +7,26 @@ import logging
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import trace
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
-from otel_openai_v0._interface import Guest, Sampling, read_choices
+from otel_openai_v0._interface import Guest, read_choices
 from otel_openai_wandb._processor import SwitchableProcessor
-from otel_openai_wandb._reading.last_line import offline_directory, say_how_to_see
+from otel_openai_wandb._reading.last_line import say_how_to_see
+from otel_openai_wandb._session import Session, may_record, own_provider
 from otel_openai_wandb._traces import Traces, written_by
-from otel_wandb import WandbSpanExporter, WandbSpanProcessor
+from otel_wandb import WandbSpanExporter
 from otel_wandb._interface import (
     Keep,
     Weave,
     checked_keep,
     checked_weave,
     is_of_this_process,
-    live_exporters,
     mode_of,
     read_prices,
     wait_until_written,
@@ -44,45 +42,6 @@ _WRITTEN_SECONDS: Final = 5.0  # for the last of a run to be on the disk
 _INSTEAD: Final = "nothing was patched and no run was started"
 
 
-class _Session:
-    """What one `enable()` set up, and `disable()` takes down."""
-
-    def __init__(
-        self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], SwitchableProcessor]
-    ) -> None:
-        self.run = run
-        self.directory = offline_directory(run)
-        self.exporter = exporter
-        self._switch_of = switch_of
-        self._processor = WandbSpanProcessor(exporter=exporter)
-        self._own: TracerProvider | None = None
-        self._switches: list[SwitchableProcessor] = []
-        self._aside: list[WandbSpanExporter] = []  # they would write the same spans to another run
-
-    def route(self, provider: trace.TracerProvider) -> TracerProvider:
-        """The provider that openai's spans go to: the program's, if it has one that may record; listened to by us."""
-        if isinstance(provider, TracerProvider) and _may_record(provider):
-            for other in live_exporters():
-                if other is not self.exporter and other not in self._aside:
-                    other.stand_aside()
-                    self._aside.append(other)
-        else:
-            # Not set as the global one: a provider that the program sets later would be refused.
-            self._own = provider = self._own or _own_provider()
-        switch = self._switch_of(provider)
-        switch.target = self._processor
-        self._switches.append(switch)
-        return provider
-
-    def end(self) -> None:
-        """Write everything, and let the others go on."""
-        for switch in self._switches:
-            switch.target = None
-        self.exporter.shutdown()
-        for other in self._aside:
-            other.resume()
-
-
 class Autolog:
     """Logs calls of openai 0.27 and 0.28 to a W&B run, as trace timelines, rows of the table `stats`, and `usage/*`.
 
@@ -92,7 +51,7 @@ class Autolog:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._owns_run = False
         self._left: Mapping[str, Any] | None = None  # where the last session's traces are
         self._after: WandbSpanExporter | None = None
@@ -145,7 +104,7 @@ class Autolog:
             try:
                 exporter = WandbSpanExporter(run=run, keep=keep, prices=prices, weave=weave)
                 exporter.follow(_active_run)
-                session = self._session = _Session(run, exporter, self._switch_of)
+                session = self._session = Session(run, exporter, self._switch_of)
                 OpenAIInstrumentor().have_guest(Guest(choices, session.route))
             except BaseException:
                 if self._session is None and self._owns_run:
@@ -219,18 +178,8 @@ def _active_run() -> "wandb.Run | None":
     return wandb.run if wandb.run is not None and is_of_this_process(wandb.run) else None
 
 
-def _own_provider() -> TracerProvider:
-    """One that records whatever the environment says of samplers, and whatever stands above a call."""
-    return TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
-
-
-def _may_record(provider: TracerProvider) -> bool:
-    tracer = provider.get_tracer(__name__)
-    return not isinstance(tracer, trace.NoOpTracer) and not Sampling(tracer, {}).is_never
-
-
 def _why_nothing_is_recorded() -> str | None:
-    if not _may_record(_own_provider()):
+    if not may_record(own_provider()):
         return "OTEL_SDK_DISABLED is true"
     import openai  # noqa: F401  # else nobody has wrapped it yet
 
