@@ -104,7 +104,7 @@ class WandbSpanExporter(SpanExporter):
         self._settings = read_settings(os.environ)
         self._keep: Keep = checked_keep(keep or self._settings.keep)
         self._prices = _own_prices(self._settings.prices, prices)
-        self._weave = _own_weave(self._settings.weave) if weave is None else checked_weave(weave)
+        self._weave: Weave = _own_weave(self._settings.weave) if weave is None else checked_weave(weave)
         self._init: Mapping[str, Any] = given
         self._is_routed = run is None
         self._logs = LogStore()
