@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -16,17 +16,18 @@ import pytest
 from otel_wandb._journal.reader import read_journal
 from tests.exporter.intake_program import trace_id
 from tests.support.program import CHECKOUT, environment
-from tests.support.run_file import find_runs, read_run, stats_rows
+from tests.support.run_file import RunFile, find_runs, read_run, stats_rows
 from tests.support.waiting import until
+from tests.support.wandb_server import API_KEY, IMPATIENT, WandbServer
 
 TRACES = 400
 
 
 @contextmanager
-def sending(directory: Path, traces: int = TRACES) -> Iterator["subprocess.Popen[bytes]"]:
+def sending(directory: Path, traces: int = TRACES, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The program of `intake_program`; its service process goes with it."""
     program = CHECKOUT / "tests/exporter/intake_program.py"
-    env = environment(directory, {"WANDB_MODE": "offline"})
+    env = environment(directory, {"WANDB_MODE": "offline", **more})
     with subprocess.Popen([sys.executable, program, str(directory), str(traces)], env=env) as process:
         try:
             yield process
@@ -61,10 +62,14 @@ def kill(process: "subprocess.Popen[bytes]", victim: str) -> None:
 
 
 def check(directory: Path, traces: int = TRACES) -> None:
-    """Each trace is in the runs once: its timeline, the rows of its calls, and its row of `traces`."""
+    """Each trace is in the runs once."""
+    check_runs([read_run(path) for path in find_runs(directory)], traces)
+
+
+def check_runs(runs: Iterable[RunFile], traces: int) -> None:
+    """Each trace is there once: its timeline, the rows of its calls, and its row of `traces`."""
     timelines, calls, rows = Counter[str](), Counter[str](), Counter[str]()
-    for path in find_runs(directory):
-        run = read_run(path)
+    for run in runs:
         timelines.update(str(row["trace_id"]) for row in run.history if "trace_id" in row)
         for key in run.tables:
             for row in stats_rows(run, key):
@@ -99,3 +104,25 @@ def test_log_records_that_come_after_their_spans_are_read(tmp_path: Path) -> Non
     assert asked == {f"**user**: question {number}": 1 if number % 2 else 2 for number in range(20)}
     records = [record for record in read_journal(run.parent) if record["record"] == "trace"]
     assert len(records) == 20
+
+
+def test_runs_are_deleted_when_they_are_at_wandb_and_their_project_has_a_key_of_its_own(tmp_path: Path) -> None:
+    with WandbServer() as server:
+        online = {**server.environment, **IMPATIENT, "WANDB_MODE": "online", "UNTIL_UPLOADED": "yes"}
+        with sending(tmp_path, 250, **{**online, "KEY": API_KEY, "WANDB_API_KEY": ""}) as process:
+            assert process.wait(timeout=120) == 0
+        assert len(server.runs) == 3
+        check_runs(server.runs.values(), 250)
+    assert len(list(tmp_path.glob("wandb/run-*"))) == 1  # the one that was open, closed with the program
+
+
+def test_what_a_killed_process_left_is_uploaded_by_the_next(tmp_path: Path) -> None:
+    with WandbServer() as server:
+        online = {**server.environment, **IMPATIENT, "WANDB_MODE": "online"}
+        with sending(tmp_path, 200, **online) as process:
+            wait_for(tmp_path, 60, process)
+            kill(process, "both")
+        with sending(tmp_path, 200, UNTIL_UPLOADED="yes", **online) as process:
+            assert process.wait(timeout=120) == 0
+        check_runs(server.runs.values(), 200)
+    assert len(list(tmp_path.glob("wandb/run-*"))) == 1
