@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import datetime
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,6 +121,35 @@ def without_asking_the_server() -> Iterator[None]:
         yield
     finally:
         _LOGS_OUR_TABLE.reset(token)
+
+
+def write_cells_as_they_are(table: "wandb.Table") -> None:
+    """Let the cells of our table stand in its artifact without being looked at for tensors, arrays and media.
+
+    They are of plain types already, and times; wandb's look at each costs more than all that is done with it otherwise.
+    The table's own method makes everything but the rows, of a table that seems to be empty for so long.
+    """
+    own, rows_of = _attribute(table, "to_json"), _attribute(table, "_to_table_json")
+    if own is None or rows_of is None:
+        _without("writing cells of tables as they are", None)
+        return
+
+    def to_json(owner: Any) -> Any:
+        if is_run(owner):
+            return own(owner)
+        try:
+            rows = rows_of(type(table).MAX_ARTIFACT_ROWS)["data"]
+        except Exception as error:  # noqa: BLE001
+            _without("writing cells of tables as they are", error)
+            return own(owner)
+        vars(table)["_to_table_json"] = lambda *args, **kwargs: {**rows_of(*args, **kwargs), "data": []}
+        try:
+            found = own(owner)
+        finally:
+            del vars(table)["_to_table_json"]
+        return {**found, "data": [[_cell_json(cell) for cell in row] for row in rows], "nrows": len(rows)}
+
+    vars(table)["to_json"] = to_json
 
 
 def is_run(value: object) -> bool:
@@ -291,6 +321,11 @@ def _answering(asks: Callable[..., Any], answer: bool | None) -> Callable[..., A
         return answer if _LOGS_OUR_TABLE.get() else asks(*args, **kwargs)
 
     return answering
+
+
+def _cell_json(cell: Any) -> Any:
+    """A cell as wandb writes it: a time is milliseconds since the epoch."""
+    return int(cell.timestamp() * 1000) if isinstance(cell, datetime) else cell
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:

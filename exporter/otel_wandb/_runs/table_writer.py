@@ -172,7 +172,7 @@ def _longest(waiting: _Waiting) -> int:
 
 
 def _size(row: Row) -> int:
-    return sum(len(cell) + _CELL if isinstance(cell, str) else _CELL for cell in row)
+    return _CELL * len(row) + sum([len(cell) for cell in row if type(cell) is str])
 
 
 def _batches(rows: Sequence[Row], size: int) -> list[list[Row]]:
