@@ -245,7 +245,7 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
 
         setup = wandb_setup.singleton()
         service: Any = getattr(setup._connection, "_proc", None)  # noqa: SLF001
-        process = getattr(service, "_process", None)
+        process = _attribute(service, "_process") or _attribute(service, "_internal_proc")  # before 0.21
         if process is not None:
             limit = 0.0 if is_late and setup.most_recent_active_run is None else 10 * seconds
             service.join = partial(_wait, process, limit)
