@@ -158,7 +158,9 @@ def test_an_outage_loses_nothing_and_bounds_the_exit(
         assert [row["request"] for row in stats_rows(done.run)] == ["**user**: one", "**user**: two", "**user**: three"]
         assert len(traces(done.run)) == len(stats_rows(done.run, "traces")) == 3
     if outage != "403":  # wandb says itself that it gave up, and finishes the run
-        assert done.stderr.count("upload it with: wandb sync --include-online") == 1, done.stderr
+        said = done.stderr.count("upload it with: wandb sync --include-online")
+        # wandb 0.20 cannot finish a run any more once the program ends.
+        assert said == 1 or (not GIVES_UP and "could not be finished" in done.stderr), done.stderr
     assert "Traceback" not in done.stderr
 
 

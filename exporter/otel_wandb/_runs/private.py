@@ -236,8 +236,9 @@ def _session(host: str) -> Any:
 def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
     """Let the program end while wandb's service process goes on; at its exit wandb waits for it without a bound.
 
-    The wait is 0 where W&B was late already: our data is on disk, and the process still tries to upload it. It is ten
-    times `seconds` where a run of the user's is active. (wandb 0.31 waits forever, once in some hundred exits, if a
+    The wait is 0 where W&B was late already: our data is on disk, and the process still tries to upload it. It is
+    `seconds` where wandb 0.20 did not finish our run (it starts a thread, which an exit does not allow), and ten times
+    `seconds` where a run of the user's is active. (wandb 0.31 waits forever, once in some hundred exits, if a
     table was logged to an online run that is not finished: its process drops the connection, and never hears the end.)
     """
     try:
@@ -247,7 +248,8 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
         service: Any = getattr(setup._connection, "_proc", None)  # noqa: SLF001
         process = _attribute(service, "_process") or _attribute(service, "_internal_proc")  # before 0.21
         if process is not None:
-            limit = 0.0 if is_late and setup.most_recent_active_run is None else 10 * seconds
+            ours = 0.0 if is_late else seconds
+            limit = ours if setup.most_recent_active_run is None else 10 * seconds
             service.join = partial(_wait, process, limit)
     except Exception as error:  # noqa: BLE001
         _without("a bound on wandb's own exit", error)
