@@ -121,6 +121,25 @@ def without_asking_the_server() -> Iterator[None]:
         _LOGS_OUR_TABLE.reset(token)
 
 
+def leave_no_copies(table: "wandb.Table") -> None:
+    """Keep one file of each increment of our table, until it is uploaded.
+
+    wandb stages the file twice, uploads one and deletes that; nothing refers to the other, which stays for good. It
+    copies each to its cache, too, from where nobody takes it. What an artifact of ours stages, its own instance tells.
+    """
+    to_json: Callable[[Any], dict[str, Any]] = table.to_json
+
+    def staged_once(owner: Any) -> dict[str, Any]:
+        try:
+            if hasattr(owner, "manifest"):  # the artifact, and not the run
+                vars(owner)["_add_local_file"] = _adding_once(owner, owner._add_local_file)  # noqa: SLF001
+        except Exception as error:  # noqa: BLE001
+            _without("tables that leave no copies in wandb's data directory", error)
+        return to_json(owner)
+
+    vars(table)["to_json"] = staged_once
+
+
 def is_run(value: object) -> bool:
     """Whether `value` is a run. wandb 0.20 does not export the class."""
     import wandb
@@ -285,6 +304,36 @@ def _answering(asks: Callable[..., Any], answer: bool | None) -> Callable[..., A
         return answer if _LOGS_OUR_TABLE.get() else asks(*args, **kwargs)
 
     return answering
+
+
+def _adding_once(artifact: Any, add: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(add)
+    def adding(*args: Any, **kwargs: Any) -> Any:
+        before = _staged(artifact)
+        entry = add(*args, **kwargs)
+        now = _staged(artifact)
+        for name, path in before.items():
+            if now.get(name, path) != path:
+                _remove(path)
+        with suppress(Exception):
+            entry.skip_cache = True
+        return entry
+
+    return adding
+
+
+def _staged(artifact: Any) -> dict[str, str]:
+    """The files that are to be uploaded, by their names in the artifact."""
+    entries = _attribute(_attribute(artifact, "manifest"), "entries")
+    if not isinstance(entries, dict):
+        return {}
+    paths = {name: _attribute(entry, "local_path") for name, entry in entries.items()}
+    return {name: str(path) for name, path in paths.items() if path is not None}
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.remove(path)
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:
