@@ -58,6 +58,7 @@ class GrowingTable:
             log_mode="INCREMENTAL",
         )
         private.write_cells_as_they_are(self._current)
+        private.leave_no_copies(self._current)
         self.made += 1
         self._increments = 0
         return self._current
