@@ -132,6 +132,11 @@ class Intake:
         return self._broken
 
     @property
+    def is_held_up(self) -> bool:
+        """Whether a trace could not be written, and waits until it can: there is no run, or no room on the disk."""
+        return self._pipeline.is_held_up
+
+    @property
     def waiting(self) -> tuple[int, int]:
         """How many spans are not written yet, and their bytes."""
         return self._pipeline.waiting
@@ -153,7 +158,7 @@ class Intake:
 
     def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool:
         """Take what was received at a position; False if too much waits, and then nothing was taken. Never blocks."""
-        if self._broken or self._pipeline.is_held_up or self._pipeline.waiting[1] > self._options.most_bytes:
+        if self._broken or self.is_held_up or self._pipeline.waiting[1] > self._options.most_bytes:
             return False
         self._ledger.open(position, len(spans) + len(events))
         self._health.received(len(spans))

@@ -15,7 +15,7 @@ import pytest
 
 from otel_wandb._journal.reader import read_journal
 from tests.exporter.intake_program import trace_id
-from tests.support.program import CHECKOUT, environment
+from tests.support.program import CHECKOUT, environment, run_program
 from tests.support.run_file import RunFile, find_runs, read_run, stats_rows
 from tests.support.waiting import until
 from tests.support.wandb_server import API_KEY, IMPATIENT, WandbServer
@@ -126,3 +126,121 @@ def test_what_a_killed_process_left_is_uploaded_by_the_next(tmp_path: Path) -> N
             assert process.wait(timeout=120) == 0
         check_runs(server.runs.values(), 200)
     assert len(list(tmp_path.glob("wandb/run-*"))) == 1
+
+
+FAULTY = """
+import sys, threading
+from otel_wandb._intake import Intake, IntakeOptions
+from otel_wandb._runs import run as runs
+from otel_wandb._spans.span import Position
+from tests.exporter.intake_program import spans
+from tests.support.waiting import until
+
+settled = []
+def make(**more):
+    options = {"directory": "runs", "worker": "w", "project": "p", "quiet": 0.1, "table_interval": 0.2, **more}
+    return Intake(IntakeOptions(**options), lambda found: settled.extend(position.number for position in found))
+def send(intake, numbers):
+    for number in numbers:
+        until(lambda: intake.submit(Position(0, number), spans(number)), 30)
+def summary(intake):
+    return {name.removeprefix("otel/"): count for name, count in intake.health.summary().items()}
+"""
+
+
+def faulty(tmp_path: Path, body: str) -> str:
+    """What a program with an intake prints."""
+    done = run_program(tmp_path, FAULTY + body, env={"WANDB_MODE": "offline", "WANDB_SILENT": "true"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_full_disk_holds_traces_up_until_there_is_room(tmp_path: Path) -> None:
+    body = """
+import otel_wandb._pipeline as pipeline
+pipeline._RETRY_SECONDS = 0.3
+room, runs._LEAST_SPACE = runs._LEAST_SPACE, 1 << 62
+intake = make()
+send(intake, range(5))
+until(lambda: intake.is_held_up, 30)
+print(settled, intake.broken, intake.submit(Position(0, 5), spans(5)), summary(intake))
+runs._LEAST_SPACE = room
+send(intake, range(5, 10))
+until(lambda: len(settled) == 10, 30)
+print(sorted(settled), summary(intake), intake.close(30), intake.open_positions)
+"""
+    refused, taken = faulty(tmp_path, body).splitlines()
+    assert refused == "[] None False {'received': 15, 'logged': 0}"
+    assert taken == f"{[*range(10)]} {{'received': 30, 'logged': 30}} True 0"
+    check(tmp_path, 10)
+
+
+def test_what_is_not_wanted_or_comes_twice_is_settled_too(tmp_path: Path) -> None:
+    body = """
+intake = make(keep=lambda span: span.trace_id != spans(1)[0].trace_id)
+send(intake, range(3))
+until(lambda: len(settled) == 3, 30)
+intake.submit(Position(0, 7), spans(0))
+intake.submit(Position(0, 8), ())
+until(lambda: len(settled) == 5, 30)
+print(sorted(settled), summary(intake), intake.close(30))
+"""
+    assert faulty(tmp_path, body) == (
+        "[0, 1, 2, 7, 8] {'received': 12, 'logged': 6, 'trimmed': 3, 'duplicates': 3} True\n"
+    )
+
+
+def test_where_wandb_is_disabled_nothing_is_kept_and_nothing_waits(tmp_path: Path) -> None:
+    body = """
+intake = make(mode="disabled")
+send(intake, range(3))
+until(lambda: len(settled) == 3, 30)
+print(summary(intake), intake.close(30))
+"""
+    assert faulty(tmp_path, body) == "{'received': 9, 'logged': 0, 'trimmed': 9} True\n"
+
+
+def test_a_trace_that_is_not_finished_stays_open_at_the_end(tmp_path: Path) -> None:
+    body = """
+intake = make()
+intake.submit(Position(0, 1), spans(1)[:2])
+send(intake, [2])
+until(lambda: settled == [2], 30)
+print(intake.close(30), settled, intake.open_positions)
+again = make()
+again.submit(Position(0, 1), spans(1))
+until(lambda: settled == [2, 1], 30)
+print(again.close(30))
+"""
+    assert faulty(tmp_path, body) == "True [2] 1\nTrue\n"
+
+
+def test_a_run_that_is_damaged_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    body = """
+from pathlib import Path
+from otel_wandb._delivery.run_log import UnreadableError
+intake = make()
+send(intake, range(3))
+until(lambda: len(settled) == 3, 30)
+intake.close(30)
+(file,) = Path("runs").rglob("*.wandb")
+content = bytearray(file.read_bytes())
+content[300] ^= 255
+file.write_bytes(content)
+try:
+    make()
+except UnreadableError as error:
+    print(str(error).replace(str(file), "FILE"))
+"""
+    assert faulty(tmp_path, body) == "FILE: a part of it is damaged\n"
+
+
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    body = """
+try:
+    make()
+except OSError as error:
+    print(type(error).__name__)
+"""
+    assert faulty(tmp_path, body) == "FileExistsError\n"
