@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, Final
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
@@ -50,8 +51,11 @@ class Recorder:
         "_span",
         "_telemetry",
         "_transport",
+        "emits",
     )
 
+    emits: bool
+    """Whether `emit` has anything to do."""
     _transport: dict[str, AttributeValue]
     """Attributes from the HTTP side of the latest response."""
     _credentials: Credentials
@@ -63,9 +67,14 @@ class Recorder:
     """All attributes of the span, for metrics and events."""
 
     def __init__(
-        self, telemetry: Telemetry, span: Span, invocation: Invocation, started: dict[str, AttributeValue]
+        self,
+        telemetry: Telemetry,
+        span: Span,
+        invocation: Invocation,
+        started: dict[str, AttributeValue],
+        context: Context,
     ) -> None:
-        """`started` holds the attributes that the span was started with."""
+        """`started` holds the attributes that the span was started with, `context` is the one that it is below."""
         self._telemetry = telemetry
         self._span = span
         self._operation = operation = invocation.operation
@@ -74,10 +83,11 @@ class Recorder:
         self._measured = operation.is_model_call and telemetry.metrics.enabled
         self._recording = span.is_recording()
         self._emits_event = self._recording and operation.is_model_call and telemetry.settings.emit_event
+        self.emits = self._measured or self._emits_event
         if self._recording:
             get = invocation.arguments.get
             self._credentials = get("api_key"), get("headers"), invocation.module_key
-            self._read_request(invocation)
+            self._read_request(invocation, context)
 
     def attempting(self) -> None:
         """Note a request that is about to be sent. While the server answers 409, openai tries again at once."""
@@ -158,7 +168,7 @@ class Recorder:
             seen.update(read_response(response))
         return self._telemetry.metrics.dimensions(seen)
 
-    def _read_request(self, invocation: Invocation) -> None:
+    def _read_request(self, invocation: Invocation, context: Context) -> None:
         operation, telemetry, arguments = self._operation, self._telemetry, invocation.arguments
         found: dict[str, AttributeValue] = {names.OPENAI_API_TYPE: operation.api}
         try:
@@ -168,7 +178,8 @@ class Recorder:
         except Exception as error:  # noqa: BLE001
             telemetry.faults.note("reading the request", error)
         quoting = {} if names.MAY_QUOTE.isdisjoint(found) else _taken_out(found, names.MAY_QUOTE)
-        self._read_context(found)
+        if context:  # an empty one says nothing, and most programs call openai in one
+            self._read_context(found)
         if telemetry.settings.capture.anywhere:
             try:
                 if quoting:
@@ -196,7 +207,7 @@ class Recorder:
             telemetry.faults.note("reading the context", error)
 
     def _write(self, content: Content) -> None:
-        for (kind, name), items in zip(_CONTENT, content, strict=True):
+        for items, (kind, name) in zip(content, _CONTENT, strict=True):
             if items and (text := self._telemetry.content.write(kind, items)) is not None:
                 self._content[name] = text
 
@@ -217,7 +228,7 @@ class Recorder:
         pending, self._pending = self._pending, {}
         pending.update(self._transport)
         pending.update(attributes)
-        if self._measured or self._emits_event:
+        if self.emits:
             self._seen.update(pending)
         if self._recording:
             if self._content and self._telemetry.settings.capture.on_span:

@@ -39,7 +39,8 @@ def written(items: Sequence[Any], limits: ContentLimits) -> str:
     """
     room = max(limits.total, SHORTEST) - 1
     if len(items) <= _FEW:  # most chats are short, and this is faster than one by one
-        texts = [_json(item, limits.message) for item in items]
+        longest = limits.message
+        texts = [_text_json(item, longest) if type(item) is TextMessage else _json(item, longest) for item in items]
         whole = f"[{','.join(texts)}]"
         if len(whole) <= room + 1:
             return whole
