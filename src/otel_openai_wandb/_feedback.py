@@ -1,4 +1,4 @@
-"""What somebody says about a trace, to be read beside it."""
+"""Feedback on a trace, which is shown beside it."""
 
 from functools import cache
 

@@ -48,7 +48,7 @@ class Session:
         return provider
 
     def end(self) -> None:
-        """Write everything, and let the others go on."""
+        """Write everything, and let other exporters take spans again."""
         for switch in self._switches:
             switch.target = None
         self.exporter.shutdown()
@@ -57,7 +57,7 @@ class Session:
 
 
 def own_provider() -> TracerProvider:
-    """One that records whatever the environment says of samplers, and whatever stands above a call."""
+    """A provider that samples every call, whatever the environment and the parent say."""
     return TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
 
 

@@ -92,7 +92,7 @@ class Call:
         self.span_context = span.get_span_context()
         if span.is_recording() or (telemetry.metrics.enabled and invocation.operation.is_model_call):
             self._started = perf_counter()
-            self._recorder = Recorder(telemetry, span, invocation, attributes, context)
+            self._recorder = Recorder(telemetry, span, invocation, attributes)
 
     @property
     def is_recorded(self) -> bool:

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any, Final
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
@@ -67,14 +66,9 @@ class Recorder:
     """All attributes of the span, for metrics and events."""
 
     def __init__(
-        self,
-        telemetry: Telemetry,
-        span: Span,
-        invocation: Invocation,
-        started: dict[str, AttributeValue],
-        context: Context,
+        self, telemetry: Telemetry, span: Span, invocation: Invocation, started: dict[str, AttributeValue]
     ) -> None:
-        """`started` holds the attributes that the span was started with, `context` is the one that it is below."""
+        """`started` holds the attributes that the span was started with."""
         self._telemetry = telemetry
         self._span = span
         self._operation = operation = invocation.operation
@@ -87,7 +81,7 @@ class Recorder:
         if self._recording:
             get = invocation.arguments.get
             self._credentials = get("api_key"), get("headers"), invocation.module_key
-            self._read_request(invocation, context)
+            self._read_request(invocation)
 
     def attempting(self) -> None:
         """Note a request that is about to be sent. While the server answers 409, openai tries again at once."""
@@ -168,7 +162,7 @@ class Recorder:
             seen.update(read_response(response))
         return self._telemetry.metrics.dimensions(seen)
 
-    def _read_request(self, invocation: Invocation, context: Context) -> None:
+    def _read_request(self, invocation: Invocation) -> None:
         operation, telemetry, arguments = self._operation, self._telemetry, invocation.arguments
         found: dict[str, AttributeValue] = {names.OPENAI_API_TYPE: operation.api}
         try:
@@ -178,8 +172,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001
             telemetry.faults.note("reading the request", error)
         quoting = {} if names.MAY_QUOTE.isdisjoint(found) else _taken_out(found, names.MAY_QUOTE)
-        if context:  # an empty one says nothing, and most programs call openai in one
-            self._read_context(found)
+        self._read_context(found)
         if telemetry.settings.capture.anywhere:
             try:
                 if quoting:

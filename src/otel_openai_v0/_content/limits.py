@@ -153,7 +153,7 @@ def _shorten_value(key: str, value: Any, longest: int, depth: int = DEEPEST) -> 
 
 
 def _shorten_text(value: Any, longest: int) -> Any:
-    """A text, or what stands in its place: a function's arguments or response, tokens."""
+    """A text, or another value under its key: a function's arguments or response, tokens."""
     if isinstance(value, str):
         return cut_text(text_of(value), longest)
     text = dumps(value)

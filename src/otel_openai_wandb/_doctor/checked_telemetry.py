@@ -1,4 +1,4 @@
-"""Whether calls become spans, and whether the exporters that are named can be had."""
+"""Checks that calls become spans, and that the named exporters can be loaded."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ def _was_launched() -> bool:
 
 
 def check_sampler(environ: Mapping[str, str]) -> Finding:
-    """Whether a call that nothing stands above may be recorded: no sampler of the SDK's leaves out the lowest id."""
+    """Whether a call without a parent may be sampled; a ratio samples the lowest trace id if it samples any."""
     global_provider = trace.get_tracer_provider()
     provider = (
         global_provider if isinstance(global_provider, TracerProvider) else TracerProvider(shutdown_on_exit=False)

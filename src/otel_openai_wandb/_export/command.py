@@ -54,7 +54,7 @@ def run(
         return _refused(str(error), _FAILED)
     try:
         return _export(directory, form, output, selection)
-    except BrokenPipeError:  # the reader of stdout has had enough; what is flushed at the exit must go somewhere
+    except BrokenPipeError:  # the reader of stdout has closed it; what is flushed at the exit must go somewhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except OSError as error:
@@ -148,7 +148,7 @@ class _CallRows:
     selection: Selection
     count: _Count
     rows: Rows | None = None
-    """None as long as there is none: a header alone is nothing."""
+    """None until the first row: no file has a header alone."""
 
     def take(self, found: FoundTrace) -> None:
         for one in _chosen(found, self.selection, self.count):

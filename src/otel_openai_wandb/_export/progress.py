@@ -1,4 +1,4 @@
-"""How far `openai-wandb export` is: a bar on stderr where that is a terminal and rich is there, else nothing."""
+"""The progress of `openai-wandb export`: a bar on stderr if that is a terminal and rich is installed."""
 
 import contextlib
 import sys
@@ -16,7 +16,7 @@ class Progress(Protocol):
     """Counts traces."""
 
     def begin(self, doing: str, total: int | None) -> None:
-        """Begin to do something; `total` is None where nobody knows yet how often."""
+        """Begin a task; `total` is the number of traces, None if unknown."""
         ...
 
     def step(self) -> None:

@@ -10,7 +10,7 @@ from otel_wandb._interface import FeedbackRecord, Record, journal_files
 
 
 class NoJournalError(Exception):
-    """There is nothing to show, and why, in a sentence."""
+    """There is nothing to show; the message says why."""
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Contents:
 
     traces: int = 0
     counters: Mapping[str, int] | None = None
-    """None as long as the program has not ended."""
+    """None until the program ends."""
     feedback: list[FeedbackRecord] = field(default_factory=list)
 
     def take(self, record: Record) -> None:

@@ -47,7 +47,7 @@ class Screen:
             self._span(span, texts, shown)
 
     def feedback(self, said: Sequence[FeedbackRecord]) -> None:
-        """What somebody said of it."""
+        """The feedback on it."""
         for one in said:
             self._line(f"feedback {visible_line(one['name'])}: {visible_line(str(one['value']))}")
 
@@ -91,7 +91,7 @@ class Screen:
             self._line(f"{_INDENT * 2}{line}")
 
     def _line(self, text: str, style: str = "") -> None:
-        """A line that a terminal breaks, and nobody else: it can be copied."""
+        """A line that only the terminal wraps, so that it can be copied."""
         encoded = text.encode(self._console.encoding, "replace").decode(self._console.encoding)
         self._console.print(Text(encoded, style), soft_wrap=True)
 

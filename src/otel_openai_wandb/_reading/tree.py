@@ -39,7 +39,7 @@ def heading(width: int) -> Text:
 
 
 def trace_tree(trace: TraceRecord, width: int, *, encoding: str = "utf-8") -> Tree:
-    """The trace in `width` cells; characters that `encoding` has not are replaced."""
+    """The trace in `width` cells; characters that `encoding` lacks are replaced."""
 
     def label(branch: _Branch, depth: int) -> Text:
         text = _line_of(branch, _name_cells(width, depth), encoding)
@@ -59,14 +59,14 @@ def trace_tree(trace: TraceRecord, width: int, *, encoding: str = "utf-8") -> Tr
 
 
 def tokens(calls: Sequence[Call]) -> str:
-    """Input and output of calls, as far as anybody said; after "~" where some of them are an estimate."""
+    """Input and output of calls, as far as they are known; after "~" where some of them are an estimate."""
     counts = (summed(call["usage"][side] for call in calls) for side in ("input", "output"))
     said = " + ".join(str(count) for count in counts if count is not None)
     return f"~{said}" if said and any(call["estimated"] for call in calls) else said
 
 
 def seconds(nanoseconds: int) -> str:
-    """How long, for people."""
+    """A duration as people write it."""
     if nanoseconds < _NANOSECONDS:
         return f"{nanoseconds / 1e6:.0f} ms"
     return f"{nanoseconds / _NANOSECONDS:.2f} s"

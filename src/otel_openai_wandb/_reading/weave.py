@@ -36,12 +36,12 @@ _SECONDS: Final = 400.0  # for one batch, with all its retries
 
 
 class RefusedError(Exception):
-    """Nothing can be sent, or no more, and why, in a sentence."""
+    """Nothing more can be sent; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the traces go, as far as the user says; what is None the run says, or W&B."""
+    """Where the user wants the traces; None leaves it to the run, or to W&B."""
 
     entity: str | None
     project: str | None
@@ -102,7 +102,7 @@ class _Sending:
         self._health = health
 
     def all(self, advance: "Callable[[int], object]") -> int:
-        """Send what was not sent before; the answer is how many traces that were. Raises RefusedError."""
+        """Send what was not sent before; returns the number of traces. Raises RefusedError."""
         from otel_wandb._interface import resource_of, weave_spans
 
         known, texts = _already_sent(self._directory), Texts()
@@ -159,7 +159,7 @@ def _counted(directory: Path, sent: frozenset[str]) -> tuple[int, int]:
 
 
 def _place(directory: Path, address: Address) -> Place:
-    """The run in W&B. Raises RefusedError where nobody says whose it is."""
+    """The run in W&B. Raises RefusedError if its entity is unknown."""
     run = next(record["run"] for record in read_journal(directory) if record["record"] == "run")
     project = address.project or run["project"]
     entity = address.entity or run["entity"] or _default_entity()

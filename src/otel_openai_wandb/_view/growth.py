@@ -1,4 +1,4 @@
-"""A run's journal while it grows: what is new in its files, packed, and handed to whoever waits."""
+"""A run's journal while it grows: what is new in its files, packed, and handed to waiting readers."""
 
 import json
 import os

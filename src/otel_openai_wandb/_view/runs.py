@@ -1,4 +1,4 @@
-"""Finds the run directories to show, and says what is the matter with them."""
+"""Finds the run directories to show, and says what is wrong with them."""
 
 import os
 from collections.abc import Mapping
