@@ -44,8 +44,8 @@ class Place:
     def is_openais(self) -> bool:
         """Whether the function is openai's own.
 
-        A function of another library may return anything and may call openai more than once (instructor does both). Below
-        it, each request gets a span of its own.
+        A function of another library may return anything, and may call openai more than once (instructor does both).
+        Below it, each request gets a span of its own.
         """
         return _is_in(self.module, "openai")
 
