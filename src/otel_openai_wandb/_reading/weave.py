@@ -164,7 +164,7 @@ def _place(directory: Path, address: Address) -> Place:
     project = address.project or run["project"]
     entity = address.entity or run["entity"] or _default_entity()
     if not project or not entity:
-        raise RefusedError("Nobody says which project the run is in: give --entity and --project.")
+        raise RefusedError("The project of the run is unknown: give --entity and --project.")
     return Place(entity, project, run["id"], is_online=True)
 
 
