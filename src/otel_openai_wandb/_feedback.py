@@ -4,7 +4,7 @@ from functools import cache
 
 from otel_openai_wandb._autolog import autolog
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import live_exporters
+from otel_wandb._interface.exporter import live_exporters
 
 
 def log_feedback(trace_id: str, name: str, value: float | str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import wrapt
 
-from otel_wandb._interface import require
+from otel_wandb._interface.install import require
 
 REPLACE_VARIABLE: Final = "OTEL_WANDB_REPLACE_AUTOLOG"
 _MODULE: Final = "wandb.integration.openai"

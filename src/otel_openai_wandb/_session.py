@@ -11,7 +11,7 @@ from otel_openai_v0._interface import Sampling
 from otel_openai_wandb._processor import SwitchableProcessor
 from otel_openai_wandb._reading.last_line import offline_directory
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
-from otel_wandb._interface import live_exporters
+from otel_wandb._interface.exporter import live_exporters
 
 if TYPE_CHECKING:
     import wandb

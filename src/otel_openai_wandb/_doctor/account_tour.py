@@ -15,7 +15,9 @@ from opentelemetry.trace import format_trace_id
 from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._interface import Choices, Guest
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import Weave, how_to_install, lacks_key, missing_of, mode_of
+from otel_wandb._interface.exporter import Weave
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.runs import lacks_key, mode_of
 
 if TYPE_CHECKING:
     import wandb

@@ -9,7 +9,7 @@ from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
 from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
 from otel_openai_wandb._doctor.tested import TESTED
-from otel_wandb._interface import how_to_install
+from otel_wandb._interface.install import how_to_install
 
 _DISTRIBUTION: Final = "otel-openai-wandb"
 _LISTED: Final = (

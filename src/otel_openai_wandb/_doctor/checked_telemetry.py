@@ -13,7 +13,7 @@ from otel_openai_v0 import CaptureContent, OpenAIInstrumentor
 from otel_openai_v0._interface import CAPTURE_CONTENT_VARIABLE, Choices, read_variables, settings_of
 from otel_openai_wandb._distro import is_alone
 from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
-from otel_wandb._interface import how_to_install
+from otel_wandb._interface.install import how_to_install
 
 _NAME: Final = "openai_v0"
 _DISABLED_VARIABLE: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"

@@ -15,7 +15,7 @@ from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._interface import Choices, Guest
 from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import configured_server, lacks_key, missing_comforts, mode_of
+from otel_wandb._interface.runs import configured_server, lacks_key, missing_comforts, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
 _REFUSED: Final = re.compile(r"\b(401|403|invalid)\b")  # what wandb says of a key

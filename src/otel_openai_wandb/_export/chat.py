@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from otel_openai_wandb._export.selection import FoundCall
-from otel_wandb._interface import DESCRIPTOR, Message, Texts
+from otel_wandb._interface.journal import Message, Texts
+from otel_wandb._interface.records import DESCRIPTOR
 
 _ROLES: Final = frozenset({"system", "user", "assistant", "function", "tool"})
 _STOPPED: Final = frozenset({"length", "content_filter"})

@@ -16,7 +16,8 @@ from otel_openai_wandb._export.progress import Progress, progress_of
 from otel_openai_wandb._export.selection import Condition, FoundCall, FoundTrace, Selection, Status, whole_trace
 from otel_openai_wandb._reading.journals import Contents, NoJournalError, found_journal
 from otel_openai_wandb._reading.run_directories import NoRunError
-from otel_wandb._interface import FeedbackRecord, RunOfFile, Texts, how_to_install, missing_of, read_journal
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.journal import FeedbackRecord, RunOfFile, Texts, read_journal
 
 Format: TypeAlias = Literal["jsonl", "csv", "parquet", "openai-chat"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from otel_openai_wandb._export.files import STDOUT
-from otel_wandb._interface import missing_of
+from otel_wandb._interface.install import missing_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

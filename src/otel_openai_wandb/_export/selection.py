@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from otel_wandb._interface import Call, FeedbackRecord, RunOfFile, Span, Texts, TraceRecord
+from otel_wandb._interface.journal import Call, FeedbackRecord, RunOfFile, Span, Texts, TraceRecord
 
 Status: TypeAlias = Literal["success", "error"]
 

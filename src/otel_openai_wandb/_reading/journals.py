@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from otel_openai_wandb._reading.run_directories import NoRunError, has_traces, run_directory
-from otel_wandb._interface import FeedbackRecord, Record, journal_files
+from otel_wandb._interface.journal import FeedbackRecord, Record, journal_files
 
 
 class NoJournalError(Exception):

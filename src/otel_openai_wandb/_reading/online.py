@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 from otel_openai_wandb._reading.journals import NoJournalError
 from otel_openai_wandb._reading.run_directories import NoRunError
-from otel_wandb._interface import FOLDER, how_to_install, missing_of
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.journal import FOLDER
 
 if TYPE_CHECKING:
     from wandb.apis.public.files import File
@@ -82,7 +83,7 @@ def _download(path: str, into: Path) -> None:
 def _journal_files(path: str) -> "list[File]":
     if missing_of(("wandb",)):
         raise NoRunError(f"A run that is online needs wandb: {how_to_install('all')}")
-    from otel_wandb._interface import configured_server, has_key  # imports wandb
+    from otel_wandb._interface.runs import configured_server, has_key  # imports wandb
 
     server = configured_server()
     if not has_key({}):

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from otel_openai_wandb._reading.tree import heading, problem_of, seconds, tokens, trace_tree
 from otel_openai_wandb._reading.visible import visible, visible_line
-from otel_wandb._interface import Call, FeedbackRecord, Message, Span, Texts, TraceRecord, part_text
+from otel_wandb._interface.journal import Call, FeedbackRecord, Message, Span, Texts, TraceRecord
+from otel_wandb._interface.records import part_text
 
 _INDENT = "  "
 

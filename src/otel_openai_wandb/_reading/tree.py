@@ -10,7 +10,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from otel_openai_wandb._reading.visible import visible_line
-from otel_wandb._interface import Call, Span, TraceRecord, summed
+from otel_wandb._interface.journal import Call, Span, TraceRecord
+from otel_wandb._interface.records import summed
 
 _GUIDE: Final = 4  # cells that rich.tree indents a level by
 _WIDEST_NAME: Final = 44

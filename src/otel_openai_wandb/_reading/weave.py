@@ -10,22 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from otel_openai_wandb._reading.journals import NoJournalError, found_journal
 from otel_openai_wandb._reading.run_directories import NoRunError
-from otel_wandb._interface import (
-    Health,
-    Place,
-    Texts,
-    TraceRecord,
-    how_to_install,
-    key_of,
-    missing_of,
-    read_journal,
-    server_of,
-)
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.journal import Texts, TraceRecord, read_journal
+from otel_wandb._interface.runs import key_of, server_of
+from otel_wandb._interface.traces import Health, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from otel_wandb._interface import Endpoint, WeaveSender
+    from otel_wandb._interface.weave import Endpoint, WeaveSender
 
 _FAILED: Final = 1
 _IMPOSSIBLE: Final = 2
@@ -66,7 +59,7 @@ def run(named: str | None, address: Address) -> int:
 
 
 def _send_all(directory: Path, address: Address) -> int:
-    from otel_wandb._interface import SERVER_VARIABLE, Endpoint, WeaveSender, target_of
+    from otel_wandb._interface.weave import SERVER_VARIABLE, Endpoint, WeaveSender, target_of
 
     total, waiting = _counted(directory, _already_sent(directory))
     if not waiting:
@@ -103,7 +96,7 @@ class _Sending:
 
     def all(self, advance: "Callable[[int], object]") -> int:
         """Send what was not sent before; returns the number of traces. Raises RefusedError."""
-        from otel_wandb._interface import resource_of, weave_spans
+        from otel_wandb._interface.weave import resource_of, weave_spans
 
         known, texts = _already_sent(self._directory), Texts()
         batch: list[str] = []

@@ -14,7 +14,7 @@ from otel_openai_wandb._reading.journals import NoJournalError
 from otel_openai_wandb._reading.online import local_copy, online_path
 from otel_openai_wandb._reading.run_directories import NoRunError
 from otel_openai_wandb._view.runs import NO_END, NO_JOURNAL, NO_TRACE, Directory, newest_run, pack
-from otel_wandb._interface import Packer, page
+from otel_wandb._interface.page import Packer, page
 
 _FAILED: Final = 1
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from otel_openai_wandb._view.runs import Directory
-from otel_wandb._interface import Mark, PackedRun, Packer, page
+from otel_wandb._interface.page import Mark, PackedRun, Packer, page
 
 _GZIP: Final = 31  # zlib's window bits for gzip
 _READ: Final = 1 << 20
