@@ -11,7 +11,7 @@ from otel_openai_wandb._view.runs import Directory, pack
 from otel_wandb import WandbSpanExporter
 from otel_wandb._interface.exporter import flushes_of
 from otel_wandb._interface.install import how_to_install, missing_of
-from otel_wandb._interface.journal import TraceRecord, read_journal
+from otel_wandb._interface.journal import TraceRecord, read_journal, whole_traces
 from otel_wandb._interface.page import Packer, page
 
 _FLUSH_MILLIS: Final = 10_000
@@ -76,7 +76,7 @@ def _trees(directory: Directory) -> str:
     from otel_openai_wandb._reading.show_screen import Screen  # imports rich
 
     count, last = 0, deque[TraceRecord](maxlen=_MOST_TREES)
-    for record in read_journal(directory.path):
+    for record in whole_traces(read_journal(directory.path)):
         if record["record"] == "trace":
             count += 1
             last.append(record)

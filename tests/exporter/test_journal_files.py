@@ -4,9 +4,11 @@ import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +45,35 @@ def written(directory: Path) -> bytes:
     assert failures == []
     (path,) = journal_files(str(directory))
     return Path(path).read_bytes()
+
+
+def test_what_comes_after_a_damage_is_read_and_the_rest_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otel_wandb._journal.writer._RESTART_BYTES", 2_000)
+    made, _ = journal(tmp_path)
+    random = Random(0)
+    for number in range(100):
+        made.add_trace(source(number, f"{random.getrandbits(4_000):x}"))
+    made.close({})
+    (path,) = journal_files(str(tmp_path))
+    data = Path(path).read_bytes()
+    whole = [f"{number:032x}" for number in range(100)]
+    assert traces_of(tmp_path) == whole
+    assert not caplog.records
+    for place in range(20, len(data) - 10, len(data) // 25):
+        Path(path).write_bytes(data[:place] + bytes(40) + data[place + 40 :])
+        found = traces_of(tmp_path)
+        assert found == [trace_id for trace_id in whole if trace_id in found]
+        assert len(found) >= 100 - (16_384 + 2 * 4_000) * 100 // len(data)
+        assert whole[0] in found or place < 16_384
+        assert whole[-1] in found or place > len(data) - 2 * 4_000
+        assert "is damaged: about" in caplog.text
+        caplog.clear()
+
+
+def traces_of(directory: Path) -> list[str]:
+    return [record["trace_id"] for record in read_journal(directory) if record["record"] == "trace"]
 
 
 def test_a_file_that_is_cut_at_any_byte_is_read_up_to_its_last_whole_line(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from otel_wandb._journal.reader import read_journal
+from otel_wandb._journal.whole import whole_traces
 from tests.exporter.programs import SETUP, program, settings
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, run_command, run_program
@@ -81,6 +83,15 @@ def test_where_nobody_knows_what_is_open_the_root_follows(tmp_path: Path, server
     assert (row["trace_id"], row["name"], row["calls"], row["spans"]) == (trace_id, "answer", 2.0, 4.0)
     assert row["total_tokens"] == sum(float(str(call["total_tokens"])) for call in calls)
     assert float(str(row["elapsed_time"])) > 1.5
+    # And one tree for who looks without W&B.
+    (directory,) = (tmp_path / "wandb").glob("offline-run-*")
+    pieces = [record for record in read_journal(directory) if record["record"] == "trace"]
+    (whole,) = (record for record in whole_traces(read_journal(directory)) if record["record"] == "trace")
+    assert len(pieces) > 1
+    assert (whole["name"], whole["complete"], whole["totals"]["total"]) == ("answer", True, row["total_tokens"])
+    assert [span["name"] for span in whole["spans"]] == [WHOLE[0], *WHOLE[1]]
+    shown = run_command(["openai-wandb", "show", str(directory)], tmp_path)
+    assert (shown.returncode, shown.stdout.count("answer"), "1 trace." in shown.stdout) == (0, 1, True), shown.stdout
 
 
 def test_a_service_called_three_times_in_one_trace_has_three(tmp_path: Path, server: OpenAIServer) -> None:

@@ -2,3 +2,4 @@
 
 from otel_wandb._journal.reader import Texts, journal_files, read_journal
 from otel_wandb._journal.schema import FOLDER, Call, FeedbackRecord, Message, Record, RunOfFile, Span, TraceRecord
+from otel_wandb._journal.whole import whole_traces

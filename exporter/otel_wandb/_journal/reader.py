@@ -1,7 +1,12 @@
-"""Reads a journal, whatever became of its writer. A file that was cut anywhere ends with its last whole line."""
+"""Reads a journal, whatever became of its writer. A file that was cut anywhere ends with its last whole line.
+
+Of a file that is damaged in the middle the rest is read from the next place that refers to nothing before it; messages
+whose record was in the damaged part are missing. A warning says how much could not be read.
+"""
 
 import glob
 import json
+import logging
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,8 +14,13 @@ from typing import Any, Final
 
 from otel_wandb._journal.schema import FOLDER, Message, Record
 
+log: Final = logging.getLogger(__name__)
+
 _GZIP: Final = 31
-_CHUNK: Final = 256 << 10  # bytes
+_RAW: Final = -15  # deflate without a header
+_FLUSHED: Final = b"\x00\x00\xff\xff"  # the end of what was flushed
+_CHUNK: Final = 16 << 10  # bytes; of a damaged one nothing is read
+_TRAILER: Final = 8  # bytes, of gzip
 _NAMES: Final = "traces-*.jsonl.gz"
 
 
@@ -24,7 +34,7 @@ def read_journal(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
     """The records of a run directory or of files, in order.
 
     Each file begins with its `run`, where ids of messages and tools start anew: see `Texts`. Lines that are no records
-    are skipped, and a damaged file gives what can be read. Raises OSError for a missing file.
+    are skipped, and a damaged file gives what can be read, with a warning. Raises OSError for a missing file.
     """
     files = journal_files(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else source
     for path in files:
@@ -71,20 +81,54 @@ def _lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
     """The whole lines of a file; the last one has no end where the file was cut."""
     rest = b""
     for part in _unpacked(path):
+        if part is None:  # a damage: what follows begins with a line
+            rest = b""
+            continue
         *whole, rest = (rest + part).split(b"\n")
         yield from whole
 
 
-def _unpacked(path: str | os.PathLike[str]) -> Iterator[bytes]:
-    """What the gzip members of a file hold, as far as they can be read."""
+def _unpacked(path: str | os.PathLike[str]) -> Iterator[bytes | None]:
+    """What the gzip members of a file hold, as far as they can be read; None in place of what is damaged."""
     with open(path, "rb") as file:
         unpacker = zlib.decompressobj(_GZIP)
+        is_raw, at = False, 0  # where the data begins that is not unpacked yet
         while data := file.read(_CHUNK):
             while data:
                 try:
                     yield unpacker.decompress(data)
                 except zlib.error:
-                    return
+                    found = _next_restart(path, at)
+                    where = os.path.getsize(path) if found is None else found
+                    log.warning("%s is damaged: about %d bytes of it could not be read", path, where - at)
+                    if found is None:
+                        return
+                    yield None
+                    unpacker, is_raw, at = zlib.decompressobj(_RAW), True, found
+                    file.seek(at)
+                    break
+                at += len(data) - len(unpacker.unused_data)
                 data = unpacker.unused_data
                 if unpacker.eof:
-                    unpacker = zlib.decompressobj(_GZIP)
+                    if is_raw:
+                        at += _TRAILER
+                        file.seek(at)
+                        data = b""
+                    unpacker, is_raw = zlib.decompressobj(_GZIP), False
+
+
+def _next_restart(path: str | os.PathLike[str], at: int) -> int | None:
+    """Where, after `at`, the packed data goes on without referring to what is before; None if nowhere."""
+    with open(path, "rb") as file:
+        content = file.read()
+    place = content.find(_FLUSHED, at + 1)
+    while place >= 0:
+        start = place + len(_FLUSHED)
+        try:
+            line = zlib.decompressobj(_RAW).decompress(content[start : start + _CHUNK])
+        except zlib.error:
+            line = b""
+        if line.startswith(b'{"record":'):
+            return start
+        place = content.find(_FLUSHED, place + 1)
+    return None

@@ -28,6 +28,7 @@ _LARGEST: Final = 64 << 20  # bytes of a file
 _MOST_KNOWN: Final = 50_000  # messages whose place in the file is remembered: about 10 MB
 _LEVEL: Final = 1
 _GZIP: Final = 31  # for zlib: the largest window, and the header and trailer of gzip
+_RESTART_BYTES: Final = 256 << 10  # packed, after which nothing refers back: what a damage costs at most
 _RETRY_SECONDS: Final = 30.0  # before another file is tried where one could not be written
 
 _encoded: Final = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -168,6 +169,7 @@ class _File:
     def __init__(self, raw: FileIO) -> None:
         self.path = str(raw.name)
         self.size = 0
+        self._restarted = 0
         self._raw = raw
         self._compressor = zlib.compressobj(_LEVEL, wbits=_GZIP)
         self._lines: list[str] = []
@@ -186,7 +188,11 @@ class _File:
         """Write a record, and what came up while it was made. Raises OSError, and then the file is to be released."""
         self._lines += (_encoded(record), "")
         lines, self._lines = "\n".join(self._lines), []
-        self._write(self._compressor.compress(lines.encode()) + self._compressor.flush(zlib.Z_SYNC_FLUSH))
+        is_restart = self.size - self._restarted >= _RESTART_BYTES
+        flush = zlib.Z_FULL_FLUSH if is_restart else zlib.Z_SYNC_FLUSH
+        self._write(self._compressor.compress(lines.encode()) + self._compressor.flush(flush))
+        if is_restart:
+            self._restarted = self.size
 
     def end(self) -> None:
         """Write gzip's trailer and close the file."""

@@ -8,7 +8,7 @@ from otel_openai_wandb._reading.journals import Contents, NoJournalError, found_
 from otel_openai_wandb._reading.online import local_copy
 from otel_openai_wandb._reading.run_directories import NoRunError
 from otel_wandb._interface.install import how_to_install, missing_of
-from otel_wandb._interface.journal import Texts, read_journal
+from otel_wandb._interface.journal import Texts, read_journal, whole_traces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def _show_all(directory: "Path") -> int:
     from otel_openai_wandb._reading.show_screen import Screen  # imports rich
 
     screen, contents = Screen(), Contents()
-    for record in read_journal(directory):
+    for record in whole_traces(read_journal(directory)):
         contents.take(record)
         if record["record"] == "trace":
             if contents.traces == 1:
@@ -61,7 +61,7 @@ def _show_one(directory: "Path", prefix: str) -> int:
 
     screen, texts, contents = Screen(), Texts(), Contents()
     shown: dict[str, None] = {}
-    for record in read_journal(directory):
+    for record in whole_traces(read_journal(directory)):
         texts.take(record)
         contents.take(record)
         if record["record"] == "trace" and record["trace_id"].startswith(prefix):

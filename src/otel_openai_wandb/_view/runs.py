@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_openai_wandb._reading.run_directories import NoRunError, run_directory
-from otel_wandb._interface.journal import journal_files, read_journal
+from otel_wandb._interface.journal import journal_files, read_journal, whole_traces
 from otel_wandb._interface.page import PackedRun, Packer
 
 NO_JOURNAL: Final = "has no journal: it was turned off (OTEL_WANDB_JOURNAL=false), or an older version wrote the run"
@@ -39,6 +39,6 @@ def newest_run(environ: Mapping[str, str]) -> Directory | None:
 def pack(packer: Packer, directory: Directory) -> PackedRun:
     """Pack all that the run's journal has. Raises OSError."""
     opened = packer.open(directory.name)
-    for record in read_journal(directory.path):
+    for record in whole_traces(read_journal(directory.path)):
         packer.add(opened, record)
     return opened
