@@ -85,6 +85,26 @@ def test_a_termination_before_the_first_export_loses_nothing(tmp_path: Path, ser
     assert (done.returncode, asked(done)) == (-signal.SIGTERM, TWO), done.stderr
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_span_that_a_callback_of_the_programs_ends(tmp_path: Path, server: OpenAIServer, *, is_late: bool) -> None:
+    """Callbacks run in reverse: one from before wandb was started comes too late, and its span is counted."""
+    register = "atexit.register(lambda: root.end())\n"
+    body = f"""
+import atexit
+provider, exporter = set_up(SimpleSpanProcessor)
+{register if is_late else ""}
+ask("one")
+assert exporter.force_flush()
+{"" if is_late else register}
+root = provider.get_tracer("shop").start_span("root")
+with trace.use_span(root): ask("two")
+"""
+    done = program(tmp_path, server, body)
+    assert (done.returncode, asked(done)) == (0, TWO), done.stderr
+    assert ("root" in [found.root["name"] for found in traces(done.run)]) != is_late
+    assert done.stderr.count("1 spans were not written to W&B (after_shutdown") == is_late
+
+
 HANDLER: Final = """
 import signal
 def handler(number, frame):

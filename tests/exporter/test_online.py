@@ -115,7 +115,7 @@ def test_no_table_waits_for_the_server(tmp_path: Path, server: OpenAIServer, wan
 provider, exporter = set_up(SimpleSpanProcessor, project="online")
 ask("one")
 ask("two")
-print(exporter.force_flush(5_000))
+print(exporter.force_flush(10_000))
 """
     done = program(tmp_path, server, wandb_server, body)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
