@@ -62,7 +62,7 @@ def in_rows(**readers: Any) -> Break:
 
 STAGES: list[tuple[str, Reply, Break]] = [
     ("starting a span", REPLY, in_module(invocation, "read_model")),
-    ("starting a span", REPLY, in_module(invocation, "read_endpoint")),
+    ("starting a span", REPLY, in_module(invocation, "read_api_base")),
     ("starting a span", STREAM, in_module(start, "bind")),
     ("reading the request", REPLY, in_module(recorder, "read_parameters")),
     ("reading the request", REPLY, in_rows(read_request=broken)),

@@ -57,12 +57,12 @@ READERS: Final = [field.name for field in fields(Operation) if field.name.starts
 STAGES: Final = dict(
     [
         *(at(start, name) for name in ("bind", "of_method", "of_request")),
-        *(at(invocation, name) for name in ("read_endpoint", "requestor_endpoint", "read_model")),
+        *(at(invocation, name) for name in ("read_api_base", "requestor_api_base", "read_model")),
         *(at(Invocation, name) for name in ("span_name", "start_attributes")),
         *(at(recorder, name) for name in ("read_parameters", "context_attributes", "payload", "read_response")),
         *(at(recorder, name) for name in ("read_error", "known_secrets", "scrub", "read_transport")),
         *(at(wrappers, name) for name in ("traced_stream", "traced_async_stream")),
-        *(at(headers, name) for name in ("requestor_endpoint",)),
+        *(at(headers, name) for name in ("requestor_api_base",)),
         *(at(stream, name) for name in ("payload", "StreamAccumulator", "StreamRecord")),
         *(at(StreamAccumulator, name) for name in ("add", "response")),
         *(at(asked_of, name) for name in ("describe",)),
