@@ -170,7 +170,10 @@ class WandbSpanExporter(SpanExporter):
         except RuntimeError as error:  # "can't create new thread": Python 3.12.0 and 3.12.1, once the program ends
             self._health.drop("no_thread", len(spans), f"{error}; flush before the end, or use another Python")
             return SpanExportResult.FAILURE
-        return SpanExportResult.SUCCESS if pipeline.submit(spans) else SpanExportResult.FAILURE
+        if pipeline.submit(spans):
+            return SpanExportResult.SUCCESS
+        self._health.drop("queue_full", len(spans), "W&B takes traces more slowly than the program makes them")
+        return SpanExportResult.FAILURE
 
     def log_feedback(self, trace_id: str, name: str, value: float | str) -> None:
         """Add a row to the table `feedback`, which joins on `trace_id` with the others. Hands over and returns.

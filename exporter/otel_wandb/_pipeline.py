@@ -1,30 +1,32 @@
 """From finished spans to traces: one thread reads and assembles spans, selects, and gives each trace to the sinks."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final
-
-from opentelemetry.sdk.trace import ReadableSpan
+from typing import Final, Generic, TypeVar
 
 from otel_wandb._costs.prices import Price
 from otel_wandb._process.budget import Budget
 from otel_wandb._process.health import Health
 from otel_wandb._process.worker import Worker
-from otel_wandb._spans.log_records import LogStore
-from otel_wandb._spans.size import size_of
-from otel_wandb._spans.span import EventRecord, read_span
+from otel_wandb._spans.source import Source
+from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.assembly import Limits, Trace, TraceAssembler
+from otel_wandb._traces.completion import Completion
 from otel_wandb._traces.feedback import Feedback
+from otel_wandb._traces.ledger import Accounts, NoAccounts
 from otel_wandb._traces.open_spans import OPEN_SPANS
-from otel_wandb._traces.read_trace import read_trace
+from otel_wandb._traces.read_trace import ReadTrace, read_trace
 from otel_wandb._traces.selection import Wanted, select
-from otel_wandb._traces.sink import Place, Sink
+from otel_wandb._traces.sink import NotNowError, Place, Sink
 
 _MOST_SPANS: Final = 50_000  # handed over and not read yet
 _MOST_BYTES: Final = 256 << 20
 _MOST_BEGUN: Final = 10_000
+_RETRY_SECONDS: Final = 5.0  # before a trace that could not be written is tried again
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +37,71 @@ class Choices:
     prices: Mapping[str, Price]
 
 
-class Pipeline:
-    """The inside of the exporter. One for each process."""
+class Pipeline(Generic[S]):
+    """Takes the spans of one source. One for each process."""
 
     def __init__(
-        self, sinks: Sequence[Sink], choices: Choices, limits: Limits, *, health: Health, logs: LogStore
+        self,
+        source: Source[S],
+        sinks: Sequence[Sink],
+        choices: Choices,
+        limits: Limits,
+        *,
+        health: Health,
+        accounts: Accounts | None = None,
     ) -> None:
-        """A later sink is told where the one before it wrote a trace."""
+        """A later sink is told where the one before it wrote a trace.
+
+        With `accounts`, spans have positions, and whoever sent them keeps them until they are settled: a trace that
+        cannot be written now waits, and what is unfinished at the end is left to be sent again.
+        """
+        self._source = source
         self._sinks = sinks
-        self._logs = logs
         self._choices = choices
         self._health = health
+        self._is_sent_again = accounts is not None
+        self._accounts = accounts or NoAccounts()
+        self._held: deque[ReadTrace] = deque()
+        self._retry_at: float | None = None
         self._assembler = TraceAssembler(limits, OPEN_SPANS.has)
         self._begun: OrderedDict[str, None] = OrderedDict()  # traces with a written piece, the latest last
         self._waiting = Budget(_MOST_SPANS, _MOST_BYTES)
-        self._worker: Worker[Sequence[ReadableSpan] | Feedback] = Worker(
-            "otel-wandb-traces", self._take, flush=self._drain, wake=self._tick, due=self._assembler.next_deadline
+        self._worker: Worker[Sequence[S] | Feedback | Completion] = Worker(
+            "otel-wandb-traces", self._take, flush=self._drain, wake=self._tick, due=self._due
         )
 
-    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+    @property
+    def is_held_up(self) -> bool:
+        """Whether a trace waits because it could not be written."""
+        return bool(self._held)
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many spans, and bytes of them, are not written yet."""
+        held = sum(len(read.spans) for read in tuple(self._held))
+        spans = self._waiting.items + self._assembler.waiting_spans + held
+        return spans, self._waiting.size + self._assembler.waiting_bytes
+
+    def submit(self, spans: Sequence[S]) -> bool:
         """Take spans from any thread; False if too many are waiting already."""
-        if not self._waiting.take(len(spans), sum(map(size_of, spans))):
-            self._health.drop("queue_full", len(spans), "W&B takes traces more slowly than the program makes them")
+        if not self._waiting.take(len(spans), sum(map(self._source.size_of, spans))):
             return False
         self._worker.put(spans)
         return True
+
+    def complete(self, completion: Completion) -> None:
+        """Write the rows of tables that an earlier process did not come to write, from any thread."""
+        self._worker.put(completion)
+
+    def remember(self, emitted: Mapping[str, Sequence[str]]) -> None:
+        """Before the first span: take these spans, by trace id, for written by an earlier process."""
+        for trace_id, span_ids in emitted.items():
+            self._assembler.remember(trace_id, span_ids, monotonic())
+
+    def put(self, spans: Sequence[S]) -> None:
+        """Take spans from a thread that bounds them itself, by `waiting`."""
+        self._waiting.add(len(spans), sum(map(self._source.size_of, spans)))
+        self._worker.put(spans)
 
     def submit_feedback(self, said: Feedback) -> None:
         """Take feedback about a trace, from any thread."""
@@ -89,26 +131,40 @@ class Pipeline:
                 sink.say_late()
         return done
 
+    def abandon(self) -> None:
+        """End the threads without writing anything more."""
+        self._worker.abandon()
+        for sink in self._sinks:
+            sink.abandon()
+
     def _flush_sinks(self, deadline: float) -> bool:
         done = True
         for sink in self._sinks:
             done = sink.flush(deadline - monotonic()) and done
         return done
 
-    def _take(self, item: Sequence[ReadableSpan] | Feedback) -> None:
+    def _due(self) -> float | None:
+        times = [time for time in (self._assembler.next_deadline(), self._retry_at) if time is not None]
+        return min(times, default=None)
+
+    def _take(self, item: Sequence[S] | Feedback | Completion) -> None:
         if isinstance(item, Feedback):
             for sink in self._sinks:
                 sink.write_feedback(item)
+        elif isinstance(item, Completion):
+            read = read_trace(item.trace, self._choices.prices)
+            for sink in self._sinks:
+                sink.complete(read, item)
         else:
             self._take_spans(item)
 
-    def _take_spans(self, spans: Sequence[ReadableSpan]) -> None:
-        sizes = [size_of(span) for span in spans]  # as in `submit`: an ended span does not change
+    def _take_spans(self, spans: Sequence[S]) -> None:
+        sizes = [self._source.size_of(span) for span in spans]  # as in `submit`: an ended span does not change
         self._waiting.give_back(len(spans), sum(sizes))
         now = monotonic()
         for span, size in zip(spans, sizes, strict=True):
             try:
-                record = read_span(span, self._logs_of(span))
+                record = self._source.read(span)
             except Exception as error:  # noqa: BLE001
                 self._health.drop("unreadable", 1, type(error).__qualname__)
                 continue
@@ -116,46 +172,76 @@ class Pipeline:
                 self._write(trace)
         self._count_duplicates()
 
-    def _logs_of(self, span: ReadableSpan) -> tuple[EventRecord, ...]:
-        context = span.get_span_context()
-        return () if context is None else self._logs.take(context.trace_id, context.span_id)
-
     def _count_duplicates(self) -> None:
-        self._health.duplicated(self._assembler.take_duplicates())
+        duplicates = self._assembler.take_duplicates()
+        self._health.duplicated(len(duplicates))
+        self._accounts.settle(duplicates)
 
     def _tick(self) -> None:
+        self._retry()
         for trace in self._assembler.tick(monotonic()):
             self._write(trace)
 
     def _drain(self) -> None:
-        for trace in self._assembler.drain(monotonic()):
+        self._retry()
+        now = monotonic()
+        for trace in self._assembler.tick(now) if self._is_sent_again else self._assembler.drain(now):
             self._write(trace)
         for sink in self._sinks:
             sink.summarise()
 
     def _write(self, whole: Trace) -> None:
         """Give one trace to the sinks, without what is not wanted."""
-        trace = self._selected(whole)
+        spans = self._source.with_late_logs(whole.spans)
+        trace = self._selected(whole if spans is whole.spans else replace(whole, spans=spans))
         if trace is None:
             return
         try:
             read = read_trace(trace, self._choices.prices)
         except Exception as error:  # noqa: BLE001
-            self._health.drop("unreadable", len(trace.spans), type(error).__qualname__)
+            self._drop("unreadable", trace.spans, type(error).__qualname__)
             return
+        if self._held:  # in their order
+            self._held.append(read)
+        else:
+            self._give(read)
+
+    def _give(self, read: ReadTrace) -> None:
         place: Place | None = None
-        for sink in self._sinks:
-            place = sink.write(read, place)
+        try:
+            for sink in self._sinks:
+                place = sink.write(read, place)
+        except NotNowError:
+            self._held.append(read)
+            self._retry_at = monotonic() + _RETRY_SECONDS
+            return
         if place is not None:
-            self._begin(trace.trace_id)
+            self._begin(read.trace.trace_id)
+
+    def _retry(self) -> None:
+        """Write the traces that could not be written before, when it is time."""
+        if self._retry_at is None or monotonic() < self._retry_at:
+            return
+        held, self._held, self._retry_at = self._held, deque(), None
+        while held and self._retry_at is None:
+            self._give(held.popleft())
+        self._held += held
+
+    def _drop(self, cause: str, spans: Sequence[SpanRecord], why: str) -> None:
+        self._health.drop(cause, len(spans), why)
+        self._accounts.settle(spans)
 
     def _selected(self, whole: Trace) -> Trace | None:
         try:
             trace = whole if self._goes_on(whole) else select(whole, self._choices.wanted)
         except Exception as error:  # noqa: BLE001  # `keep` is the user's
-            self._health.drop("keep_failed", len(whole.spans), f"`keep` raised {type(error).__qualname__}")
+            self._drop("keep_failed", whole.spans, f"`keep` raised {type(error).__qualname__}")
             return None
-        self._health.trimmed(len(whole.spans) - (0 if trace is None else len(trace.spans)))
+        if trace is not whole:
+            kept = set() if trace is None else {span.span_id for span in trace.spans}
+            trimmed = [span for span in whole.spans if span.span_id not in kept]
+            self._health.trimmed(len(trimmed))
+            self._accounts.settle(trimmed)
         return trace
 
     def _goes_on(self, trace: Trace) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.sdk.trace import ReadableSpan
+
 from otel_wandb._costs.prices import PRICES, Price
 from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._process.health import Health
@@ -18,6 +20,7 @@ from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
 from otel_wandb._settings import Keep, Settings, Weave
 from otel_wandb._spans.log_records import LogStore
+from otel_wandb._spans.source import SdkSpans
 from otel_wandb._traces.assembly import Limits
 from otel_wandb._traces.routes import Route
 from otel_wandb._traces.selection import KEEPS
@@ -66,7 +69,7 @@ class TraceWriter:
         self._given = None if run is None else self._attached(given_run(run))
         self._next_run: Callable[[], wandb.Run | None] | None = None
         self._runs: RunSink | None = None
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Pipeline[ReadableSpan] | None = None
 
     @property
     def init(self) -> Mapping[str, Any]:
@@ -92,7 +95,7 @@ class TraceWriter:
         """When somebody ends the given run, go on in the run that `next_run` returns, if any."""
         self._next_run = next_run
 
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> Pipeline[ReadableSpan]:
         """The pipeline. Raises RuntimeError where no thread can be started any more."""
         if self._pipeline is None:
             settings, keep, weave = self._options.settings, self._options.keep, self._options.weave
@@ -104,11 +107,11 @@ class TraceWriter:
                 has_calls_in_weave=weave is True,
             )
             self._pipeline = Pipeline(
+                SdkSpans(self._logs),
                 [runs, *self._weave_sinks()],
                 Choices(keep if callable(keep) else KEEPS[keep], {**PRICES, **self._options.prices}),
                 Limits(quiet=settings.quiet, idle=settings.idle, max_age=settings.max_age),
                 health=self._health,
-                logs=self._logs,
             )
             self._runs = runs
         return self._pipeline

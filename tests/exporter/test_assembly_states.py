@@ -72,7 +72,7 @@ class Assembling(RuleBasedStateMachine):
         assert set(told) <= self.offered
         assert all(times == 1 for times in told.values())
         assert len(told) + self.assembler.waiting_spans == len(self.offered)
-        self.counted_duplicates += self.assembler.take_duplicates()
+        self.counted_duplicates += len(self.assembler.take_duplicates())
         assert self.counted_duplicates == self.duplicates
 
     @invariant()

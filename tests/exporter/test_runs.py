@@ -110,7 +110,7 @@ print(run.name == f"shop traces {os.getpid()}", run.group, run.job_type, run.tag
 def test_a_full_run_is_followed_by_another(tmp_path: Path, server: OpenAIServer) -> None:
     body = """
 from otel_wandb._runs import destination
-destination.MOST_TRACES = 4
+destination.ROTATION = destination.Rotation(traces=4)
 provider, exporter = set_up(SimpleSpanProcessor)
 for number in range(10):
     ask(str(number))
@@ -207,9 +207,9 @@ destination._MOST_TABLES = 1
 step("two")  # the tables of the first are seen after its second trace
 destination._MOST_TABLES = 40
 step("three")
-destination._MOST_SECONDS = 0.0
+destination.ROTATION = destination.Rotation(seconds=0.0)
 step("four")
-destination._MOST_SECONDS = 1e9
+destination.ROTATION = destination.Rotation()
 step("five")
 """
     done = program(tmp_path, server, body)

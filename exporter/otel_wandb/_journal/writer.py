@@ -59,19 +59,34 @@ class Journal:
         self._lock = threading.RLock()
         self._resource: Mapping[str, Any] = {}
         self._file: _File | None = None
+        self._ended: list[str] = []  # since the last `sync`
         self._not_before = 0.0
         self._problem: object = ""
         self._has_begun = False
         self._is_closed = False
 
-    def add_trace(self, read: ReadTrace) -> None:
-        """Write a trace, and the messages and definitions that are new in its file."""
+    def add_trace(self, read: ReadTrace) -> bool:
+        """Write a trace, and the messages and definitions that are new in its file; False if that failed."""
         self._resource = read.trace.spans[0].resource or self._resource
-        self._add(lambda file: trace_record(read, file))
+        return self._add(lambda file: trace_record(read, file))
 
     def add_feedback(self, source: Feedback) -> None:
         """Write feedback."""
         self._add(lambda _: feedback_record(source))
+
+    def sync(self) -> None:
+        """Have the disk keep what was written to files that are open, or were ended since. Raises OSError."""
+        with self._lock:
+            file, ended = self._file, self._ended
+            self._ended = []
+            try:
+                for path in ended:
+                    sync_file(path)
+                if file is not None:
+                    sync_file(file.path)
+            except OSError:
+                self._ended = ended
+                raise
 
     def close(self, counters: Mapping[str, int]) -> None:
         """Write the counters and end the file. Later traces belong to the journal of another run."""
@@ -88,13 +103,13 @@ class Journal:
         if self._file is not None:
             self._file.release()
 
-    def _add(self, record: Callable[["_File"], Record]) -> None:
+    def _add(self, record: Callable[["_File"], Record]) -> bool:
         with self._lock:
             if self._is_closed:
-                return
+                return False
             if monotonic() < self._not_before:
                 self._failed(self._problem)
-                return
+                return False
             try:
                 file = self._file or self._next_file()
                 file.add(record(file))
@@ -104,6 +119,9 @@ class Journal:
                 self._give_up_file(error)
             except Exception as error:  # noqa: BLE001  # one trace's; the file is as it was
                 self._failed(type(error).__qualname__)
+            else:
+                return True
+            return False
 
     def _next_file(self) -> "_File":
         os.makedirs(self._directory, exist_ok=True)
@@ -129,6 +147,7 @@ class Journal:
     def _end_file(self) -> None:
         file, self._file = self._file, None
         if file is not None:
+            self._ended.append(file.path)
             try:
                 file.end()
             except OSError as error:
@@ -204,6 +223,15 @@ class _File:
                 self._raw.truncate(self.size)
             raise
         self.size += written
+
+
+def sync_file(path: str) -> None:
+    """Have the disk keep what was written to a file. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(handle) if hasattr(os, "fdatasync") else os.fsync(handle)  # not on macOS
+    finally:
+        os.close(handle)
 
 
 def _new_file(directory: str, number: int) -> FileIO:

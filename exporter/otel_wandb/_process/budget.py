@@ -19,6 +19,11 @@ class Budget:
         """The number of waiting items."""
         return self._items
 
+    @property
+    def size(self) -> int:
+        """Their bytes."""
+        return self._bytes
+
     def take(self, items: int, size: int) -> bool:
         """Count `items` of `size` bytes as waiting, if there is room for them."""
         with self._lock:
@@ -27,6 +32,12 @@ class Budget:
             self._items += items
             self._bytes += size
             return True
+
+    def add(self, items: int, size: int) -> None:
+        """Count items as waiting, whether or not there is room for them."""
+        with self._lock:
+            self._items += items
+            self._bytes += size
 
     def give_back(self, items: int, size: int) -> bool:
         """Count them as no longer waiting; False if they were given up."""

@@ -63,6 +63,11 @@ class Worker(Generic[T]):
         self._stopped = True
         return stopped
 
+    def abandon(self) -> None:
+        """End the thread after its current item; the rest is not taken."""
+        self._stopped = True
+        self._inbox.put(_Flush(threading.Event(), last=True))
+
     def _ask(self, timeout: float, *, last: bool) -> bool:
         if self._stopped or not self._thread.is_alive():
             return self._stopped
@@ -85,6 +90,8 @@ class Worker(Generic[T]):
         except queue.Empty:
             self._safely(self._wake)
             return True
+        if self._stopped:
+            return False
         if isinstance(item, _Flush):
             self._safely(self._flush)
             item.done.set()

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
@@ -13,15 +14,28 @@ from otel_wandb._traces.read_trace import ReadTrace
 
 log: Final = logging.getLogger(__name__)
 
-# W&B documents 100,000 points for each metric of a run.
-MOST_TRACES: Final = 50_000
 _MOST_TABLES: Final = 40
-_MOST_SECONDS: Final = 7 * 86_400.0
 _TRY_ONLINE_SECONDS: Final = 300.0
 _RETRY_SECONDS: Final = 30.0  # before the next try to open a run
 
 OpenNextRun = Callable[[Mapping[str, Any], int], OpenRun]
 """`open_next(resource, number)` opens this process's run with that number, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """When another run goes on: after so many traces, or seconds."""
+
+    traces: int = 50_000
+    """W&B documents 100,000 points for each metric of a run."""
+    seconds: float = 7 * 86_400.0
+
+
+ROTATION: Final = Rotation()
+
+
+class RunLostError(Exception):
+    """Somebody ended the run, or wandb's service process has gone, with what it had not written."""
 
 
 class NoRunError(Exception):
@@ -34,9 +48,21 @@ class Destination:
     Two threads write: one logs traces, the other rows of tables.
     """
 
-    def __init__(self, open_next: OpenNextRun, opened_runs: int = 0) -> None:
-        """`opened_runs` is how many runs the route has had before."""
+    def __init__(
+        self,
+        open_next: OpenNextRun,
+        opened_runs: int = 0,
+        rotation: Rotation | None = None,
+        *,
+        is_replaced: bool = True,
+    ) -> None:
+        """`opened_runs` is how many runs the route has had before.
+
+        With `is_replaced` another run follows one that somebody ended; else `after` raises RunLostError.
+        """
         self._open_next = open_next
+        self._rotation = rotation
+        self._is_replaced = is_replaced
         self._lock = threading.RLock()
         self._resource: Mapping[str, Any] = {}
         self._run: OpenRun | None = None
@@ -76,6 +102,8 @@ class Destination:
         """The run that replaces `run` if `error` means that somebody ended it; otherwise raises `error`."""
         if not run.was_ended(error):
             raise error
+        if not self._is_replaced:
+            raise RunLostError(described(error)) from error
         with self._lock:
             if self._run is run:
                 self._run = None
@@ -92,7 +120,8 @@ class Destination:
         run, age = self._run, monotonic() - self._since
         if run is None or not run.owned:
             return False
-        if self._traces >= MOST_TRACES or run.tables >= _MOST_TABLES or age >= _MOST_SECONDS:
+        rotation = self._rotation or ROTATION
+        if self._traces >= rotation.traces or run.tables >= _MOST_TABLES or age >= rotation.seconds:
             return True
         return run.is_makeshift and age >= _TRY_ONLINE_SECONDS
 

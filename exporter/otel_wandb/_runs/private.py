@@ -26,6 +26,7 @@ _ASKED_FOR_TABLES: Final = (
     ("wandb.sdk.data_types.base_types.wb_value", "_server_accepts_client_ids", True),
     ("wandb.sdk.wandb_login", "_verify_login", None),  # raises where the key is refused
 )
+_GONE: Final = {"AlreadyJoinedError", "HandleAbandonedError", "MailboxClosedError"}
 _OTHER_SIGNATURE: Final = (AttributeError, TypeError, NotImplementedError)
 _OF_THEIR_RUN: Final = (
     "sweep_id",
@@ -147,7 +148,7 @@ def process_of(run: "wandb.Run") -> int | None:
 
 def means_gone(error: Exception) -> bool:
     """Whether `error` means that wandb's service process, or the connection to it, has gone."""
-    return isinstance(error, ConnectionError) or type(error).__name__ in {"AlreadyJoinedError", "MailboxClosedError"}
+    return isinstance(error, ConnectionError) or type(error).__name__ in _GONE
 
 
 def publish_row(run: "wandb.Run", row: Mapping[str, Any]) -> bool:
@@ -169,6 +170,13 @@ def publish_row(run: "wandb.Run", row: Mapping[str, Any]) -> bool:
         _without("rows that leave the program's own rows alone", error)
         return False
     return True
+
+
+def read_record(data: bytes) -> Any:
+    """A record of a run's file. Raises what protobuf raises; ImportError where this wandb has no such records."""
+    from wandb.proto import wandb_internal_pb2
+
+    return vars(wandb_internal_pb2)["Record"].FromString(data)
 
 
 def row_json(run: "wandb.Run", row: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -38,6 +39,10 @@ class DiskFullError(Exception):
     """There is no room for the run's file. wandb does not report this."""
 
 
+class JournalError(Exception):
+    """The journal of the run could not be written, and the trace has to be there first."""
+
+
 class OpenRun:
     """A run to write to. We finish `owned` runs.
 
@@ -54,10 +59,13 @@ class OpenRun:
         self._traces = self._shown = 0
         self._is_closing = False
         self._journal: Journal | None = None
-        self._has_page = False
+        self._has_page = self._is_journal_first = False
         self._counters: Mapping[str, int] = {}
         self._tables: dict[str, GrowingTable] = {}
-        self._log: Callable[[dict[str, Any]], None] = run.log if owned else SharedHistory(run).log
+        self._log: Callable[[dict[str, Any]], None] = self._log_counted if owned else SharedHistory(run).log
+        self._lock = threading.Lock()
+        self.logged_rows = 0
+        """How many rows of its history wandb was handed; two threads write them."""
         if owned:  # wandb would keep the whole of the latest trace twice, and upload no summary where that is large
             run.define_metric("trace.*", summary="none")
         # A pattern is matched with what `run.log` is given.
@@ -74,6 +82,11 @@ class OpenRun:
         """Which run it is, and the step of the last trace."""
         run = self._run
         return Place(str(run.entity or ""), str(run.project or ""), self.id, is_online=not run.offline, step=self._step)
+
+    @property
+    def log_file(self) -> str:
+        """The file with everything that wandb was handed, which `wandb sync` reads."""
+        return os.path.join(self.directory, f"run-{self.id}.wandb")
 
     def call_url(self, span_id: str) -> str | None:
         """The page in Weave of a span that is sent there; None for an offline run."""
@@ -101,10 +114,11 @@ class OpenRun:
         online = "" if self._run.offline else "--include-online "
         return f"it is in {self.directory}; upload it with: wandb sync {online}{self.directory}"
 
-    def keep_journal(self, failed: Callable[[object], None], *, html: bool = False) -> None:
+    def keep_journal(self, failed: Callable[[object], None], *, html: bool = False, is_first: bool = False) -> None:
         """Keep the traces as files of the run too; `failed(why)` is called for each that could not be written.
 
-        With `html` the run ends with a panel that shows the latest of them.
+        With `html` the run ends with a panel that shows the latest of them. With `is_first` a trace that the journal
+        cannot take is not written at all.
 
         wandb uploads such a file only if it is told of it: when the run ends, and with `wandb sync`.
         """
@@ -118,6 +132,7 @@ class OpenRun:
             "url": None if run.offline else run.url,
         }
         self._has_page = html
+        self._is_journal_first = is_first
         keep = partial(run.save, base_path=run.dir, policy="end")
         # Other processes may have written, or write, files of this run.
         first = time.time_ns() if run.resumed or self._rank is not None else 1
@@ -126,12 +141,12 @@ class OpenRun:
     def log_trace(self, tree: TreeJson, row: Mapping[str, Any], read: ReadTrace) -> None:
         """Write a trace to the journal, and a history row with the tree under `trace`.
 
-        Raises DiskFullError, and what wandb raises. An online run sends what it cannot write to its file.
+        Raises DiskFullError, JournalError, and what wandb raises. An online run sends what it cannot write to its file.
         """
         if self._run.offline and shutil.disk_usage(self.directory).free < _LEAST_SPACE:
             raise DiskFullError(f"{self.directory} has less than {_LEAST_SPACE >> 20} MB left")
-        if self._journal is not None:
-            self._journal.add_trace(read)
+        if self._journal is not None and not self._journal.add_trace(read) and self._is_journal_first:
+            raise JournalError(f"the journal in {self.directory} could not be written")
         self._step = self._run.step if self.owned else None  # that of a shared run is W&B's to choose
         self._log({"trace": tree.value(), **row})
         self._traces += 1
@@ -162,6 +177,11 @@ class OpenRun:
             self._shown = self._traces
         except Exception as error:  # noqa: BLE001  # the traces are in the run all the same
             log.debug("the page of the W&B run could not be written: %s", type(error).__qualname__)
+
+    def sync(self) -> None:
+        """Have the disk keep what is in the journal. Raises OSError."""
+        if self._journal is not None:
+            self._journal.sync()
 
     def was_ended(self, error: Exception) -> bool:
         """Whether `error` means that somebody finished the run, or that wandb's service process has gone."""
@@ -216,6 +236,11 @@ class OpenRun:
         """Forget the run: somebody ended it, or it belongs to the parent of this forked child."""
         if self._journal is not None:
             self._journal.release()
+
+    def _log_counted(self, row: dict[str, Any]) -> None:
+        self._run.log(row)
+        with self._lock:
+            self.logged_rows += 1
 
     def _named(self, key: str) -> str:
         """A key that only this process writes: each of those that share a run has tables and counters of its own."""

@@ -14,17 +14,20 @@ from otel_wandb._process.health import Health
 from otel_wandb._records.history import history_row
 from otel_wandb._records.pieces import Pieces
 from otel_wandb._records.table import Row
-from otel_wandb._records.tables import FEEDBACK, TRACES, table_rows
+from otel_wandb._records.tables import FEEDBACK, STATS, TRACES, table_rows
 from otel_wandb._records.tree_json import fitting_tree
-from otel_wandb._runs.destination import Destination, NoRunError, described
+from otel_wandb._runs.delivery import Delivery
+from otel_wandb._runs.destination import Destination, NoRunError, RunLostError, described
 from otel_wandb._runs.opening import DisabledError
-from otel_wandb._runs.run import DiskFullError, OpenRun
+from otel_wandb._runs.run import DiskFullError, JournalError, OpenRun
 from otel_wandb._runs.table_writer import TableWriter
+from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.assembly import Trace
+from otel_wandb._traces.completion import Completion
 from otel_wandb._traces.feedback import Feedback
 from otel_wandb._traces.read_trace import ReadTrace
 from otel_wandb._traces.routes import Route, route_of
-from otel_wandb._traces.sink import Place
+from otel_wandb._traces.sink import NotNowError, Place
 
 log: Final = logging.getLogger(__name__)
 
@@ -48,11 +51,15 @@ class RunSink:
         *,
         table_interval: float,
         has_calls_in_weave: bool = False,
+        delivery: Delivery | None = None,
     ) -> None:
         """`route` is the project of traces that name none; None where all go to one run.
 
-        With `has_calls_in_weave` the rows of tables name the pages of their spans there.
+        With `has_calls_in_weave` the rows of tables name the pages of their spans there. `delivery` is for spans that
+        have positions: nothing is dropped that can be written later.
         """
+        self._delivery = delivery
+        self._rotation = None if delivery is None else delivery.rotation
         self._open_run = open_run
         self._route = route
         self._health = health
@@ -61,7 +68,7 @@ class RunSink:
         self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
         self._open: tuple[Destination, ...] = ()  # the same for other threads: replaced, never changed
         self._runs_of: dict[Route, int] = {}  # how many runs a route had before its destination was given up
-        self._tables = TableWriter(table_interval, health)
+        self._tables = TableWriter(table_interval, health, delivery)
         self._pieces: WeakKeyDictionary[Destination, Pieces] = WeakKeyDictionary()
 
     @property
@@ -70,7 +77,10 @@ class RunSink:
         return [run for destination in self._open if (run := destination.run) is not None]
 
     def write(self, read: ReadTrace, place: Place | None = None) -> Place | None:  # noqa: ARG002
-        """Write a trace, and count what became of its spans. The answer is None unless it was written."""
+        """Write a trace, and count what became of its spans. The answer is None unless it was written.
+
+        Raises NotNowError if it can be written later, and whoever sent its spans keeps them until then.
+        """
         spans = read.trace.spans
         try:
             return self._write(read)
@@ -78,12 +88,28 @@ class RunSink:
             self._health.trimmed(len(spans))
             self._say_disabled(error)
         except NoRunError as error:
-            self._health.drop("no_run", len(spans), error)
-        except DiskFullError as error:
-            self._health.drop("disk_full", len(spans), error)
+            self._drop_or_hold("no_run", spans, error)
+        except (DiskFullError, JournalError) as error:
+            self._drop_or_hold("disk_full", spans, error)
+        except RunLostError as error:
+            self._drop_or_hold("run_lost", spans, error)
         except Exception as error:  # noqa: BLE001
             self._health.drop("log_failed", len(spans), described(error))
+        if self._delivery is not None:
+            self._delivery.settle(spans)
         return None
+
+    def complete(self, read: ReadTrace, completion: Completion) -> None:
+        """Write the rows of tables that are missing. The timeline and the journal have the trace."""
+        spans = read.trace.spans
+        destination = self._destination(self._route_of(spans))
+        run = destination.opened(spans[0].resource)
+        rows = table_rows(fitting_tree(read)[0], run.id, _no_url)
+        calls = [
+            row for row, (span, _) in zip(rows[STATS], read.calls, strict=True) if span.span_id not in completion.calls
+        ]
+        self._tables.add(destination, run, {STATS: calls, TRACES: [] if completion.has_row else rows[TRACES]}, spans)
+        self._health.logged(len(spans))
 
     def write_feedback(self, said: Feedback) -> None:
         """Write feedback to the run of traces that name no project."""
@@ -108,7 +134,7 @@ class RunSink:
 
     def flush(self, timeout: float) -> bool:
         """Write all rows of tables."""
-        return self._tables.flush(timeout)
+        return self._tables.flush(timeout) and (self._delivery is None or self._delivery.flush(timeout))
 
     def close_runs(self) -> None:
         """Close our open runs when their rows are written. The next trace opens another."""
@@ -120,7 +146,17 @@ class RunSink:
         """Write all rows, and close the runs. Where that takes too long, say where the data is."""
         for run in self.runs:
             self._tables.close_run(run)
-        return self._tables.stop(timeout)
+        deadline = monotonic() + timeout
+        done = self._tables.stop(timeout)
+        return done if self._delivery is None else self._delivery.stop(deadline - monotonic()) and done
+
+    def abandon(self) -> None:
+        """End without writing anything more; the runs are left as they are."""
+        self._tables.abandon()
+        if self._delivery is not None:
+            self._delivery.abandon()
+        for run in self.runs:
+            run.abandon()
 
     def say_late(self) -> None:
         """Say where the data of runs is that W&B did not take in time."""
@@ -129,7 +165,7 @@ class RunSink:
 
     def _write(self, read: ReadTrace) -> Place:
         spans = read.trace.spans
-        destination = self._destination(Route() if self._route is None else route_of(spans, self._route))
+        destination = self._destination(self._route_of(spans))
         destination.opened(spans[0].resource)
         tree, text = fitting_tree(read)
         run = destination.log(text, history_row(tree), read)
@@ -139,13 +175,17 @@ class RunSink:
         )
         weave_url = run.call_url if self._has_calls_in_weave else _no_url
         rows = table_rows(tree, run.id, weave_url)
-        self._tables.add(destination, run, {**rows, TRACES: self._whole(destination, read.trace, rows[TRACES])})
+        whole = {**rows, TRACES: self._whole(destination, read.trace, rows[TRACES])}
+        self._tables.add(destination, run, whole, spans)
         place = run.place
         if destination.is_full:
             self._write_pieces(destination)
             if (full := destination.given_up()) is not None:
                 self._tables.close_run(full)
         return place
+
+    def _route_of(self, spans: Sequence[SpanRecord]) -> Route:
+        return Route() if self._route is None else route_of(spans, self._route)
 
     def _whole(self, destination: Destination, trace: Trace, rows: Sequence[Row]) -> list[Row]:
         """Of these rows of `traces` what may be written: one row for a trace that came in pieces."""
@@ -160,6 +200,14 @@ class RunSink:
         if pieces is not None and run is not None and (rows := list(pieces.drain())):
             self._tables.add(destination, run, {TRACES: rows})
 
+    def _drop_or_hold(self, cause: str, spans: Sequence[SpanRecord], why: Exception) -> None:
+        if self._delivery is None:
+            self._health.drop(cause, len(spans), why)
+            return
+        if isinstance(why, RunLostError):
+            self._delivery.lost(str(why))
+        raise NotNowError(str(why)) from why
+
     def _say_disabled(self, error: DisabledError) -> None:
         if not self._said_disabled:
             self._said_disabled = True
@@ -168,14 +216,16 @@ class RunSink:
     def _destination(self, route: Route) -> Destination:
         destination = self._destinations.get(route)
         if destination is None:
-            while len(self._destinations) >= _MOST_DESTINATIONS:
+            most = _MOST_DESTINATIONS if self._delivery is None else self._delivery.most_runs
+            while len(self._destinations) >= most:
                 old, oldest = self._destinations.popitem(last=False)
                 self._runs_of[old] = oldest.opened_runs
                 self._write_pieces(oldest)
                 if oldest.run is not None:
                     self._tables.close_run(oldest.run)
             opened = self._runs_of.get(route, 0)
-            destination = Destination(partial(self._open_run, route), opened)
+            is_replaced = self._delivery is None
+            destination = Destination(partial(self._open_run, route), opened, self._rotation, is_replaced=is_replaced)
             self._destinations[route] = destination
             self._open = tuple(self._destinations.values())
         self._destinations.move_to_end(route)

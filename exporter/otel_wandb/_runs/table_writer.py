@@ -10,14 +10,17 @@ from otel_wandb._process.budget import Budget
 from otel_wandb._process.health import Health
 from otel_wandb._process.worker import Worker
 from otel_wandb._records.table import Row, Table
-from otel_wandb._runs.destination import Destination, NoRunError, described
+from otel_wandb._runs.delivery import Delivery
+from otel_wandb._runs.destination import Destination, NoRunError, RunLostError, described
 from otel_wandb._runs.run import OpenRun
+from otel_wandb._spans.span import SpanRecord
 
 _MOST_ROWS: Final = 500  # of one increment of a table
 _MOST_WAITING: Final = 100_000
 _MOST_BYTES: Final = 64 << 20  # of rows that wait
 _FEW_ROWS: Final = 20  # of one increment; its files and its share of each later row cost more than they do
 _LONGEST_WAIT: Final = 300.0  # seconds
+_LONGEST_DELIVERY: Final = 30.0  # where somebody keeps the spans until their rows are on the disk
 _CELL: Final = 50  # bytes of a cell without its text
 
 TableRows: TypeAlias = Mapping[Table[Any], Sequence[Row]]
@@ -29,6 +32,7 @@ class _Rows:
     run: OpenRun
     rows: TableRows
     size: int
+    spans: Sequence[SpanRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,14 @@ class _Waiting:
     destination: Destination
     tables: dict[Table[Any], list[Row]] = field(default_factory=dict)
     size: int = 0
+    spans: list[SpanRecord] = field(default_factory=list)
 
 
 class TableWriter:
     """Collects rows by run. It writes last, so it closes the runs."""
 
-    def __init__(self, interval: float, health: Health) -> None:
+    def __init__(self, interval: float, health: Health, delivery: Delivery | None = None) -> None:
+        self._delivery = delivery
         self._interval = interval
         self._wait = interval  # longer where rows are few
         self._health = health
@@ -57,14 +63,16 @@ class TableWriter:
             "otel-wandb-tables", self._take, flush=self._write, wake=self._wake, due=lambda: self._due
         )
 
-    def add(self, destination: Destination, run: OpenRun, rows: TableRows) -> None:
-        """Take rows. Never blocks; drops them where W&B takes them too slowly."""
+    def add(self, destination: Destination, run: OpenRun, rows: TableRows, spans: Sequence[SpanRecord] = ()) -> None:
+        """Take rows of `spans`. Never blocks; drops them where W&B takes them too slowly."""
         size = sum(_size(row) for table in rows.values() for row in table)
         number = sum(len(table) for table in rows.values())
         if not self._budget.take(number, size):
             self._health.drop_rows("queue_full", number, "W&B takes tables more slowly than the program fills them")
+            if self._delivery is not None:
+                self._delivery.written([run], spans)
             return
-        self._worker.put(_Rows(destination, run, rows, size))
+        self._worker.put(_Rows(destination, run, rows, size, () if self._delivery is None else spans))
 
     def close_run(self, run: OpenRun) -> None:
         """Close `run` when the rows added before are written."""
@@ -83,6 +91,10 @@ class TableWriter:
             )
         return stopped
 
+    def abandon(self) -> None:
+        """End the thread without writing anything more."""
+        self._worker.abandon()
+
     def _take(self, item: _Rows | _Close) -> None:
         if isinstance(item, _Close):
             self._write_to(item.run)
@@ -94,6 +106,7 @@ class TableWriter:
         for table, rows in item.rows.items():
             waiting.tables.setdefault(table, []).extend(rows)
         waiting.size += item.size
+        waiting.spans += item.spans
         if self._due is None:
             self._due = monotonic() + self._wait
         if _longest(waiting) >= _MOST_ROWS:
@@ -101,7 +114,8 @@ class TableWriter:
 
     def _wake(self) -> None:
         rows = max(map(_longest, self._waiting.values()), default=0)
-        self._wait = next_wait(self._interval, self._wait, rows)
+        longest = _LONGEST_WAIT if self._delivery is None else _LONGEST_DELIVERY
+        self._wait = next_wait(self._interval, self._wait, rows, longest)
         self._write()
 
     def _write(self) -> None:
@@ -113,9 +127,15 @@ class TableWriter:
         waiting = self._waiting.pop(run, None)
         if waiting is None:
             return
-        for table, rows in waiting.tables.items():
-            for batch in _batches(rows, _MOST_ROWS):
-                run = self._log(waiting.destination, run, table, batch)
+        try:
+            for table, rows in waiting.tables.items():
+                for batch in _batches(rows, _MOST_ROWS):
+                    run = self._log(waiting.destination, run, table, batch)
+            if self._delivery is not None:
+                self._delivery.written([run], waiting.spans)
+        except RunLostError as error:
+            if self._delivery is not None:  # these rows come again, with their spans
+                self._delivery.lost(str(error))
         self._budget.give_back(0, waiting.size)
         run.summarise(self._health.summary())
 
@@ -128,6 +148,8 @@ class TableWriter:
             except Exception as error:  # noqa: BLE001
                 run = destination.after(run, error)
                 run.log_rows(table, rows)
+        except RunLostError:
+            raise
         except NoRunError as error:
             lost = "no_run", error
         except Exception as error:  # noqa: BLE001
@@ -138,9 +160,9 @@ class TableWriter:
         return run
 
 
-def next_wait(interval: float, wait: float, rows: int) -> float:
+def next_wait(interval: float, wait: float, rows: int, longest: float = _LONGEST_WAIT) -> float:
     """How many seconds the next rows wait, where the last ones waited `wait` and were `rows`."""
-    return interval if rows >= _FEW_ROWS else max(interval, min(2 * wait, _LONGEST_WAIT))
+    return interval if rows >= _FEW_ROWS else max(interval, min(2 * wait, longest))
 
 
 def _longest(waiting: _Waiting) -> int:

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
+from otel_wandb._spans.span import SpanRecord
+
 _SPAN: Final = 1_000  # bytes of a span and its attributes' names, without their values
 _VALUE: Final = 50
 _MOST_VALUES: Final = 100_000  # that are looked at: a list may contain itself
@@ -23,6 +25,13 @@ def size_of(span: ReadableSpan) -> int:
         return size + _size_of_all(waiting)
     except Exception:  # noqa: BLE001  # a value's own code was called
         return size
+
+
+def size_of_record(span: SpanRecord) -> int:
+    """The same of a record, which has only Python's own types."""
+    events = (*span.events, *span.logs)
+    values = [span.attributes.values(), *(event.attributes.values() for event in events)]
+    return _SPAN * (1 + len(events)) + _size_of_all([*values, [event.body for event in span.logs]])
 
 
 def size_of_values(*values: Any) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
@@ -10,6 +10,13 @@ from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 from otel_wandb._spans.plain import plain, plain_mapping, plain_text
 
 _LATEST: Final = 2**63 - 1  # the year 2262
+
+
+class Position(NamedTuple):
+    """Where a span was received: a part of its source, such as a partition of Kafka, and the record's number there."""
+
+    part: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,8 @@ class EventRecord:
 class SpanRecord:
     """One finished span. Ids are lower-case hex, times nanoseconds since the epoch.
 
-    `logs` are the GenAI events among the log records emitted inside it.
+    `logs` are the GenAI events among the log records emitted inside it. `positions` are where it and they
+    were received; none for a span of this process.
     """
 
     trace_id: str
@@ -44,6 +52,7 @@ class SpanRecord:
     scope: str
     resource: Mapping[str, Any]
     logs: tuple[EventRecord, ...] = ()
+    positions: tuple[Position, ...] = ()
 
     @property
     def is_local_root(self) -> bool:

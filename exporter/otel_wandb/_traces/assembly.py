@@ -17,7 +17,7 @@ Every span that is offered is emitted in exactly one trace, or counted as a dupl
 import enum
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_wandb._spans.span import SpanRecord
@@ -114,7 +114,7 @@ class TraceAssembler:
         self._spans = 0
         self._bytes = 0
         self._remembered_spans = 0
-        self._duplicates = 0
+        self._duplicates: list[SpanRecord] = []
 
     @property
     def waiting_spans(self) -> int:
@@ -126,17 +126,26 @@ class TraceAssembler:
         """The bytes of waiting spans, as told to `offer`."""
         return self._bytes
 
-    def take_duplicates(self) -> int:
-        """How many spans came a second time since the last call."""
-        found, self._duplicates = self._duplicates, 0
+    def take_duplicates(self) -> Sequence[SpanRecord]:
+        """The spans that came a second time since the last call."""
+        if not self._duplicates:
+            return ()
+        found, self._duplicates = self._duplicates, []
         return found
+
+    def remember(self, trace_id: str, span_ids: Iterable[str], now: float) -> None:
+        """Take spans for emitted before, as one piece of their trace, which an earlier process did."""
+        before = self._done.pop(trace_id, _Done(0, frozenset(), frozenset(), 0.0))
+        ids = before.span_ids.union(span_ids)
+        self._remembered_spans += len(ids) - len(before.span_ids)
+        self._done[trace_id] = _Done(before.pieces + 1, ids, frozenset(), now + self._limits.remember_seconds)
 
     def offer(self, span: SpanRecord, now: float, size: int = 0) -> list[Trace]:
         """Take a span of `size` bytes. Returns the traces that a limit cuts short because of it."""
         done = self._done.get(span.trace_id)
         trace = self._waiting.get(span.trace_id)
         if (trace is not None and span.span_id in trace.spans) or (done is not None and span.span_id in done.span_ids):
-            self._duplicates += 1
+            self._duplicates.append(span)
             return []
         if trace is None:
             trace = self._waiting[span.trace_id] = _Waiting(now, now)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from otel_wandb._traces.completion import Completion
 from otel_wandb._traces.feedback import Feedback
 from otel_wandb._traces.read_trace import ReadTrace
 
@@ -19,11 +20,22 @@ class Place:
     """The step of its history row, where wandb says it."""
 
 
+class NotNowError(Exception):
+    """A trace could not be written, and can be later. Nothing of it was written or counted."""
+
+
 class Sink(Protocol):
     """Somewhere that traces are written to. The pipeline's thread writes; any thread may flush and close."""
 
     def write(self, read: ReadTrace, place: Place | None) -> Place | None:
-        """Write a trace. `place` is where a sink before this one wrote it; the answer is where it is now."""
+        """Write a trace. `place` is where a sink before this one wrote it; the answer is where it is now.
+
+        Raises NotNowError, where spans have positions.
+        """
+        ...
+
+    def complete(self, read: ReadTrace, completion: Completion) -> None:
+        """Write what is left to write of a trace."""
         ...
 
     def write_feedback(self, said: Feedback) -> None:
@@ -44,6 +56,10 @@ class Sink(Protocol):
 
     def close(self, timeout: float) -> bool:
         """Flush, and end."""
+        ...
+
+    def abandon(self) -> None:
+        """End without writing anything more."""
         ...
 
     def say_late(self) -> None:

@@ -9,6 +9,7 @@ from otel_wandb._journal.records import trace_record
 from otel_wandb._journal.schema import Message
 from otel_wandb._process.health import Health
 from otel_wandb._spans.clean import Json
+from otel_wandb._traces.completion import Completion
 from otel_wandb._traces.feedback import Feedback
 from otel_wandb._traces.read_trace import ReadTrace
 from otel_wandb._traces.sink import Place
@@ -45,6 +46,9 @@ class WeaveSink:
             self._health.drop_weave("unreadable", len(read.spans), type(error).__qualname__)
         return place
 
+    def complete(self, read: ReadTrace, completion: Completion) -> None:
+        """Weave was sent the trace by the process that wrote it."""
+
     def write_feedback(self, said: Feedback) -> None:
         """Feedback stays in the run: OTLP has no place for it."""
 
@@ -64,6 +68,11 @@ class WeaveSink:
         if self._sender is not None:
             self._sender.stop(timeout * _SHARE_OF_EXIT)
         return True
+
+    def abandon(self) -> None:
+        """End without sending anything more."""
+        if self._sender is not None:
+            self._sender.stop(0.0)
 
     def say_late(self) -> None:
         """Count what was not sent, where the run was so late that nobody asked to close this."""

@@ -1,0 +1,46 @@
+"""Puts together again the traces whose timeline a killed process had written, but not all rows of tables."""
+
+import threading
+from collections.abc import Iterable, Sequence
+
+from otel_wandb._delivery.left_over import Piece, Written
+from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.assembly import Reason, Trace
+from otel_wandb._traces.completion import Completion
+
+
+class HalfWritten:
+    """Takes the spans of these traces when they are sent again. Thread safe."""
+
+    def __init__(self, written: Written) -> None:
+        self._written = written
+        self._lock = threading.Lock()
+        self._piece_of = {
+            (piece.trace_id, span_id): piece
+            for piece in written.pieces
+            if not written.is_whole(piece)
+            for span_id in piece.span_ids
+        }
+        self._spans: dict[Piece, dict[str, SpanRecord]] = {}
+
+    def take(self, spans: Iterable[SpanRecord]) -> tuple[Sequence[SpanRecord], Sequence[Completion]]:
+        """The spans that are none of theirs, and the traces that are together."""
+        if not self._piece_of:
+            return tuple(spans), ()
+        others, whole = [], []
+        with self._lock:
+            for span in spans:
+                piece = self._piece_of.pop((span.trace_id, span.span_id), None)
+                if piece is None:
+                    others.append(span)
+                    continue
+                found = self._spans.setdefault(piece, {})
+                found[span.span_id] = span
+                if len(found) == len(piece.span_ids):
+                    whole.append(self._completion(piece, self._spans.pop(piece)))
+        return others, whole
+
+    def _completion(self, piece: Piece, spans: dict[str, SpanRecord]) -> Completion:
+        in_order = tuple(sorted(spans.values(), key=lambda span: (span.start_ns, -span.end_ns)))
+        trace = Trace(piece.trace_id, piece.sequence, Reason.ROOT, in_order, 0)
+        return Completion(trace, piece.call_ids & self._written.call_rows, self._written.has_row(piece))

@@ -1,0 +1,190 @@
+"""Takes spans that another process keeps until they are on the disk: the inside of a gateway, and of a consumer."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from tempfile import TemporaryFile
+from typing import Any, Final
+
+from otel_wandb._costs.prices import PRICES, read_prices
+from otel_wandb._delivery.half_written import HalfWritten
+from otel_wandb._delivery.left_over import left_over
+from otel_wandb._delivery.proof import Proof
+from otel_wandb._delivery.records import EventOfSpan, ReceivedSpans, with_position
+from otel_wandb._pipeline import Choices, Pipeline
+from otel_wandb._process.health import Health
+from otel_wandb._runs.destination import Rotation
+from otel_wandb._runs.opening import RunOptions, open_run
+from otel_wandb._runs.run import OpenRun
+from otel_wandb._runs.sink import RunSink
+from otel_wandb._settings import Keep
+from otel_wandb._spans.span import Position, SpanRecord
+from otel_wandb._traces.assembly import Limits
+from otel_wandb._traces.ledger import Ledger
+from otel_wandb._traces.routes import Route
+from otel_wandb._traces.selection import KEEPS
+
+_REMEMBERED_TRACES: Final = 100_000
+_REMEMBERED_SPANS: Final = 500_000
+_ROTATION: Final = Rotation(traces=20_000, seconds=3_600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """How an intake writes. Times are seconds."""
+
+    directory: str
+    """Where wandb keeps the runs; one process at a time, and the same after it was killed."""
+    worker: str
+    """What the runs are named after."""
+    project: str | None = None
+    """Of traces whose resource names none."""
+    entity: str | None = None
+    mode: str | None = None
+    """As for `wandb.init`."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """W&B keys by `entity/project`; for others the key that wandb finds."""
+    keep: Keep = "llm"
+    prices: str | None = None
+    """The text of a file of prices."""
+    html: bool = True
+    quiet: float = 6.0
+    """That a trace with its root waits for late spans: more than the SDK's batch delay."""
+    idle: float = 30.0
+    max_age: float = 600.0
+    table_interval: float = 5.0
+    exit_timeout: float = 30.0
+    most_bytes: int = 256 << 20
+    """Of spans that wait."""
+    most_runs: int = 200
+    rotation: Rotation = _ROTATION
+
+
+class Intake:
+    """Writes spans to runs, and says which of their positions are settled. One for a directory.
+
+    A position is settled when each of its spans is in the log and the journal of a run, on the disk, or was counted as
+    trimmed, a duplicate or dropped.
+    """
+
+    def __init__(self, options: IntakeOptions, settled: Callable[[Sequence[Position]], None]) -> None:
+        """Reads first what a killed process left in the directory: that is not written again when it is sent again.
+
+        `settled(positions)` is called from threads of the intake. Raises OSError, and UnreadableError for a run that
+        is not as wandb wrote it.
+        """
+        with TemporaryFile(dir=_made(options.directory)):
+            pass  # wandb would write elsewhere, and nobody would look for it there
+        self._options = options
+        self._health = Health()
+        self._broken: str | None = None
+        self._since = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
+        self._ledger = Ledger(settled)
+        self._source = ReceivedSpans(self._ledger.settle_positions, seconds=options.max_age)
+        proof = Proof(self._ledger, self._break, options.rotation, options.most_runs)
+        self._sink = RunSink(
+            self._open_run,
+            Route(options.project, options.entity),
+            self._health,
+            table_interval=options.table_interval,
+            delivery=proof,
+        )
+        keep, prices = options.keep, {} if options.prices is None else read_prices(options.prices)
+        self._pipeline = Pipeline(
+            self._source,
+            [self._sink],
+            Choices(keep if callable(keep) else KEEPS[keep], {**PRICES, **prices}),
+            Limits(
+                quiet=options.quiet,
+                idle=options.idle,
+                max_age=options.max_age,
+                remembered=_REMEMBERED_TRACES,
+                remembered_spans=_REMEMBERED_SPANS,
+            ),
+            health=self._health,
+            accounts=self._ledger,
+        )
+        written = left_over(options.directory, most_spans=_REMEMBERED_SPANS, seconds=options.max_age)
+        self._half_written = HalfWritten(written)
+        for piece in written.pieces:
+            self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
+
+    @property
+    def health(self) -> Health:
+        """The counters of what was submitted."""
+        return self._health
+
+    @property
+    def broken(self) -> str | None:
+        """Why nothing more can be written by this intake; None while it works.
+
+        Then `abandon()` it, make another, and submit again what was not settled.
+        """
+        return self._broken
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many spans are not written yet, and their bytes."""
+        return self._pipeline.waiting
+
+    @property
+    def open_positions(self) -> int:
+        """How many positions are not settled."""
+        return self._ledger.open_positions
+
+    @property
+    def whereabouts(self) -> Sequence[str]:
+        """The addresses of the open runs, or the directories of offline ones."""
+        return [run.address for run in self._sink.runs]
+
+    def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool:
+        """Take what was received at a position; False if too much waits, and then nothing was taken. Never blocks."""
+        if self._broken or self._pipeline.is_held_up or self._pipeline.waiting[1] > self._options.most_bytes:
+            return False
+        self._ledger.open(position, len(spans) + len(events))
+        self._health.received(len(spans))
+        self._source.add_events(events, position)
+        others, completions = self._half_written.take(with_position(spans, position))
+        for completion in completions:
+            self._pipeline.complete(completion)
+        self._pipeline.put(others)
+        return True
+
+    def flush(self, timeout: float) -> bool:
+        """Write the traces that are finished, and wait until they are on the disk."""
+        return self._pipeline.flush(timeout)
+
+    def close(self, timeout: float) -> bool:
+        """The same, and finish the runs. What is unfinished stays open: it is to be submitted to the next intake."""
+        return self._pipeline.close(timeout)
+
+    def abandon(self) -> None:
+        """Write nothing more, and leave everything as it is."""
+        self._break("it was abandoned")
+        self._pipeline.abandon()
+
+    def _break(self, why: str) -> None:
+        self._broken = self._broken or why
+
+    def _open_run(self, route: Route, resource: Mapping[str, Any], number: int) -> OpenRun:
+        options = self._options
+        key = options.keys.get(f"{route.entity}/{route.project}")
+        init: dict[str, Any] = {
+            "project": route.project,
+            "entity": route.entity,
+            "mode": options.mode,
+            "dir": options.directory,
+            "group": options.worker,
+            "name": f"{options.worker} {self._since}" + (f" ({number})" if number > 1 else ""),
+            "settings": None if key is None else {"api_key": key},
+        }
+        said = {name: value for name, value in init.items() if value is not None}
+        run = open_run(RunOptions(said, number, options.exit_timeout), resource)
+        run.keep_journal(self._health.journal_failed, html=options.html, is_first=True)
+        return run
+
+
+def _made(directory: str) -> str:
+    os.makedirs(directory, exist_ok=True)
+    return directory
