@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from otel_openai_wandb._gateway.feeding import Event, MakeIntake, folder_of
-from otel_wandb._interface import Health, Position, SpanRecord
+from otel_openai_wandb._gateway.feeding import MakeIntake, folder_of
+from otel_wandb._interface import EventOfSpan, Health, Position, SpanRecord
 
 Settled = Callable[[Sequence[Position]], None]
 
@@ -28,7 +28,7 @@ class FileIntake:
     def broken(self) -> str | None:
         return "a file says so" if self._broken.exists() else None
 
-    def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[Event] = ()) -> bool:
+    def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool:
         if self._hold.exists():
             return False
         with self._lock, self._path.open("a", encoding="utf-8") as file:
@@ -70,4 +70,5 @@ def file_intakes(directory: Path) -> MakeIntake:
 def written(directory: Path, tenant: str = "") -> list[dict[str, Any]]:
     """What the intake of a tenant was given."""
     file = directory / folder_of(tenant) / "spans.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    whole = file.read_text().rpartition("\n")[0] if file.exists() else ""
+    return [json.loads(line) for line in whole.splitlines()]

@@ -21,7 +21,7 @@ from otel_wandb._interface import (
     WANDB_ENTITY,
     WANDB_PROJECT,
     Encoding,
-    EventRecord,
+    EventOfSpan,
     Health,
     Position,
     Signal,
@@ -39,8 +39,6 @@ _MOST_BYTES: Final = 256 * 2**20  # of spans that wait for their traces, all ten
 _LEAST_BYTES: Final = 32 * 2**20
 _ROUTE: Final = frozenset({WANDB_PROJECT, WANDB_ENTITY})
 
-Event = tuple[str, str, EventRecord]
-
 
 class Intake(Protocol):
     """Writes spans to runs, and says which positions are settled: the exporter's, and those of the tests."""
@@ -51,7 +49,7 @@ class Intake(Protocol):
     def broken(self) -> str | None: ...
     @property
     def waiting(self) -> tuple[int, int]: ...
-    def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[Event] = ()) -> bool: ...
+    def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool: ...
     def close(self, timeout: float) -> bool: ...
     def abandon(self) -> None: ...
 
@@ -165,7 +163,7 @@ class _Lane:
         self._refused, self._after = None, row.id
         return True
 
-    def _read(self, row: Row) -> tuple[Sequence[SpanRecord], Sequence[Event]] | None:
+    def _read(self, row: Row) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]] | None:
         """The spans and the events of a body; None if it cannot be read, and then it is counted and released."""
         try:
             return records_of(row.body)
@@ -192,7 +190,7 @@ class _Lane:
 
 def make_intakes(options: Options) -> MakeIntake:
     """The exporter's intakes: each tenant's runs in a folder of its own, with its own key."""
-    from otel_wandb._interface import Intake as WandbIntake
+    from otel_wandb._interface import Intake as WandbIntake  # the others of this room can be used without wandb
     from otel_wandb._interface import IntakeOptions
 
     tenants = {tenant.name: tenant for tenant in options.tokens.tenants}
@@ -214,7 +212,7 @@ def make_intakes(options: Options) -> MakeIntake:
     return make
 
 
-def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[Event]]:
+def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]:
     """The spans and events of a body, going where its tenant may write. Raises what reading it raises."""
     encoding = Encoding[body.encoding]
     if Signal[body.signal] is Signal.LOGS:
