@@ -16,7 +16,7 @@ from tests.support.program import CHECKOUT, run_program
 
 ALLOWED = {
     "src/otel_openai_v0": {"opentelemetry", "wrapt"},
-    "exporter/otel_wandb": {"opentelemetry", "wandb", "requests"},
+    "exporter/otel_wandb": {"opentelemetry", "wandb", "requests", "google"},
     "src/otel_openai_wandb": {
         *{"opentelemetry", "wrapt", "otel_openai_v0", "otel_wandb"},
         *{"wandb", "openai", "requests", "rich", "pyarrow"},
@@ -50,6 +50,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "_process",
         },
         "_delivery": {"_runs", "_journal", "_records", "_traces", "_spans", "_process"},
+        "_otlp": {"_spans"},
         "_weave": {"_journal", "_traces", "_spans", "_process"},
         "_runs": {"_page", "_journal", "_records", "_traces", "_spans", "_process"},
         "_page": {"_journal"},
