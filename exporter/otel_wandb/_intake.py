@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import repeat
 from tempfile import TemporaryFile
 from typing import Any, Final
 
@@ -144,7 +145,9 @@ class Intake:
             return False
         self._ledger.open(position, len(spans) + len(events))
         self._health.received(len(spans))
-        self._source.add_events(events, position)
+        in_time = [event for event in events if not self._is_late(event)]
+        self._ledger.settle_positions(repeat(position, len(events) - len(in_time)))
+        self._source.add_events(in_time, position)
         others, completions = self._half_written.take(with_position(spans, position))
         for completion in completions:
             self._pipeline.complete(completion)
@@ -163,6 +166,11 @@ class Intake:
         """Write nothing more, and leave everything as it is."""
         self._break("it was abandoned")
         self._pipeline.abandon()
+
+    def _is_late(self, event: EventOfSpan) -> bool:
+        """Whether the span of a log record is written already."""
+        is_written = self._pipeline.has_emitted(event.trace_id, event.span_id)
+        return is_written and not self._half_written.has(event.trace_id, event.span_id)
 
     def _break(self, why: str) -> None:
         self._broken = self._broken or why
