@@ -38,6 +38,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "exporter/otel_wandb": {
         "": {
             "_delivery",
+            "_otlp",
             "_runs",
             "_weave",
             "_page",

@@ -6,7 +6,7 @@ from pathlib import Path
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-RECORDED = Path(__file__).parent / "bodies"
+RECORDED = Path(__file__).parents[1] / "exporter/otlp"
 
 
 def traces(*names: str, trace_id: int = 1, project: str | None = None) -> bytes:

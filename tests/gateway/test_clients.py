@@ -153,7 +153,7 @@ def test_tls_and_certificates_of_clients(tmp_path: Path) -> None:
         send(GrpcExporter(running.grpc, credentials=credentials), "grpc")
         assert [span["name"] for span in running.until_written(2)] == ["http", "grpc"]
         for key, certificate in ((None, None), (files["other-key"], files["other"])):
-            with pytest.raises(OSError, match="SSL|reset|aborted|EOF"):
+            with pytest.raises(OSError, match=r"SSL|reset|aborted|EOF"):
                 post_with(url, files["ca"], certificate, key)
         stranger_credentials = grpc.ssl_channel_credentials(
             *(Path(files[name]).read_bytes() for name in ("ca", "other-key", "other"))

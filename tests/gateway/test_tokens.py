@@ -7,7 +7,6 @@ import pytest
 from otel_openai_wandb._gateway.feeding import enforced, folder_of
 from otel_openai_wandb._gateway.tokens import Tenant, Tokens, TokensError, read_tokens
 from otel_wandb._interface import SpanRecord
-from tests.gateway.otlp import RECORDED
 
 
 def digest(token: str) -> str:
@@ -40,9 +39,7 @@ def test_a_token_names_where_its_spans_go(tmp_path: Path) -> None:
     assert [tenant.name for tenant in tokens.tenants] == ["acme/shop", "acme/mail"]
 
 
-@pytest.mark.parametrize(
-    "header", ["", "Bearer ", "Bearer four", "Basic one", "one", "Bearer one two", "Bearer \udcff"]
-)
+@pytest.mark.parametrize("header", ["", "Bearer ", "Bearer 4", "Basic one", "one", "Bearer one two", "Bearer \udcff"])
 def test_nothing_else_is_a_token(tmp_path: Path, header: str) -> None:
     assert read(tmp_path, line("one")).tenant_of(header) is None
 
@@ -102,7 +99,3 @@ def test_a_tenant_has_a_folder_of_its_own_below_the_gateways(name: str) -> None:
     assert folder not in {".", ".."}
     assert len(folder) < 100
     assert folder != folder_of(f"{name}-")
-
-
-def test_the_recorded_bodies_are_here() -> None:
-    assert len(list(RECORDED.glob("*.bin"))) == 3

@@ -216,7 +216,7 @@ def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]
     """The spans and events of a body, going where its tenant may write. Raises what reading it raises."""
     encoding = Encoding[body.encoding]
     if Signal[body.signal] is Signal.LOGS:
-        return (), read_events(body.data, encoding).events
+        return (), [EventOfSpan(*event) for event in read_events(body.data, encoding).events]
     spans = read_spans(body.data, encoding).spans
     return (enforced(spans, body.tenant) if body.tenant else spans), ()
 
