@@ -118,7 +118,9 @@ def test_grpc_asks_for_the_token_before_it_reads(tmp_path: Path, tokens: str) ->
             assert code is grpc.StatusCode.UNAUTHENTICATED
 
 
-def test_tls_and_certificates_of_clients(tmp_path: Path) -> None:
+def test_tls_and_certificates_of_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # requests prefers them to what it was told
+        monkeypatch.delenv(name, raising=False)
     authority, stranger = trustme.CA(), trustme.CA()
     server, client, other = authority.issue_cert("localhost"), authority.issue_cert("c"), stranger.issue_cert("c")
     files = {}
