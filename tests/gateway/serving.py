@@ -16,17 +16,20 @@ from tests.gateway.intakes import written
 from tests.support.program import CHECKOUT, environment
 from tests.support.waiting import until
 
-# The real command, but for where the spans end up.
+# The real command, but for where the spans end up; with the exporter's intakes nothing is changed.
 _PROGRAM = """
 import sys
 from pathlib import Path
 from otel_openai_wandb._cli import main
-from otel_openai_wandb._gateway import feeding
-from tests.gateway.intakes import file_intakes
-feeding.make_intakes = lambda options: file_intakes(options.directory / "runs")
 {more}
 sys.exit(main(sys.argv[1:]))
 """
+_TO_FILES = """
+from otel_openai_wandb._gateway import feeding
+from tests.gateway.intakes import file_intakes
+feeding.make_intakes = lambda options: file_intakes(options.directory / "runs")
+"""
+_INTAKES = {"files": _TO_FILES, "the exporter's": ""}
 _LOCAL = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0")
 
 
@@ -81,9 +84,11 @@ def gateway(
     env: Mapping[str, str] | None = None,
     more: str = "",
     where: Sequence[str] = _LOCAL,
+    intakes: str = "files",
 ) -> Iterator[Running]:
     """Started, and killed at the end if it still runs; `more` is done by the program first."""
-    command = [sys.executable, "-c", _PROGRAM.replace("{more}", more), "gateway", "--directory", str(directory / "gw")]
+    program = _PROGRAM.replace("{more}", _INTAKES[intakes] + more)
+    command = [sys.executable, "-c", program, "gateway", "--directory", str(directory / "gw")]
     log = directory / "gateway.log"
     with (
         log.open("a", encoding="utf-8") as errors,

@@ -65,7 +65,7 @@ class Feeding:
         """`tenants` get their lanes at once, and with them whatever a predecessor left in their runs."""
         self._spool = spool
         self._lanes = [_Lane(tenant, spool, make) for tenant in dict.fromkeys([*tenants, *spool.tenants()])]
-        self._is_stopping = False
+        self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="openai-wandb-feeding", daemon=True)
 
     @property
@@ -86,23 +86,26 @@ class Feeding:
         return sums
 
     def stop(self, timeout: float) -> bool:
-        """Take no more, and close the intakes; whether all of them wrote what they had in `timeout` seconds.
+        """Hand on what can be had at once, and close the intakes; whether that was all, within `timeout` seconds.
 
-        What they had not written is in the spool.
+        The rest is in the spool.
         """
-        self._is_stopping = True
-        self._spool.wake()
         deadline = monotonic() + timeout
+        self._stop_at = monotonic() + timeout / 3
+        self._spool.wake()
         self._thread.join(timeout)
         with ThreadPoolExecutor(len(self._lanes) or 1) as closing:
             left = max(0.1, deadline - monotonic())
-            return all(closing.map(lambda lane: lane.close(left), self._lanes))
+            closed = list(closing.map(lambda lane: lane.close(left), self._lanes))
+        return all(closed) and not self._thread.is_alive()
 
     def _run(self) -> None:
         seen = 0
-        while not self._is_stopping:
+        while self._stop_at is None or monotonic() < self._stop_at:
             moved = [lane.step() for lane in self._lanes]
             if not any(moved):
+                if self._stop_at is not None:
+                    return
                 is_waiting = any(lane.is_waiting for lane in self._lanes)
                 seen = self._spool.wait(seen, _POLL if is_waiting else _IDLE)
 
