@@ -44,7 +44,7 @@ def _is_installed(module: str) -> bool:
         spec = find_spec(module)
     except ModuleNotFoundError:  # of its parent
         return False
-    except ValueError:  # somebody put a module without a spec there
+    except ValueError:  # `sys.modules` has a module without a spec
         return True
     return spec is not None and spec.origin is not None
 

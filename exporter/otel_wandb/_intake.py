@@ -13,12 +13,15 @@ from otel_wandb._delivery.half_written import HalfWritten
 from otel_wandb._delivery.left_over import left_over
 from otel_wandb._delivery.proof import Proof
 from otel_wandb._delivery.records import EventOfSpan, ReceivedSpans, with_position
+from otel_wandb._delivery.uploads import Uploads, runs_left_behind
 from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._process.health import Health
+from otel_wandb._runs.account import is_online
 from otel_wandb._runs.destination import Rotation
 from otel_wandb._runs.opening import RunOptions, open_run
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
+from otel_wandb._runs.upload import LocalRun
 from otel_wandb._settings import Keep
 from otel_wandb._spans.span import Position, SpanRecord
 from otel_wandb._traces.assembly import Limits
@@ -82,8 +85,9 @@ class Intake:
         self._broken: str | None = None
         self._since = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
         self._ledger = Ledger(settled)
+        self._uploads = Uploads(os.environ, keep_seconds=options.max_age)
         self._source = ReceivedSpans(self._ledger.settle_positions, seconds=options.max_age)
-        proof = Proof(self._ledger, self._break, options.rotation, options.most_runs)
+        proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
         self._sink = RunSink(
             self._open_run,
             Route(options.project, options.entity),
@@ -110,6 +114,9 @@ class Intake:
         self._half_written = HalfWritten(written)
         for piece in written.pieces:
             self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
+        if is_online({"mode": options.mode}):
+            for run in runs_left_behind(options.directory, options.keys.get):
+                self._uploads.add(run)
 
     @property
     def health(self) -> Health:
@@ -125,6 +132,11 @@ class Intake:
         return self._broken
 
     @property
+    def is_held_up(self) -> bool:
+        """Whether a trace could not be written, and waits until it can: there is no run, or no room on the disk."""
+        return self._pipeline.is_held_up
+
+    @property
     def waiting(self) -> tuple[int, int]:
         """How many spans are not written yet, and their bytes."""
         return self._pipeline.waiting
@@ -135,13 +147,18 @@ class Intake:
         return self._ledger.open_positions
 
     @property
+    def closed_runs(self) -> int:
+        """How many runs are on the disk that are closed and not known to be at W&B."""
+        return self._uploads.waiting
+
+    @property
     def whereabouts(self) -> Sequence[str]:
         """The addresses of the open runs, or the directories of offline ones."""
         return [run.address for run in self._sink.runs]
 
     def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool:
         """Take what was received at a position; False if too much waits, and then nothing was taken. Never blocks."""
-        if self._broken or self._pipeline.is_held_up or self._pipeline.waiting[1] > self._options.most_bytes:
+        if self._broken or self.is_held_up or self._pipeline.waiting[1] > self._options.most_bytes:
             return False
         self._ledger.open(position, len(spans) + len(events))
         self._health.received(len(spans))
@@ -160,12 +177,22 @@ class Intake:
 
     def close(self, timeout: float) -> bool:
         """The same, and finish the runs. What is unfinished stays open: it is to be submitted to the next intake."""
-        return self._pipeline.close(timeout)
+        done = self._pipeline.close(timeout)
+        self._uploads.abandon()
+        return done
 
     def abandon(self) -> None:
         """Write nothing more, and leave everything as it is."""
         self._break("it was abandoned")
         self._pipeline.abandon()
+        self._uploads.abandon()
+
+    def _let_go(self, run: OpenRun) -> None:
+        place = run.place
+        if place.is_online:
+            project = f"{place.entity}/{place.project}"
+            key = self._options.keys.get(project)
+            self._uploads.add(LocalRun(run.directory, f"{project}/{place.run_id}", run.logged_rows, key))
 
     def _is_late(self, event: EventOfSpan) -> bool:
         """Whether the span of a log record is written already."""

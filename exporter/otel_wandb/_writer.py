@@ -153,6 +153,7 @@ class TraceWriter:
         """`run`, prepared to be written to before somebody else ends it."""
         if self._options.settings.journal:
             run.keep_journal(self._health.journal_failed, html=self._options.settings.html)
+        run.tells_steps = bool(self._options.weave)
         run.before_finish(self._events.ending)
         self._events.opened()
         return run

@@ -96,7 +96,7 @@ class Instrumentation:
 
     @property
     def other(self) -> str | None:
-        """Another instrumentation that was there first, and that openai was left to."""
+        """Another instrumentation that came first and keeps openai's methods."""
         return self._patches.other
 
     def begin(self, providers: Providers, choices: Choices) -> None:

@@ -11,7 +11,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from otel_openai_v0._content.writer import Redactor
+from otel_openai_v0._content.redaction import Redactor
 from otel_openai_v0._instrumentation import Guest, Instrumentation, Providers
 from otel_openai_v0._patching.places import other_instrumentation
 from otel_openai_v0._telemetry.settings import CaptureContent, Choices, read_choices

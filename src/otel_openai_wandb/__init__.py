@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_wandb._interface import require
+from otel_wandb._interface.install import require
 
 if TYPE_CHECKING:
     from otel_openai_wandb._autolog import Autolog, autolog

@@ -21,17 +21,8 @@ from otel_openai_wandb._reading.last_line import say_how_to_see
 from otel_openai_wandb._session import Session, may_record, own_provider
 from otel_openai_wandb._traces import Traces, written_by
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import (
-    Keep,
-    Weave,
-    checked_keep,
-    checked_weave,
-    is_of_this_process,
-    mode_of,
-    read_prices,
-    wait_until_written,
-    without_weave,
-)
+from otel_wandb._interface.exporter import Keep, Weave, checked_keep, checked_weave, read_prices
+from otel_wandb._interface.runs import is_of_this_process, mode_of, wait_until_written, without_weave
 
 if TYPE_CHECKING:
     import wandb

@@ -1,10 +1,10 @@
-"""What somebody says about a trace, to be read beside it."""
+"""Feedback on a trace, which is shown beside it."""
 
 from functools import cache
 
 from otel_openai_wandb._autolog import autolog
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import live_exporters
+from otel_wandb._interface.exporter import live_exporters
 
 
 def log_feedback(trace_id: str, name: str, value: float | str) -> None:

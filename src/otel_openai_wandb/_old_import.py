@@ -1,7 +1,7 @@
-"""Lets `from wandb.integration.openai import autolog` give ours: under `opentelemetry-instrument`, after `%load_ext`.
+"""Makes `from wandb.integration.openai import autolog` import ours.
 
-wandb 0.27.1 and later have the module without the name. Where wandb has its own still, it stays, unless
-`OTEL_WANDB_REPLACE_AUTOLOG` is true.
+This happens under `opentelemetry-instrument`, and after `%load_ext`. wandb 0.27.1 and later have the module, but not
+the function. An older wandb keeps its own function, unless `OTEL_WANDB_REPLACE_AUTOLOG` is true.
 """
 
 import os
@@ -10,14 +10,14 @@ from typing import Final
 
 import wrapt
 
-from otel_wandb._interface import require
+from otel_wandb._interface.install import require
 
 REPLACE_VARIABLE: Final = "OTEL_WANDB_REPLACE_AUTOLOG"
 _MODULE: Final = "wandb.integration.openai"
 
 
 def install() -> None:
-    """Have the name there as soon as somebody imports the module, or now if that is done; imports nothing itself."""
+    """Add the name when the module is imported, or now if it is already; imports nothing itself."""
     wrapt.register_post_import_hook(_add_autolog, _MODULE)
 
 

@@ -1,4 +1,4 @@
-"""A span processor that can be switched off: the SDK's providers take processors and never give one back."""
+"""A span processor that can be switched off: the SDK's providers cannot remove a processor."""
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor

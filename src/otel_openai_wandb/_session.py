@@ -11,7 +11,7 @@ from otel_openai_v0._interface import Sampling
 from otel_openai_wandb._processor import SwitchableProcessor
 from otel_openai_wandb._reading.last_line import offline_directory
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
-from otel_wandb._interface import live_exporters
+from otel_wandb._interface.exporter import live_exporters
 
 if TYPE_CHECKING:
     import wandb
@@ -48,7 +48,7 @@ class Session:
         return provider
 
     def end(self) -> None:
-        """Write everything, and let the others go on."""
+        """Write everything, and let other exporters take spans again."""
         for switch in self._switches:
             switch.target = None
         self.exporter.shutdown()
@@ -57,7 +57,7 @@ class Session:
 
 
 def own_provider() -> TracerProvider:
-    """One that records whatever the environment says of samplers, and whatever stands above a call."""
+    """A provider that samples every call, whatever the environment and the parent say."""
     return TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
 
 

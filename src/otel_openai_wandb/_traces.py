@@ -9,7 +9,10 @@ from typing import Final
 
 from otel_openai_wandb._view.runs import Directory, pack
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import Packer, TraceRecord, flushes_of, how_to_install, missing_of, page, read_journal
+from otel_wandb._interface.exporter import flushes_of
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.journal import TraceRecord, read_journal
+from otel_wandb._interface.page import Packer, page
 
 _FLUSH_MILLIS: Final = 10_000
 _MOST_TREES: Final = 20  # in a text: the last of them

@@ -5,6 +5,7 @@ each second trace the log records come after the spans, at a position of their o
 """
 
 import json
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Final
 
 from otel_wandb._delivery.records import EventOfSpan
 from otel_wandb._intake import Intake, IntakeOptions
+from otel_wandb._runs.destination import Rotation
 from otel_wandb._spans.span import EventRecord, Position, SpanRecord
 
 START: Final = 1_700_000_000_000_000_000  # nanoseconds
@@ -108,7 +110,18 @@ def _span(number: int, span_id: str, parent: str | None, name: str, attributes: 
 def main(directory: Path, traces: int) -> None:
     """Send all traces, with another intake for each that breaks."""
     sender = Sender(directory, traces)
-    options = IntakeOptions(str(directory), "worker", project="shop", quiet=0.2, idle=2.0, table_interval=0.5)
+    options = IntakeOptions(
+        str(directory),
+        "worker",
+        project="shop",
+        entity="testers",
+        keys={"testers/shop": os.environ["KEY"]} if "KEY" in os.environ else {},
+        quiet=0.2,
+        idle=2.0,
+        max_age=3.0,
+        table_interval=0.5,
+        rotation=Rotation(traces=100),
+    )
     deadline = monotonic() + 100.0
     while True:
         intake = Intake(options, sender.settled)
@@ -117,6 +130,11 @@ def main(directory: Path, traces: int) -> None:
             break
         assert monotonic() < deadline, intake.broken
         intake.abandon()
+    if "UNTIL_UPLOADED" in os.environ:
+        pause = threading.Event()
+        while len(list(directory.glob("wandb/run-*"))) > len(intake.whereabouts):
+            assert monotonic() < deadline, "runs are still on the disk"
+            pause.wait(0.1)
     assert intake.close(30.0)
     assert intake.open_positions == 0
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -15,18 +15,19 @@ import pytest
 
 from otel_wandb._journal.reader import read_journal
 from tests.exporter.intake_program import trace_id
-from tests.support.program import CHECKOUT, environment
-from tests.support.run_file import find_runs, read_run, stats_rows
+from tests.support.program import CHECKOUT, environment, run_program
+from tests.support.run_file import RunFile, find_runs, read_run, stats_rows
 from tests.support.waiting import until
+from tests.support.wandb_server import API_KEY, IMPATIENT, WandbServer
 
 TRACES = 400
 
 
 @contextmanager
-def sending(directory: Path, traces: int = TRACES) -> Iterator["subprocess.Popen[bytes]"]:
+def sending(directory: Path, traces: int = TRACES, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The program of `intake_program`; its service process goes with it."""
     program = CHECKOUT / "tests/exporter/intake_program.py"
-    env = environment(directory, {"WANDB_MODE": "offline"})
+    env = environment(directory, {"WANDB_MODE": "offline", **more})
     with subprocess.Popen([sys.executable, program, str(directory), str(traces)], env=env) as process:
         try:
             yield process
@@ -61,10 +62,14 @@ def kill(process: "subprocess.Popen[bytes]", victim: str) -> None:
 
 
 def check(directory: Path, traces: int = TRACES) -> None:
-    """Each trace is in the runs once: its timeline, the rows of its calls, and its row of `traces`."""
+    """Each trace is in the runs once."""
+    check_runs([read_run(path) for path in find_runs(directory)], traces)
+
+
+def check_runs(runs: Iterable[RunFile], traces: int) -> None:
+    """Each trace is there once: its timeline, the rows of its calls, and its row of `traces`."""
     timelines, calls, rows = Counter[str](), Counter[str](), Counter[str]()
-    for path in find_runs(directory):
-        run = read_run(path)
+    for run in runs:
         timelines.update(str(row["trace_id"]) for row in run.history if "trace_id" in row)
         for key in run.tables:
             for row in stats_rows(run, key):
@@ -99,3 +104,143 @@ def test_log_records_that_come_after_their_spans_are_read(tmp_path: Path) -> Non
     assert asked == {f"**user**: question {number}": 1 if number % 2 else 2 for number in range(20)}
     records = [record for record in read_journal(run.parent) if record["record"] == "trace"]
     assert len(records) == 20
+
+
+def test_runs_are_deleted_when_they_are_at_wandb_and_their_project_has_a_key_of_its_own(tmp_path: Path) -> None:
+    with WandbServer() as server:
+        online = {**server.environment, **IMPATIENT, "WANDB_MODE": "online", "UNTIL_UPLOADED": "yes"}
+        with sending(tmp_path, 250, **{**online, "KEY": API_KEY, "WANDB_API_KEY": ""}) as process:
+            assert process.wait(timeout=120) == 0
+        assert len(server.runs) == 3
+        check_runs(server.runs.values(), 250)
+    assert len(list(tmp_path.glob("wandb/run-*"))) == 1  # the one that was open, closed with the program
+
+
+def test_what_a_killed_process_left_is_uploaded_by_the_next(tmp_path: Path) -> None:
+    with WandbServer() as server:
+        online = {**server.environment, **IMPATIENT, "WANDB_MODE": "online"}
+        with sending(tmp_path, 200, **online) as process:
+            wait_for(tmp_path, 60, process)
+            kill(process, "both")
+        with sending(tmp_path, 200, UNTIL_UPLOADED="yes", **online) as process:
+            assert process.wait(timeout=120) == 0
+        check_runs(server.runs.values(), 200)
+    assert len(list(tmp_path.glob("wandb/run-*"))) == 1
+
+
+FAULTY = """
+import sys, threading
+from otel_wandb._intake import Intake, IntakeOptions
+from otel_wandb._runs import run as runs
+from otel_wandb._spans.span import Position
+from tests.exporter.intake_program import spans
+from tests.support.waiting import until
+
+settled = []
+def make(**more):
+    options = {"directory": "runs", "worker": "w", "project": "p", "quiet": 0.1, "table_interval": 0.2, **more}
+    return Intake(IntakeOptions(**options), lambda found: settled.extend(position.number for position in found))
+def send(intake, numbers):
+    for number in numbers:
+        until(lambda: intake.submit(Position(0, number), spans(number)), 30)
+def summary(intake):
+    return {name.removeprefix("otel/"): count for name, count in intake.health.summary().items()}
+"""
+
+
+def faulty(tmp_path: Path, body: str) -> str:
+    """What a program with an intake prints."""
+    done = run_program(tmp_path, FAULTY + body, env={"WANDB_MODE": "offline", "WANDB_SILENT": "true"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_full_disk_holds_traces_up_until_there_is_room(tmp_path: Path) -> None:
+    body = """
+import otel_wandb._pipeline as pipeline
+pipeline._RETRY_SECONDS = 0.3
+room, runs._LEAST_SPACE = runs._LEAST_SPACE, 1 << 62
+intake = make()
+send(intake, range(5))
+until(lambda: intake.is_held_up, 30)
+print(settled, intake.broken, intake.submit(Position(0, 5), spans(5)), summary(intake))
+runs._LEAST_SPACE = room
+send(intake, range(5, 10))
+until(lambda: len(settled) == 10, 30)
+print(sorted(settled), summary(intake), intake.close(30), intake.open_positions)
+"""
+    refused, taken = faulty(tmp_path, body).splitlines()
+    assert refused == "[] None False {'received': 15, 'logged': 0}"
+    assert taken == f"{[*range(10)]} {{'received': 30, 'logged': 30}} True 0"
+    check(tmp_path, 10)
+
+
+def test_what_is_not_wanted_or_comes_twice_is_settled_too(tmp_path: Path) -> None:
+    body = """
+intake = make(keep=lambda span: span.trace_id != spans(1)[0].trace_id)
+send(intake, range(3))
+until(lambda: len(settled) == 3, 30)
+intake.submit(Position(0, 7), spans(0))
+intake.submit(Position(0, 8), ())
+until(lambda: len(settled) == 5, 30)
+print(sorted(settled), summary(intake), intake.close(30))
+"""
+    assert faulty(tmp_path, body) == (
+        "[0, 1, 2, 7, 8] {'received': 12, 'logged': 6, 'trimmed': 3, 'duplicates': 3} True\n"
+    )
+
+
+def test_where_wandb_is_disabled_nothing_is_kept_and_nothing_waits(tmp_path: Path) -> None:
+    body = """
+intake = make(mode="disabled")
+send(intake, range(3))
+until(lambda: len(settled) == 3, 30)
+print(summary(intake), intake.close(30))
+"""
+    assert faulty(tmp_path, body) == "{'received': 9, 'logged': 0, 'trimmed': 9} True\n"
+
+
+def test_a_trace_that_is_not_finished_stays_open_at_the_end(tmp_path: Path) -> None:
+    body = """
+intake = make()
+intake.submit(Position(0, 1), spans(1)[:2])
+send(intake, [2])
+until(lambda: settled == [2], 30)
+print(intake.close(30), settled, intake.open_positions)
+again = make()
+again.submit(Position(0, 1), spans(1))
+until(lambda: settled == [2, 1], 30)
+print(again.close(30))
+"""
+    assert faulty(tmp_path, body) == "True [2] 1\nTrue\n"
+
+
+def test_a_run_that_is_damaged_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    body = """
+from pathlib import Path
+from otel_wandb._delivery.run_log import UnreadableError
+intake = make()
+send(intake, range(3))
+until(lambda: len(settled) == 3, 30)
+intake.close(30)
+(file,) = Path("runs").rglob("*.wandb")
+content = bytearray(file.read_bytes())
+content[300] ^= 255
+file.write_bytes(content)
+try:
+    make()
+except UnreadableError as error:
+    print(str(error).replace(str(file), "FILE"))
+"""
+    assert faulty(tmp_path, body) == "FILE: a part of it is damaged\n"
+
+
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    body = """
+try:
+    make()
+except OSError as error:
+    print(type(error).__name__)
+"""
+    assert faulty(tmp_path, body) == "FileExistsError\n"

@@ -5,8 +5,10 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+import wandb
 
 from tests.exporter.programs import SETUP
+from tests.support.journals import records_below, traces_in
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, run_program
 from tests.support.run_file import stats_rows, traces
@@ -138,6 +140,10 @@ OUTAGES = {
 }
 
 
+# wandb before 0.27 cannot give up: its service process is left to itself, with the last 32 kB of the run's file.
+GIVES_UP = "finish_timeout" in wandb.Settings.model_fields
+
+
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_an_outage_loses_nothing_and_bounds_the_exit(
     tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, outage: str
@@ -147,10 +153,14 @@ def test_an_outage_loses_nothing_and_bounds_the_exit(
     done = program(tmp_path, server, wandb_server, MOMENTS + OUTAGE, OTEL_WANDB_EXIT_TIMEOUT="3")
     assert monotonic() - started < 20, done.stderr
     assert done.returncode == 0, done.stderr
-    assert [row["request"] for row in stats_rows(done.run)] == ["**user**: one", "**user**: two", "**user**: three"]
-    assert len(traces(done.run)) == len(stats_rows(done.run, "traces")) == 3
+    assert len(traces_in(records_below(tmp_path))) == 3
+    if GIVES_UP:
+        assert [row["request"] for row in stats_rows(done.run)] == ["**user**: one", "**user**: two", "**user**: three"]
+        assert len(traces(done.run)) == len(stats_rows(done.run, "traces")) == 3
     if outage != "403":  # wandb says itself that it gave up, and finishes the run
-        assert done.stderr.count("upload it with: wandb sync --include-online") == 1, done.stderr
+        said = done.stderr.count("upload it with: wandb sync --include-online")
+        # wandb 0.20 cannot finish a run any more once the program ends.
+        assert said == 1 or (not GIVES_UP and "could not be finished" in done.stderr), done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.exporter.test_private_parts import HIDE
 from tests.support.openai_server import OpenAIServer
 from tests.support.program import Finished, run_command, run_program
 from tests.support.run_file import stats_rows, traces
@@ -62,6 +63,17 @@ def test_a_version_that_nobody_tested_is_a_note(tmp_path: Path) -> None:
     assert (done.returncode, state) == (0, "note"), done.stdout
     assert "wandb 0.99.0 (wandb >= 0.20.1, < 0.32)" in text
     assert "wandb" not in findings(doctor(tmp_path)).get("versions", ("", ""))[1]
+
+
+def test_a_wandb_that_lacks_a_comfort_is_a_note(tmp_path: Path) -> None:
+    part = {"module": "wandb.sdk.wandb_setup", "of": "_WandbSetup", "name": "remove_active_run", "kind": "gone"}
+    hide = HIDE
+    for field, value in part.items():
+        hide = hide.replace(f"{{{field}!r}}", repr(value))
+    done = run_program(tmp_path, SOURCE.format(before=hide))
+    said = "this version does without keeping our run out of wandb's active runs"
+    assert (done.returncode, findings(done)["wandb"]) == (0, ("note", said)), done.stderr
+    assert "wandb" not in findings(doctor(tmp_path))
 
 
 def test_what_opentelemetry_instrument_started_is_active(tmp_path: Path) -> None:

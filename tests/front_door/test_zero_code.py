@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,9 @@ from tests.support.openai_server import OpenAIServer
 from tests.support.program import CHECKOUT, Finished, run_program
 from tests.support.run_file import stats_rows
 from tests.support.wandb_server import IMPATIENT, WandbServer
-from tests.support.weave_server import WeaveServer
+
+if TYPE_CHECKING:
+    from tests.support.weave_server import WeaveServer
 
 ASK = """
 import openai
@@ -65,7 +68,7 @@ def test_two_exporters_are_both_fed(tmp_path: Path, server: OpenAIServer) -> Non
 
 
 def test_readmes_lines_for_weave_without_our_option(
-    tmp_path: Path, server: OpenAIServer, weave_server: WeaveServer
+    tmp_path: Path, server: OpenAIServer, weave_server: "WeaveServer"
 ) -> None:
     text = (CHECKOUT / "exporter/README.md").read_text()
     lines = [line.removeprefix("export ") for line in text.splitlines() if line.startswith("export OTEL_")]
@@ -86,7 +89,7 @@ def test_readmes_lines_for_weave_without_our_option(
 
 @pytest.mark.parametrize("weave", ["true", "agents"])
 def test_traces_go_to_weave_too_by_the_environment_alone(
-    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, weave_server: WeaveServer, weave: str
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, weave_server: "WeaveServer", weave: str
 ) -> None:
     env = {**wandb_server.environment, **IMPATIENT, "WF_TRACE_SERVER_URL": weave_server.url}
     done = program(tmp_path, server, WANDB_MODE="online", OTEL_WANDB_WEAVE=weave, **env)
@@ -156,4 +159,4 @@ def test_a_directory_that_cannot_be_written_is_no_trouble(tmp_path: Path, server
     (tmp_path / "file").write_text("")
     done = program(tmp_path, server, WANDB_DIR=str(tmp_path / directory))
     assert (done.returncode, done.stdout) == (0, ANSWER)
-    assert 1 <= len(lines_of(done)) <= 2, done.stderr
+    assert 1 <= len(lines_of(done)) <= 3, done.stderr  # wandb 0.20 has one more

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from otel_openai_wandb._gateway.feeding import MakeIntake, folder_of
-from otel_wandb._interface import EventOfSpan, Health, Position, SpanRecord
+from otel_wandb import SpanRecord
+from otel_wandb._interface.intake import EventOfSpan, Position
+from otel_wandb._interface.traces import Health
 
 Settled = Callable[[Sequence[Position]], None]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from otel_openai_wandb._gateway.receiving.bodies import inflated
 from otel_openai_wandb._gateway.receiving.parts import MOST_PARTS, refuse_many_parts
 from otel_openai_wandb._gateway.receiving.replies import Reason, RefusedError
-from otel_wandb._interface import Encoding, Signal
+from otel_wandb._interface.otlp import Encoding, Signal
 from tests.gateway.otlp import RECORDED, request, traces
 from tests.gateway.serving import Running, gateway, logged
 

@@ -6,7 +6,7 @@ import pytest
 
 from otel_openai_wandb._gateway.feeding import enforced, folder_of
 from otel_openai_wandb._gateway.tokens import Tenant, Tokens, TokensError, read_tokens
-from otel_wandb._interface import SpanRecord
+from otel_wandb import SpanRecord
 
 
 def digest(token: str) -> str:

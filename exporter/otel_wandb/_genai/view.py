@@ -38,7 +38,7 @@ class SpanView:
     is_error: bool = False
     """Whether an attribute says that it failed, whatever the span's own status is."""
     message: str | None = None
-    """What the attribute beside that says."""
+    """The message of that attribute's dialect."""
 
 
 def read_view(span: SpanRecord) -> SpanView:
@@ -116,7 +116,7 @@ def _call(span: SpanRecord, said: Said, name: str) -> ModelCall:
 
 
 def _operation_in(name: str) -> str:
-    """What the name of a span begins with, in the conventions before 1.28."""
+    """The operation that a span's name begins with, as in the conventions before 1.28."""
     word = name.partition(" ")[0]
     return word if word in _OPERATIONS_IN_NAMES else _CHAT
 

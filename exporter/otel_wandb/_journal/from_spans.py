@@ -1,4 +1,4 @@
-"""The records of traces that have ended, without a file: for who shows them at once."""
+"""The records of traces that have ended, without a file, for showing them at once."""
 
 from collections.abc import Iterable, Sequence
 

@@ -236,5 +236,5 @@ def _message(message: SaidMessage) -> Message:
 
 
 def _text(value: str | None) -> str | None:
-    """Empty is not said."""
+    """A cleaned text; None for an empty one."""
     return clean_text(value, _LONGEST) if value else None

@@ -181,7 +181,7 @@ class TraceRecord(TypedDict):
 
 
 class FeedbackRecord(TypedDict):
-    """What somebody said of a trace, which may be in another run."""
+    """Feedback on a trace, which may be in another run."""
 
     record: Literal["feedback"]
     trace_id: str

@@ -45,7 +45,7 @@ _START: Final = Mark()
 
 @dataclass(slots=True)
 class PackedRun:
-    """A run of the page; `ended` is false while it runs, and for ever if it was killed."""
+    """A run of the page; `ended` is false while it runs, and stays false if it was killed."""
 
     name: str
     known: dict[str, Any] = field(default_factory=dict)
@@ -204,7 +204,7 @@ class Packer:
         )
 
     def _fresh(self, call: Record, session: str) -> list[int]:
-        """What this call says that its session had not: the last message, and all back to one that was said before."""
+        """What this call adds to its session: the last message, and those before it back to a known one."""
         asked, known = call["asked"], 0
         for number, text in enumerate(asked[:-1], 1):
             if (session, text) in self._said:

@@ -1,4 +1,4 @@
-"""Writes the page: one HTML file that asks nothing of anybody."""
+"""Writes the page: one HTML file that makes no network request."""
 
 import base64
 import gzip

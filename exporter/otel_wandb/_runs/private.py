@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import datetime
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,6 +121,54 @@ def without_asking_the_server() -> Iterator[None]:
         yield
     finally:
         _LOGS_OUR_TABLE.reset(token)
+
+
+def write_cells_as_they_are(table: "wandb.Table") -> None:
+    """Let the cells of our table stand in its artifact without being looked at for tensors, arrays and media.
+
+    They are of plain types already, and times; wandb's look at each costs more than all that is done with it otherwise.
+    The table's own method makes everything but the rows, of a table that seems to be empty for so long.
+    """
+    own, rows_of = _attribute(table, "to_json"), _attribute(table, "_to_table_json")
+    if own is None or rows_of is None:
+        _without("writing cells of tables as they are", None)
+        return
+
+    def to_json(owner: Any) -> Any:
+        if is_run(owner):
+            return own(owner)
+        try:
+            rows = rows_of(type(table).MAX_ARTIFACT_ROWS)["data"]
+        except Exception as error:  # noqa: BLE001
+            _without("writing cells of tables as they are", error)
+            return own(owner)
+        vars(table)["_to_table_json"] = lambda *args, **kwargs: {**rows_of(*args, **kwargs), "data": []}
+        try:
+            found = own(owner)
+        finally:
+            del vars(table)["_to_table_json"]
+        return {**found, "data": [[_cell_json(cell) for cell in row] for row in rows], "nrows": len(rows)}
+
+    vars(table)["to_json"] = to_json
+
+
+def leave_no_copies(table: "wandb.Table") -> None:
+    """Keep one file of each increment of our table, until it is uploaded.
+
+    wandb stages the file twice, uploads one and deletes that; nothing refers to the other, which stays for good. It
+    copies each to its cache, too, from where nobody takes it. What an artifact of ours stages, its own instance tells.
+    """
+    to_json: Callable[[Any], dict[str, Any]] = table.to_json
+
+    def staged_once(owner: Any) -> dict[str, Any]:
+        try:
+            if hasattr(owner, "manifest"):  # the artifact, and not the run
+                vars(owner)["_add_local_file"] = _adding_once(owner, owner._add_local_file)  # noqa: SLF001
+        except Exception as error:  # noqa: BLE001
+            _without("tables that leave no copies in wandb's data directory", error)
+        return to_json(owner)
+
+    vars(table)["to_json"] = staged_once
 
 
 def is_run(value: object) -> bool:
@@ -244,8 +293,9 @@ def _session(host: str) -> Any:
 def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
     """Let the program end while wandb's service process goes on; at its exit wandb waits for it without a bound.
 
-    The wait is 0 where W&B was late already: our data is on disk, and the process still tries to upload it. It is ten
-    times `seconds` where a run of the user's is active. (wandb 0.31 waits forever, once in some hundred exits, if a
+    The wait is 0 where W&B was late already: our data is on disk, and the process still tries to upload it. It is
+    `seconds` where wandb 0.20 did not finish our run (it starts a thread, which an exit does not allow), and ten times
+    `seconds` where a run of the user's is active. (wandb 0.31 waits forever, once in some hundred exits, if a
     table was logged to an online run that is not finished: its process drops the connection, and never hears the end.)
     """
     try:
@@ -253,9 +303,10 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
 
         setup = wandb_setup.singleton()
         service: Any = getattr(setup._connection, "_proc", None)  # noqa: SLF001
-        process = getattr(service, "_process", None)
+        process = _attribute(service, "_process") or _attribute(service, "_internal_proc")  # before 0.21
         if process is not None:
-            limit = 0.0 if is_late and setup.most_recent_active_run is None else 10 * seconds
+            ours = 0.0 if is_late else seconds
+            limit = ours if setup.most_recent_active_run is None else 10 * seconds
             service.join = partial(_wait, process, limit)
     except Exception as error:  # noqa: BLE001
         _without("a bound on wandb's own exit", error)
@@ -291,6 +342,41 @@ def _answering(asks: Callable[..., Any], answer: bool | None) -> Callable[..., A
         return answer if _LOGS_OUR_TABLE.get() else asks(*args, **kwargs)
 
     return answering
+
+
+def _cell_json(cell: Any) -> Any:
+    """A cell as wandb writes it: a time is milliseconds since the epoch."""
+    return int(cell.timestamp() * 1000) if isinstance(cell, datetime) else cell
+
+
+def _adding_once(artifact: Any, add: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(add)
+    def adding(*args: Any, **kwargs: Any) -> Any:
+        before = _staged(artifact)
+        entry = add(*args, **kwargs)
+        now = _staged(artifact)
+        for name, path in before.items():
+            if now.get(name, path) != path:
+                _remove(path)
+        with suppress(Exception):
+            entry.skip_cache = True
+        return entry
+
+    return adding
+
+
+def _staged(artifact: Any) -> dict[str, str]:
+    """The files that are to be uploaded, by their names in the artifact."""
+    entries = _attribute(_attribute(artifact, "manifest"), "entries")
+    if not isinstance(entries, dict):
+        return {}
+    paths = {name: _attribute(entry, "local_path") for name, entry in entries.items()}
+    return {name: str(path) for name, path in paths.items() if path is not None}
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.remove(path)
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:

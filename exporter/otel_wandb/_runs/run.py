@@ -55,7 +55,10 @@ class OpenRun:
         self.is_makeshift = is_makeshift
         """Whether it is offline because W&B could not be used when it was made."""
         self._rank = _rank(run)
+        self._directory: str | None = None
         self._step: int | None = None
+        self.tells_steps = False
+        """Whether `place` has the step of the last trace, for which wandb's service process is asked each time."""
         self._traces = self._shown = 0
         self._is_closing = False
         self._journal: Journal | None = None
@@ -101,7 +104,9 @@ class OpenRun:
     @property
     def directory(self) -> str:
         """Where wandb keeps the run's data, which `wandb sync` uploads."""
-        return os.path.dirname(self._run.dir)
+        if self._directory is None:
+            self._directory = os.path.dirname(self._run.dir)  # which looks at the disk each time
+        return self._directory
 
     @property
     def address(self) -> str:
@@ -147,7 +152,8 @@ class OpenRun:
             raise DiskFullError(f"{self.directory} has less than {_LEAST_SPACE >> 20} MB left")
         if self._journal is not None and not self._journal.add_trace(read) and self._is_journal_first:
             raise JournalError(f"the journal in {self.directory} could not be written")
-        self._step = self._run.step if self.owned else None  # that of a shared run is W&B's to choose
+        if self.tells_steps and self.owned:  # that of a shared run is W&B's to choose
+            self._step = self._run.step
         self._log({"trace": tree.value(), **row})
         self._traces += 1
 

@@ -99,6 +99,8 @@ class TableWriter:
         if isinstance(item, _Close):
             self._write_to(item.run)
             item.run.close(self._health.summary())
+            if self._delivery is not None:
+                self._delivery.closed(item.run)
             return
         waiting = self._waiting.get(item.run)
         if waiting is None:
@@ -170,7 +172,7 @@ def _longest(waiting: _Waiting) -> int:
 
 
 def _size(row: Row) -> int:
-    return sum(len(cell) + _CELL if isinstance(cell, str) else _CELL for cell in row)
+    return _CELL * len(row) + sum([len(cell) for cell in row if type(cell) is str])
 
 
 def _batches(rows: Sequence[Row], size: int) -> list[list[Row]]:

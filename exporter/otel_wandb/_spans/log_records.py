@@ -68,7 +68,7 @@ class LogStore:
 
     def take(self, trace_id: int, span_id: int) -> tuple[EventRecord, ...]:
         """Take the events of a span, in their order."""
-        if not self._spans:  # as for everybody whose instrumentation writes none
+        if not self._spans:  # the usual case
             return ()
         with self._lock:
             kept = self._spans.pop((trace_id, span_id), None)
@@ -124,7 +124,7 @@ class WandbLogRecordProcessor(LogRecordProcessor):
             return
         span = get_current_span(context_of(record)).get_span_context()
         if span.span_id == record.span_id and not span.trace_flags.sampled:
-            return  # nobody will ever ask for it
+            return  # its span will never come
         time_ns = record.timestamp or record.observed_timestamp or 0
         self._store.add(record.trace_id, record.span_id, EventRecord(name, time_ns, dict(attributes), record.body))
 

@@ -1,6 +1,6 @@
-"""What differs between the versions of OpenTelemetry's SDK that the exporter works beside; no other module of it asks.
+"""Everything of the exporter that depends on the version of OpenTelemetry's SDK.
 
-Each difference is looked for by itself, never by a version's number.
+Each feature is detected by itself, never by a version number.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What somebody says about a trace."""
+"""Feedback on a trace."""
 
 import re
 from dataclasses import dataclass

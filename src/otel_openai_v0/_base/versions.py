@@ -1,7 +1,7 @@
-"""What differs between the versions of OpenTelemetry that this package works beside; no other module asks.
+"""Everything that depends on the version of OpenTelemetry; no other module checks versions.
 
-Each difference is looked for by itself, never by a version's number. The oldest that is tested is API 1.20 with
-instrumentation 0.41b0, of September 2023. When the oldest moves up, what stands here for it goes.
+Each feature is detected by itself, never by a version number. The oldest that is tested is API 1.20 with
+instrumentation 0.41b0, of September 2023. Code for an older version is removed when its support ends.
 """
 
 import inspect
@@ -31,22 +31,22 @@ MEASURES_IN_CONTEXT: Final = _takes(Histogram.record, "context")
 """Since API 1.28; before that the SDK has no exemplars, which the context is for."""
 
 HAS_BUCKETS: Final = _takes(Meter.create_histogram, "explicit_bucket_boundaries_advisory")
-"""Since API 1.30; before that a view of the program's says which buckets a histogram has."""
+"""Since API 1.30; before that only a view of the program can set a histogram's buckets."""
 
 
 def create_histogram(meter: Meter, name: str, unit: str, description: str, buckets: Sequence[float]) -> Histogram:
-    """Create an instrument of `meter`, with its buckets where they can be said."""
+    """Create an instrument of `meter`, with its buckets where the API supports them."""
     more: dict[str, Any] = {"explicit_bucket_boundaries_advisory": buckets} if HAS_BUCKETS else {}
     return meter.create_histogram(name, unit, description, **more)
 
 
 def in_context(context: Context) -> tuple[Context, ...]:
-    """Return what `record` of an instrument takes beside the value and its attributes."""
+    """Return the arguments of an instrument's `record` after the value and its attributes."""
     return (context,) if MEASURES_IN_CONTEXT else ()
 
 
 def event(name: str, attributes: dict[str, Any], context: Context) -> LogRecord | None:
-    """Return an event to emit; None where there are none."""
+    """Return an event to emit; None if this API has no events."""
     return LogRecord(event_name=name, attributes=attributes, context=context) if HAS_EVENTS else None
 
 
@@ -58,4 +58,4 @@ def _is_instrumentation_enabled() -> bool:
 is_instrumentation_enabled: Final[Callable[[], bool]] = getattr(
     utils, "is_instrumentation_enabled", _is_instrumentation_enabled
 )
-"""Whether nobody has asked for no telemetry in this context. Since instrumentation 0.44b0; before that, its keys."""
+"""Whether telemetry is not suppressed in this context. Since instrumentation 0.44b0; before that we read the keys."""

@@ -83,11 +83,11 @@ class Call:
             CURRENT_CALL.reset(self._before)
         self._before = self._token = None  # they hold the context that the call was made in
 
-    def start(self, invocation: Invocation) -> None:
-        """Start the span with the attributes that a sampler may ask for; read the rest only if it is needed."""
+    def start(self, invocation: Invocation, context: Context) -> None:
+        """Start the span below `context`, which is the current one, and read the request if that is needed."""
         telemetry = self._telemetry
         attributes = invocation.start_attributes()
-        span = telemetry.tracer.start_span(invocation.span_name(), None, SpanKind.CLIENT, attributes)
+        span = telemetry.tracer.start_span(invocation.span_name(), context, SpanKind.CLIENT, attributes)
         self.span = span
         self.span_context = span.get_span_context()
         if span.is_recording() or (telemetry.metrics.enabled and invocation.operation.is_model_call):
@@ -162,7 +162,8 @@ class Call:
                 recorder.read_response(response, more)
             if error is not None:
                 recorder.read_error(error)
-            recorder.emit(self.elapsed())
+            if recorder.emits:
+                recorder.emit(self.elapsed())
         try:
             self.span.end(self._stopped[1] if self._stopped else None)
         except Exception as fault:  # noqa: BLE001

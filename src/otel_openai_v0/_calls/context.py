@@ -1,4 +1,4 @@
-"""What a program says about its next calls: whose they are, and what they are for."""
+"""Attributes that a program sets for its next calls: user, session, prompt, tags."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar, Token
@@ -47,7 +47,7 @@ class CallContext:
                 return
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
-        """`function`, with its calls of openai made inside; an awaitable that it returns runs inside too."""
+        """Wrap `function`: its calls of openai are made in this context. So is an awaitable that it returns."""
         if isgeneratorfunction(function) or isasyncgenfunction(function):
             raise TypeError(
                 "call_context cannot hold while a generator waits: put `with call_context(...)` around its calls"

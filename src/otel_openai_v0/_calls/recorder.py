@@ -50,8 +50,11 @@ class Recorder:
         "_span",
         "_telemetry",
         "_transport",
+        "emits",
     )
 
+    emits: bool
+    """Whether `emit` has anything to do."""
     _transport: dict[str, AttributeValue]
     """Attributes from the HTTP side of the latest response."""
     _credentials: Credentials
@@ -74,6 +77,7 @@ class Recorder:
         self._measured = operation.is_model_call and telemetry.metrics.enabled
         self._recording = span.is_recording()
         self._emits_event = self._recording and operation.is_model_call and telemetry.settings.emit_event
+        self.emits = self._measured or self._emits_event
         if self._recording:
             get = invocation.arguments.get
             self._credentials = get("api_key"), get("headers"), invocation.module_key
@@ -196,7 +200,7 @@ class Recorder:
             telemetry.faults.note("reading the context", error)
 
     def _write(self, content: Content) -> None:
-        for (kind, name), items in zip(_CONTENT, content, strict=True):
+        for items, (kind, name) in zip(content, _CONTENT, strict=True):
             if items and (text := self._telemetry.content.write(kind, items)) is not None:
                 self._content[name] = text
 
@@ -217,7 +221,7 @@ class Recorder:
         pending, self._pending = self._pending, {}
         pending.update(self._transport)
         pending.update(attributes)
-        if self._measured or self._emits_event:
+        if self.emits:
             self._seen.update(pending)
         if self._recording:
             if self._content and self._telemetry.settings.capture.on_span:

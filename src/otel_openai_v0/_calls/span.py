@@ -1,4 +1,6 @@
-"""The span that is current while openai runs. Others see it, and it is empty once the call has ended.
+"""The span that is current while openai runs. Other instrumentations see it.
+
+Once the call has ended, it no longer holds the SDK's span.
 
 aiohttp keeps a connection open after the call that opened it, and asyncio keeps the context of that moment. Without
 this class the context would keep the SDK's span in memory, and with it the prompt.

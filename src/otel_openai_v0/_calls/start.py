@@ -39,7 +39,7 @@ class Calls:
                 return call
             invocation = of_method(method, target, bind(positional, args, kwargs), self.openai)
             if not has_span_above(invocation.operation.name, context):
-                call.start(invocation)
+                call.start(invocation, context)
         except Exception as error:  # noqa: BLE001
             telemetry.faults.note("starting a span", error)
         return call
@@ -52,6 +52,7 @@ class Calls:
         call = Call(telemetry)
         with telemetry.faults.quietly("starting a span"):
             invocation = of_request(requestor, given)
-            if not has_span_above(invocation.operation.name, get_current()):
-                call.start(invocation)
+            context = get_current()
+            if not has_span_above(invocation.operation.name, context):
+                call.start(invocation, context)
         return call

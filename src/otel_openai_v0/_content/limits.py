@@ -39,7 +39,8 @@ def written(items: Sequence[Any], limits: ContentLimits) -> str:
     """
     room = max(limits.total, SHORTEST) - 1
     if len(items) <= _FEW:  # most chats are short, and this is faster than one by one
-        texts = [_json(item, limits.message) for item in items]
+        longest = limits.message
+        texts = [_text_json(item, longest) if type(item) is TextMessage else _json(item, longest) for item in items]
         whole = f"[{','.join(texts)}]"
         if len(whole) <= room + 1:
             return whole
@@ -152,7 +153,7 @@ def _shorten_value(key: str, value: Any, longest: int, depth: int = DEEPEST) -> 
 
 
 def _shorten_text(value: Any, longest: int) -> Any:
-    """A text, or what stands in its place: a function's arguments or response, tokens."""
+    """A text, or another value under its key: a function's arguments or response, tokens."""
     if isinstance(value, str):
         return cut_text(text_of(value), longest)
     text = dumps(value)

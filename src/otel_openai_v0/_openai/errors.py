@@ -46,11 +46,11 @@ class ErrorDetails:
         return {name: value for name, value in found.items() if value is not None}
 
     def without_text(self) -> "ErrorDetails":
-        """The same without any text that somebody else wrote."""
+        """The same without texts of the server or the program."""
         return replace(self, message="", frames="")
 
     def saying(self, message: str) -> "ErrorDetails":
-        """The same with another message, and without source lines, which may say what the message no longer does."""
+        """The same with another message, and without source lines, which may contain what that leaves out."""
         return replace(self, message=message, frames=_LINE_OF_SOURCE.sub("", self.frames))
 
     def description(self) -> str:

@@ -41,7 +41,7 @@ _FILE: Final = re.compile(r"data:(?:[\w.+-]+/[\w.+-]+[^,]{0,200}|[^,]{0,200};bas
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What is known of some bytes; None where it cannot be told.
+    """What is known of some bytes; None where unknown.
 
     `size` is in bytes, `dimensions` is `WIDTHxHEIGHT` in pixels.
     """

@@ -7,7 +7,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0._base import attributes as names
 from otel_openai_v0._content.secrets import scrub_keys
-from otel_openai_v0._openai.endpoint import requestor_endpoint
+from otel_openai_v0._openai.api_base import requestor_api_base
 
 FIRST_ERROR: Final = 400
 
@@ -48,7 +48,7 @@ def read_transport(requestor: Any, response: Any) -> dict[str, AttributeValue]:
         if status >= FIRST_ERROR and retry_after is not None:
             found[names.OPENAI_RESPONSE_RETRY_AFTER] = scrub_keys(retry_after)
     if requestor.api_base:
-        found.update(requestor_endpoint(requestor).attributes)
+        found.update(requestor_api_base(requestor).attributes)
     if requestor.api_version:
         found[names.OPENAI_API_VERSION] = str(requestor.api_version)
     return found

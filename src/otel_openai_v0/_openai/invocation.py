@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0._base import attributes as names
-from otel_openai_v0._openai.endpoint import Endpoint, read_endpoint, requestor_endpoint
+from otel_openai_v0._openai.api_base import ApiBase, read_api_base, requestor_api_base
 from otel_openai_v0._openai.operations import MANAGED, OPERATIONS_BY_PATH, VERBS, Method, Operation, management
 from otel_openai_v0._openai.request import Arguments, read_model
 
@@ -26,7 +26,7 @@ class Invocation(NamedTuple):
 
     operation: Operation
     arguments: Arguments
-    endpoint: Endpoint
+    api_base: ApiBase
     resource: str | None
     model: str | None
     module_key: Any
@@ -38,7 +38,7 @@ class Invocation(NamedTuple):
 
     def start_attributes(self) -> dict[str, AttributeValue]:
         """The attributes that a sampler may ask for."""
-        found: dict[str, AttributeValue] = dict(self.endpoint.attributes)
+        found: dict[str, AttributeValue] = dict(self.api_base.attributes)
         if not self.operation.is_model_call:
             found[names.OPENAI_OPERATION_NAME] = self.operation.name
             if self.resource is not None:
@@ -56,8 +56,8 @@ def of_method(method: Method, target: Any, arguments: Arguments, openai: Any) ->
     if isinstance(target, dict) and "id" in target:
         arguments = {**arguments, "engine" if operation.is_model_call else "id": target["id"]}
     resource = None if operation.is_model_call else _kind_of(target)
-    endpoint = read_endpoint(arguments, openai)
-    return Invocation(operation, arguments, endpoint, resource, read_model(arguments), openai.api_key)
+    api_base = read_api_base(arguments, openai)
+    return Invocation(operation, arguments, api_base, resource, read_model(arguments), openai.api_key)
 
 
 def _kind_of(target: Any) -> str:
@@ -80,8 +80,8 @@ def of_request(requestor: Any, given: Arguments) -> Invocation:
         operation = management(_verb(method, resource, rest))
         if resource in MANAGED and rest:
             arguments["id"] = unquote_plus(rest[0])
-    endpoint = requestor_endpoint(requestor)
-    return Invocation(operation, arguments, endpoint, resource, read_model(arguments), requestor.api_key)
+    api_base = requestor_api_base(requestor)
+    return Invocation(operation, arguments, api_base, resource, read_model(arguments), requestor.api_key)
 
 
 def _path(url: Any) -> str:

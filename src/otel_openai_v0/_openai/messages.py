@@ -100,8 +100,11 @@ def _text_answer(choice: Mapping[str, Any]) -> AnyMessage:
 def _chat_message(message: Any) -> AnyMessage:
     if not isinstance(message, MAPPING):
         return TextMessage("user", _said(message))
-    role = text_of(message.get("role") or "")
-    content = _only_text(message.get("content"))
+    role, content = message.get("role") or "", message.get("content")
+    if type(role) is not str:
+        role = text_of(role)
+    if type(content) is not str:
+        content = _only_text(content)
     if content and len(message) == len(_PLAIN) and role not in _ANSWERING:
         return TextMessage(role, content)
     converted: Message = {"role": role, "parts": _parts(role, message)}
@@ -112,9 +115,7 @@ def _chat_message(message: Any) -> AnyMessage:
 
 
 def _only_text(content: Any) -> str | None:
-    """The text of a content that is a text and nothing else, plain or as its only part."""
-    if type(content) is str:
-        return content
+    """The text of a content that has a text as its only part."""
     if type(content) is list and len(content) == 1 and type(part := content[0]) is dict and part.get("type") == "text":
         text = part.get("text")
         return text if type(text) is str else None

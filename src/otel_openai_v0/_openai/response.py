@@ -25,7 +25,7 @@ def read_response(response: Any) -> Attributes:
     found: dict[str, AttributeValue] = {}
     for key, name in _TEXTS:
         value = response.get(key)
-        if isinstance(value, str) and value:
+        if value and isinstance(value, str):
             found[name] = scrub_keys(value)  # some servers repeat the requested model
     reasons = [scrub_keys(text_of(reason)) for choice in choices(response) if (reason := choice.get("finish_reason"))]
     if reasons:
@@ -140,9 +140,10 @@ def _read_usage(usage: Mapping[str, Any], found: dict[str, AttributeValue]) -> N
             found[name] = value
     for details, key, name in _DETAILS:
         of = usage.get(details)
-        value = of.get(key) if of and isinstance(of, MAPPING) else None
-        if isinstance(value, int) and value.bit_length() <= INT_BITS:
-            found[name] = value
+        if of and isinstance(of, MAPPING):
+            value = of.get(key)
+            if isinstance(value, int) and value.bit_length() <= INT_BITS:
+                found[name] = value
 
 
 def _dimensions(vector: Any) -> int:

@@ -42,7 +42,7 @@ class Patch:
     wrapper: object
 
     def undo(self) -> None:
-        """Put the original back, unless somebody else has wrapped ours since."""
+        """Put the original back, unless our wrapper has been wrapped again."""
         owner, name = self.place.owner, self.place.name
         if vars(owner).get(name) is self.wrapper:
             setattr(owner, name, self.place.original)

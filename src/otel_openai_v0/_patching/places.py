@@ -28,7 +28,7 @@ _INSTRUMENTATIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A class attribute, and the object that stands there."""
+    """A class attribute and its value."""
 
     owner: type
     name: str
@@ -42,10 +42,10 @@ class Place:
 
     @property
     def is_openais(self) -> bool:
-        """Whether openai's own function stands here.
+        """Whether the function is openai's own.
 
-        A function of somebody else may return anything and may call openai more than once (instructor does both). Below
-        it, each request gets a span of its own.
+        A function of another library may return anything, and may call openai more than once (instructor does both).
+        Below it, each request gets a span of its own.
         """
         return _is_in(self.module, "openai")
 

@@ -82,7 +82,7 @@ def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 
 def _returned(call: Call, result: Any) -> Any:
     """Handle `(response or stream, is_stream, key)`; the same tuple is returned unless it holds a stream."""
-    if not isinstance(result, tuple) or not result:  # somebody's test double
+    if not isinstance(result, tuple) or not result:  # a test double
         return returned(call, result)
     answered = returned(call, result[0])
     return result if answered is result[0] else (answered, *result[1:])

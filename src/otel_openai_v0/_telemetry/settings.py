@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from otel_openai_v0._content.limits import SHORTEST, ContentLimits
-from otel_openai_v0._content.writer import Redactor
+from otel_openai_v0._content.redaction import Redactor
 
 log: Final = logging.getLogger(__name__)
 

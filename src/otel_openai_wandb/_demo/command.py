@@ -6,7 +6,7 @@ from typing import Final
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
 from otel_openai_v0 import OpenAIInstrumentor
-from otel_wandb._interface import how_to_install, missing_of
+from otel_wandb._interface.install import how_to_install, missing_of
 
 _NEEDED: Final = ("openai", "numpy", "wandb", "rich", "opentelemetry-sdk")
 _IMPOSSIBLE: Final = 2

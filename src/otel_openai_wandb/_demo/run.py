@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from otel_wandb._interface import RECORDS_NOTHING
+from otel_wandb._interface.runs import RECORDS_NOTHING
 
 if TYPE_CHECKING:
     import wandb

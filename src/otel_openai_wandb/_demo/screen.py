@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from otel_openai_wandb._reading.tree import heading, trace_tree
-from otel_wandb._interface import TraceRecord
+from otel_wandb._interface.journal import TraceRecord
 
 
 class Screen:

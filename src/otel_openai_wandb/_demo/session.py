@@ -18,7 +18,8 @@ from otel_openai_wandb._demo.interrupts import Interrupts
 from otel_openai_wandb._demo.run import Place, current_place, run_settings
 from otel_openai_wandb._demo.screen import Screen
 from otel_openai_wandb._demo.server import stand_in
-from otel_wandb._interface import lacks_key, records_of
+from otel_wandb._interface.runs import lacks_key
+from otel_wandb._interface.traces import records_of
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 

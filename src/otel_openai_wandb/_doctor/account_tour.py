@@ -1,7 +1,6 @@
 """`openai-wandb doctor --account`: makes two tiny runs with every kind of record, for a person to look at in W&B.
 
-What W&B's pages show of a run can be seen by nobody without an account, tests included. This makes what there is to see
-and says what to look for.
+Only a person with an account can see W&B's pages; tests cannot. The command makes the runs and says what to look for.
 """
 
 import contextlib
@@ -16,7 +15,9 @@ from opentelemetry.trace import format_trace_id
 from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._interface import Choices, Guest
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import Weave, how_to_install, lacks_key, missing_of, mode_of
+from otel_wandb._interface.exporter import Weave
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.runs import lacks_key, mode_of
 
 if TYPE_CHECKING:
     import wandb
@@ -70,7 +71,7 @@ def delete(paths: list[str]) -> int:
 
 
 def _made(project: str, weave: Weave) -> "tuple[wandb.Run, dict[str, int]]":
-    """A run with everything in it, and what was lost on the way."""
+    """Make a run with every kind of record; returns it with what was lost."""
     import wandb
 
     settings = wandb.Settings(silent=True, console="off", disable_git=True, disable_code=True, x_disable_stats=True)

@@ -1,4 +1,4 @@
-"""Whether the packages are there that a trace needs, in versions that were tested."""
+"""Checks that the packages that a trace needs are installed, in tested versions."""
 
 import platform
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
 from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
 from otel_openai_wandb._doctor.tested import TESTED
-from otel_wandb._interface import how_to_install
+from otel_wandb._interface.install import how_to_install
 
 _DISTRIBUTION: Final = "otel-openai-wandb"
 _LISTED: Final = (
@@ -34,7 +34,7 @@ def check_packages() -> Finding:
 
 
 def check_tested() -> Finding | None:
-    """What is here and outside of what was tested; None if nothing is."""
+    """Installed packages in untested versions; None if there are none."""
     conflicts = [(needed, get_dependency_conflicts([needed])) for needed in TESTED]
     outside = [
         f"{found.found} ({needed})" for needed, found in conflicts if found is not None and found.found is not None

@@ -1,4 +1,4 @@
-"""Whether calls become spans, and whether the exporters that are named can be had."""
+"""Checks that calls become spans, and that the named exporters can be loaded."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from otel_openai_v0 import CaptureContent, OpenAIInstrumentor
 from otel_openai_v0._interface import CAPTURE_CONTENT_VARIABLE, Choices, read_variables, settings_of
 from otel_openai_wandb._distro import is_alone
 from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
-from otel_wandb._interface import how_to_install
+from otel_wandb._interface.install import how_to_install
 
 _NAME: Final = "openai_v0"
 _DISABLED_VARIABLE: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
@@ -55,7 +55,7 @@ def _was_launched() -> bool:
 
 
 def check_sampler(environ: Mapping[str, str]) -> Finding:
-    """Whether a call that nothing stands above may be recorded: no sampler of the SDK's leaves out the lowest id."""
+    """Whether a call without a parent may be sampled; a ratio samples the lowest trace id if it samples any."""
     global_provider = trace.get_tracer_provider()
     provider = (
         global_provider if isinstance(global_provider, TracerProvider) else TracerProvider(shutdown_on_exit=False)

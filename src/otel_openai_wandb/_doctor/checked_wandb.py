@@ -1,4 +1,4 @@
-"""Whether W&B takes the key, and whether a trace reaches a run."""
+"""Checks that W&B accepts the key, and that a trace reaches a run."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._interface import Choices, Guest
 from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface import configured_server, lacks_key, missing_comforts, mode_of
+from otel_wandb._interface.runs import configured_server, lacks_key, missing_comforts, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
 _REFUSED: Final = re.compile(r"\b(401|403|invalid)\b")  # what wandb says of a key
@@ -56,7 +56,7 @@ def check_account(environ: Mapping[str, str]) -> Finding:
 
 
 def _unreadable(error: ValueError) -> list[str]:
-    """The variables that wandb's settings refuse, of an error of pydantic's."""
+    """The environment variables that wandb's settings reject, from an error of pydantic."""
     errors: list[Any] = getattr(error, "errors", list)()
     return [f"WANDB_{str(found['loc'][0]).upper()}" for found in errors if found.get("loc")]
 
@@ -76,7 +76,7 @@ def _first_line(error: Exception) -> str:
 
 
 def check_trace(project: str) -> Finding:
-    """Make one call to a stand-in for the API, and see whether its trace is in a run; the run is gone afterwards."""
+    """Make one call to a stand-in for the API, and check that its trace is in a run; the run is deleted afterwards."""
     with tempfile.TemporaryDirectory() as directory:
         for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ARTIFACT_DIR"):  # the run's `dir` does not cover them
             os.environ[name] = directory
@@ -105,7 +105,7 @@ def check_trace(project: str) -> Finding:
 
 
 def check_comforts() -> Finding | None:
-    """What this wandb lacks, as the test trace found it; None where that is nothing."""
+    """What the test trace found missing in this version of wandb; None if nothing."""
     missing = missing_comforts()
     return note("wandb", f"this version does without {'; '.join(missing)}") if missing else None
 

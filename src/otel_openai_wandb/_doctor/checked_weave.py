@@ -7,17 +7,10 @@ from time import time_ns
 from typing import Final
 
 from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
-from otel_wandb._interface import (
-    WEAVE_VARIABLE,
-    Health,
-    Weave,
-    how_to_install,
-    key_of,
-    missing_of,
-    mode_of,
-    read_settings,
-    server_of,
-)
+from otel_wandb._interface.exporter import WEAVE_VARIABLE, Weave, read_settings
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.runs import key_of, mode_of, server_of
+from otel_wandb._interface.traces import Health
 
 _SECONDS: Final = 15.0  # for Weave to answer
 _WHAT: Final = "Weave"
@@ -40,7 +33,7 @@ def check_weave(environ: Mapping[str, str], project: str) -> Finding | None:
 
 
 def _sent(key: str, entity: str, project: str, weave: Weave) -> Finding:
-    from otel_wandb._interface import SERVER_VARIABLE, Endpoint, WeaveSender, WeaveSpan, target_of
+    from otel_wandb._interface.weave import SERVER_VARIABLE, Endpoint, WeaveSender, WeaveSpan, target_of
 
     endpoint = Endpoint.AGENTS if weave == "agents" else Endpoint.CALLS
     target = target_of(server_of({}), key, endpoint, os.environ.get(SERVER_VARIABLE))

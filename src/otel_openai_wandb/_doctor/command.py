@@ -1,4 +1,4 @@
-"""The command `openai-wandb doctor`: goes through all that a trace depends on, and says what is in its way."""
+"""The command `openai-wandb doctor`: checks everything that a trace depends on, and says what prevents it."""
 
 import logging
 import os

@@ -44,15 +44,15 @@ def is_well(findings: Sequence[Finding]) -> bool:
 
 
 def ok(what: str, text: str) -> Finding:
-    """What is as it should be."""
+    """A finding without a problem."""
     return Finding(what, State.OK, text)
 
 
 def note(what: str, text: str) -> Finding:
-    """What may be meant so."""
+    """A finding that may be intended."""
     return Finding(what, State.NOTE, text)
 
 
 def failed(what: str, text: str, remedy: str) -> Finding:
-    """What keeps traces away, and what to type."""
+    """A finding that prevents traces, with the command that fixes it."""
     return Finding(what, State.FAILED, text, remedy)

@@ -1,4 +1,4 @@
-"""The versions that were tested, each as a requirement: what else is here may work, and nobody has seen it."""
+"""The versions that were tested, each as a requirement: other versions may work, but are untested."""
 
 from typing import Final
 

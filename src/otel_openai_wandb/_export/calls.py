@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final, TypeAlias
 
 from otel_openai_wandb._export.selection import FoundCall, FoundTrace, feedback_of
-from otel_wandb._interface import ENGINE, Call, Cell, Column, Span, Table
+from otel_wandb._interface.journal import Call, Span
+from otel_wandb._interface.records import ENGINE, Cell, Column, Table
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _AZURE: Final = "azure.ai.openai"

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from otel_openai_wandb._export.selection import FoundCall
-from otel_wandb._interface import DESCRIPTOR, Message, Texts
+from otel_wandb._interface.journal import Message, Texts
+from otel_wandb._interface.records import DESCRIPTOR
 
 _ROLES: Final = frozenset({"system", "user", "assistant", "function", "tool"})
 _STOPPED: Final = frozenset({"length", "content_filter"})
@@ -23,7 +24,7 @@ UNKNOWN: Final = "not in the form of a chat"
 
 
 class InexpressibleError(Exception):
-    """The format has no words for it; says why in one of the reasons above."""
+    """The format cannot express it; the message is one of the reasons above."""
 
 
 def examples(found: FoundCall, texts: Texts) -> list[Mapping[str, Any]]:
@@ -44,14 +45,14 @@ def examples(found: FoundCall, texts: Texts) -> list[Mapping[str, Any]]:
 
 
 def _is_finished(stream_end: str | None, answers: Sequence[Message]) -> bool:
-    """Whether the model ended its answers itself. Who left a stream early may have had the whole answer."""
+    """Whether the model finished its answers. A stream that was closed early may have had its whole answer."""
     reasons = [answer.get("finish_reason") for answer in answers]
     was_left = stream_end not in (None, "exhausted") and (not reasons or None in reasons)
     return not was_left and _STOPPED.isdisjoint(reasons)
 
 
 def _example(messages: Sequence[Mapping[str, Any]], functions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """With `tools` in place of `functions` where the messages speak of these."""
+    """Use `tools` in place of `functions` where the messages have tool calls."""
     if not functions:
         return {"messages": messages}
     if any("tool_calls" in message or "tool_call_id" in message for message in messages):
@@ -60,7 +61,7 @@ def _example(messages: Sequence[Mapping[str, Any]], functions: Sequence[Mapping[
 
 
 def _messages(message: Message) -> Iterator[Mapping[str, Any]]:
-    """A message; one of role `tool` is written for each thing that was given."""
+    """A message; each tool response becomes one of role `tool`."""
     role, parts = message.get("role"), message.get("parts")
     if role not in _ROLES or not isinstance(parts, (list, tuple)):
         raise InexpressibleError(UNKNOWN)

@@ -16,7 +16,8 @@ from otel_openai_wandb._export.progress import Progress, progress_of
 from otel_openai_wandb._export.selection import Condition, FoundCall, FoundTrace, Selection, Status, whole_trace
 from otel_openai_wandb._reading.journals import Contents, NoJournalError, found_journal
 from otel_openai_wandb._reading.run_directories import NoRunError
-from otel_wandb._interface import FeedbackRecord, RunOfFile, Texts, how_to_install, missing_of, read_journal
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.journal import FeedbackRecord, RunOfFile, Texts, read_journal
 
 Format: TypeAlias = Literal["jsonl", "csv", "parquet", "openai-chat"]
 
@@ -54,7 +55,7 @@ def run(
         return _refused(str(error), _FAILED)
     try:
         return _export(directory, form, output, selection)
-    except BrokenPipeError:  # the reader of stdout has had enough; what is flushed at the exit must go somewhere
+    except BrokenPipeError:  # the reader of stdout has closed it; what is flushed at the exit must go somewhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except OSError as error:
@@ -148,7 +149,7 @@ class _CallRows:
     selection: Selection
     count: _Count
     rows: Rows | None = None
-    """None as long as there is none: a header alone is nothing."""
+    """None until the first row: no file has a header alone."""
 
     def take(self, found: FoundTrace) -> None:
         for one in _chosen(found, self.selection, self.count):

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Final, Protocol
 
 from otel_openai_wandb._export.calls import as_json
-from otel_wandb._interface import Cell, Row, Table
+from otel_wandb._interface.records import Cell, Row, Table
 
 STDOUT: Final = "-"
 _MOST_ROWS: Final = 1_000  # of a row group, which is kept in memory

@@ -1,4 +1,4 @@
-"""How far `openai-wandb export` is: a bar on stderr where that is a terminal and rich is there, else nothing."""
+"""The progress of `openai-wandb export`: a bar on stderr if that is a terminal and rich is installed."""
 
 import contextlib
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from otel_openai_wandb._export.files import STDOUT
-from otel_wandb._interface import missing_of
+from otel_wandb._interface.install import missing_of
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -16,7 +16,7 @@ class Progress(Protocol):
     """Counts traces."""
 
     def begin(self, doing: str, total: int | None) -> None:
-        """Begin to do something; `total` is None where nobody knows yet how often."""
+        """Begin a task; `total` is the number of traces, None if unknown."""
         ...
 
     def step(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from otel_wandb._interface import Call, FeedbackRecord, RunOfFile, Span, Texts, TraceRecord
+from otel_wandb._interface.journal import Call, FeedbackRecord, RunOfFile, Span, Texts, TraceRecord
 
 Status: TypeAlias = Literal["success", "error"]
 
@@ -37,7 +37,7 @@ class FoundTrace:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """On feedback: its name, and unless `operator` is empty its value."""
+    """A condition on feedback: on its name, and unless `operator` is empty on its value."""
 
     name: str
     operator: str = ""
@@ -55,7 +55,7 @@ class Condition:
         return cls(name, operator, value)
 
     def holds(self, said: Sequence[FeedbackRecord]) -> bool:
-        """Whether it holds for what was said last under the name."""
+        """Whether the latest feedback of this name meets the condition."""
         values = [one["value"] for one in said if one["name"] == self.name]
         return bool(values) and self._holds_for(values[-1])
 
@@ -100,7 +100,7 @@ class Selection:
         return self.status is None or is_error == (self.status == "error")
 
     def _has_model(self, call: Call) -> bool:
-        """The one that was asked for, or that answered."""
+        """The model that was requested, or that answered."""
         return self.model is None or self.model in (call["request_model"], call["response_model"])
 
     def _has_feedback(self, found: FoundTrace) -> bool:

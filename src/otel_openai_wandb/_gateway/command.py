@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 from otel_openai_wandb._gateway.options import Given, Options, OptionsError, checked
-from otel_wandb._interface import how_to_install, missing_of
+from otel_wandb._interface.install import how_to_install, missing_of
 
 log: Final = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def run(given: Given) -> int:
     missing = missing_of(_PACKAGES)
     if missing:
         return _refuse(f"The gateway needs {' and '.join(missing)}: {how_to_install('gateway')}")
-    from otel_wandb._interface import has_fast_protobuf
+    from otel_wandb._interface.otlp import has_fast_protobuf
 
     if not has_fast_protobuf():
         return _refuse(
@@ -45,7 +45,7 @@ def _serve(options: Options) -> int:
     from otel_openai_wandb._gateway.receiving.accepting import Limits
     from otel_openai_wandb._gateway.running import serve
     from otel_openai_wandb._gateway.spool.spool import SpoolFailedError
-    from otel_wandb._interface import read_settings
+    from otel_wandb._interface.exporter import read_settings
 
     stop_seconds = read_settings(os.environ).exit_timeout
     limits = Limits(body_bytes=options.body_bytes, bodies_bytes=4 * options.body_bytes)

@@ -17,18 +17,10 @@ from typing import Any, Final, Protocol
 from otel_openai_wandb._gateway.options import Options
 from otel_openai_wandb._gateway.spool.file import Body, Row
 from otel_openai_wandb._gateway.spool.spool import Spool
-from otel_wandb._interface import (
-    WANDB_ENTITY,
-    WANDB_PROJECT,
-    Encoding,
-    EventOfSpan,
-    Health,
-    Position,
-    Signal,
-    SpanRecord,
-    read_events,
-    read_spans,
-)
+from otel_wandb import SpanRecord
+from otel_wandb._interface.intake import WANDB_ENTITY, WANDB_PROJECT, EventOfSpan, Position
+from otel_wandb._interface.otlp import Encoding, Signal, read_events, read_spans
+from otel_wandb._interface.traces import Health
 
 log: Final = logging.getLogger(__name__)
 
@@ -193,8 +185,8 @@ class _Lane:
 
 def make_intakes(options: Options) -> MakeIntake:
     """The exporter's intakes: each tenant's runs in a folder of its own, with its own key."""
-    from otel_wandb._interface import Intake as WandbIntake  # the others of this room can be used without wandb
-    from otel_wandb._interface import IntakeOptions
+    from otel_wandb._interface.intake import Intake as WandbIntake
+    from otel_wandb._interface.intake import IntakeOptions
 
     tenants = {tenant.name: tenant for tenant in options.tokens.tenants}
 

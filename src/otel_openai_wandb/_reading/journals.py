@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from otel_openai_wandb._reading.run_directories import NoRunError, has_traces, run_directory
-from otel_wandb._interface import FeedbackRecord, Record, journal_files
+from otel_wandb._interface.journal import FeedbackRecord, Record, journal_files
 
 
 class NoJournalError(Exception):
-    """There is nothing to show, and why, in a sentence."""
+    """There is nothing to show; the message says why."""
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Contents:
 
     traces: int = 0
     counters: Mapping[str, int] | None = None
-    """None as long as the program has not ended."""
+    """None until the program ends."""
     feedback: list[FeedbackRecord] = field(default_factory=list)
 
     def take(self, record: Record) -> None:

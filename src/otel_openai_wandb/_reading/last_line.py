@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_openai_wandb._reading.run_directories import from_here
-from otel_wandb._interface import journal_files
+from otel_wandb._interface.journal import journal_files
 
 if TYPE_CHECKING:
     import wandb

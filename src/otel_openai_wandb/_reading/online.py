@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 from otel_openai_wandb._reading.journals import NoJournalError
 from otel_openai_wandb._reading.run_directories import NoRunError
-from otel_wandb._interface import FOLDER, how_to_install, missing_of
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.journal import FOLDER
 
 if TYPE_CHECKING:
     from wandb.apis.public.files import File
@@ -24,14 +25,14 @@ _SECONDS: Final = 30  # for W&B to answer
 
 
 def online_path(named: str) -> str | None:
-    """`ENTITY/PROJECT/RUN_ID` of a run that is named so, or by its page's address; None for what may be a directory."""
+    """Read `ENTITY/PROJECT/RUN_ID`, or the address of a run's page; None for what may be a directory."""
     found = _URL.match(named) or (None if _is_here(named) else _PATH.fullmatch(named))
     return None if found is None else unquote("/".join(found.groups()))
 
 
 @contextmanager
 def local_copy(named: str) -> Iterator[str]:
-    """The directory that is named, or one with the journal of the online run that is, for as long as it is looked at.
+    """The named directory; for an online run a temporary one with its journal.
 
     Raises NoRunError where W&B gives no such run, and NoJournalError where it has no journal of it.
     """
@@ -47,7 +48,7 @@ def local_copy(named: str) -> Iterator[str]:
 
 @contextmanager
 def _without_litter() -> Iterator[None]:
-    """Have wandb make the empty `ENTITY/PROJECT/RUN_ID` of a run that it reads elsewhere than below `WANDB_DIR`."""
+    """Let wandb create the empty directory `ENTITY/PROJECT/RUN_ID` of a run outside of `WANDB_DIR`."""
     before = os.environ.get("WANDB_DIR")
     with tempfile.TemporaryDirectory() as elsewhere:
         os.environ["WANDB_DIR"] = elsewhere
@@ -82,7 +83,7 @@ def _download(path: str, into: Path) -> None:
 def _journal_files(path: str) -> "list[File]":
     if missing_of(("wandb",)):
         raise NoRunError(f"A run that is online needs wandb: {how_to_install('all')}")
-    from otel_wandb._interface import configured_server, has_key  # imports wandb
+    from otel_wandb._interface.runs import configured_server, has_key  # imports wandb
 
     server = configured_server()
     if not has_key({}):

@@ -11,7 +11,7 @@ _CHUNK: Final = 1 << 20
 
 
 class NoRunError(Exception):
-    """There is none, and why, in a sentence."""
+    """No run was found; the message says why."""
 
 
 def run_directory(named: str | None, environ: Mapping[str, str]) -> Path:
@@ -44,7 +44,7 @@ def from_here(directory: Path) -> str:
 
 
 def _started(path: Path) -> str:
-    """When a run began, as its directory's name says; empty for what is none."""
+    """The start of a run, from its directory's name; empty for any other directory."""
     match = _RUN.fullmatch(path.name)
     return match[1] if match is not None and path.is_dir() else ""
 

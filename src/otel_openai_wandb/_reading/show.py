@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from otel_openai_wandb._reading.journals import Contents, NoJournalError, found_journal
 from otel_openai_wandb._reading.online import local_copy
 from otel_openai_wandb._reading.run_directories import NoRunError
-from otel_wandb._interface import Texts, how_to_install, missing_of, read_journal
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.journal import Texts, read_journal
 
 if TYPE_CHECKING:
     from pathlib import Path

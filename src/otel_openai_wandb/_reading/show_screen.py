@@ -8,7 +8,8 @@ from rich.text import Text
 
 from otel_openai_wandb._reading.tree import heading, problem_of, seconds, tokens, trace_tree
 from otel_openai_wandb._reading.visible import visible, visible_line
-from otel_wandb._interface import Call, FeedbackRecord, Message, Span, Texts, TraceRecord, part_text
+from otel_wandb._interface.journal import Call, FeedbackRecord, Message, Span, Texts, TraceRecord
+from otel_wandb._interface.records import part_text
 
 _INDENT = "  "
 
@@ -47,7 +48,7 @@ class Screen:
             self._span(span, texts, shown)
 
     def feedback(self, said: Sequence[FeedbackRecord]) -> None:
-        """What somebody said of it."""
+        """The feedback on it."""
         for one in said:
             self._line(f"feedback {visible_line(one['name'])}: {visible_line(str(one['value']))}")
 
@@ -91,7 +92,7 @@ class Screen:
             self._line(f"{_INDENT * 2}{line}")
 
     def _line(self, text: str, style: str = "") -> None:
-        """A line that a terminal breaks, and nobody else: it can be copied."""
+        """A line that only the terminal wraps, so that it can be copied."""
         encoded = text.encode(self._console.encoding, "replace").decode(self._console.encoding)
         self._console.print(Text(encoded, style), soft_wrap=True)
 

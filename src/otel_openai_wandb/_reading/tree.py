@@ -10,7 +10,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from otel_openai_wandb._reading.visible import visible_line
-from otel_wandb._interface import Call, Span, TraceRecord, summed
+from otel_wandb._interface.journal import Call, Span, TraceRecord
+from otel_wandb._interface.records import summed
 
 _GUIDE: Final = 4  # cells that rich.tree indents a level by
 _WIDEST_NAME: Final = 44
@@ -39,7 +40,7 @@ def heading(width: int) -> Text:
 
 
 def trace_tree(trace: TraceRecord, width: int, *, encoding: str = "utf-8") -> Tree:
-    """The trace in `width` cells; characters that `encoding` has not are replaced."""
+    """The trace in `width` cells; characters that `encoding` lacks are replaced."""
 
     def label(branch: _Branch, depth: int) -> Text:
         text = _line_of(branch, _name_cells(width, depth), encoding)
@@ -59,14 +60,14 @@ def trace_tree(trace: TraceRecord, width: int, *, encoding: str = "utf-8") -> Tr
 
 
 def tokens(calls: Sequence[Call]) -> str:
-    """Input and output of calls, as far as anybody said; after "~" where some of them are an estimate."""
+    """Input and output of calls, as far as they are known; after "~" where some of them are an estimate."""
     counts = (summed(call["usage"][side] for call in calls) for side in ("input", "output"))
     said = " + ".join(str(count) for count in counts if count is not None)
     return f"~{said}" if said and any(call["estimated"] for call in calls) else said
 
 
 def seconds(nanoseconds: int) -> str:
-    """How long, for people."""
+    """A duration as people write it."""
     if nanoseconds < _NANOSECONDS:
         return f"{nanoseconds / 1e6:.0f} ms"
     return f"{nanoseconds / _NANOSECONDS:.2f} s"

@@ -10,22 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from otel_openai_wandb._reading.journals import NoJournalError, found_journal
 from otel_openai_wandb._reading.run_directories import NoRunError
-from otel_wandb._interface import (
-    Health,
-    Place,
-    Texts,
-    TraceRecord,
-    how_to_install,
-    key_of,
-    missing_of,
-    read_journal,
-    server_of,
-)
+from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.journal import Texts, TraceRecord, read_journal
+from otel_wandb._interface.runs import key_of, server_of
+from otel_wandb._interface.traces import Health, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from otel_wandb._interface import Endpoint, WeaveSender
+    from otel_wandb._interface.weave import Endpoint, WeaveSender
 
 _FAILED: Final = 1
 _IMPOSSIBLE: Final = 2
@@ -36,12 +29,12 @@ _SECONDS: Final = 400.0  # for one batch, with all its retries
 
 
 class RefusedError(Exception):
-    """Nothing can be sent, or no more, and why, in a sentence."""
+    """Nothing more can be sent; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the traces go, as far as the user says; what is None the run says, or W&B."""
+    """Where the user wants the traces; None leaves it to the run, or to W&B."""
 
     entity: str | None
     project: str | None
@@ -66,7 +59,7 @@ def run(named: str | None, address: Address) -> int:
 
 
 def _send_all(directory: Path, address: Address) -> int:
-    from otel_wandb._interface import SERVER_VARIABLE, Endpoint, WeaveSender, target_of
+    from otel_wandb._interface.weave import SERVER_VARIABLE, Endpoint, WeaveSender, target_of
 
     total, waiting = _counted(directory, _already_sent(directory))
     if not waiting:
@@ -102,8 +95,8 @@ class _Sending:
         self._health = health
 
     def all(self, advance: "Callable[[int], object]") -> int:
-        """Send what was not sent before; the answer is how many traces that were. Raises RefusedError."""
-        from otel_wandb._interface import resource_of, weave_spans
+        """Send what was not sent before; returns the number of traces. Raises RefusedError."""
+        from otel_wandb._interface.weave import resource_of, weave_spans
 
         known, texts = _already_sent(self._directory), Texts()
         batch: list[str] = []
@@ -159,12 +152,12 @@ def _counted(directory: Path, sent: frozenset[str]) -> tuple[int, int]:
 
 
 def _place(directory: Path, address: Address) -> Place:
-    """The run in W&B. Raises RefusedError where nobody says whose it is."""
+    """The run in W&B. Raises RefusedError if its entity is unknown."""
     run = next(record["run"] for record in read_journal(directory) if record["record"] == "run")
     project = address.project or run["project"]
     entity = address.entity or run["entity"] or _default_entity()
     if not project or not entity:
-        raise RefusedError("Nobody says which project the run is in: give --entity and --project.")
+        raise RefusedError("The project of the run is unknown: give --entity and --project.")
     return Place(entity, project, run["id"], is_online=True)
 
 

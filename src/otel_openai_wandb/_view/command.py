@@ -14,7 +14,7 @@ from otel_openai_wandb._reading.journals import NoJournalError
 from otel_openai_wandb._reading.online import local_copy, online_path
 from otel_openai_wandb._reading.run_directories import NoRunError
 from otel_openai_wandb._view.runs import NO_END, NO_JOURNAL, NO_TRACE, Directory, newest_run, pack
-from otel_wandb._interface import Packer, page
+from otel_wandb._interface.page import Packer, page
 
 _FAILED: Final = 1
 
@@ -80,7 +80,7 @@ def _pack(packer: Packer, directory: Directory) -> None:
 
 
 def _write(text: str, output: str | None) -> str:
-    """Where it was written: prompts are in it, so nobody else may read a page that nobody named."""
+    """The path of the page. It has prompts in it: without a given path only the owner can read it."""
     target = output or os.path.join(tempfile.mkdtemp(prefix="openai-wandb-"), "traces.html")
     with open(target, "w", encoding="utf-8") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""A run's journal while it grows: what is new in its files, packed, and handed to whoever waits."""
+"""A run's journal while it grows: what is new in its files, packed, and handed to waiting readers."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from otel_openai_wandb._view.runs import Directory
-from otel_wandb._interface import Mark, PackedRun, Packer, page
+from otel_wandb._interface.page import Mark, PackedRun, Packer, page
 
 _GZIP: Final = 31  # zlib's window bits for gzip
 _READ: Final = 1 << 20

@@ -1,4 +1,4 @@
-"""Finds the run directories to show, and says what is the matter with them."""
+"""Finds the run directories to show, and says what is wrong with them."""
 
 import os
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_openai_wandb._reading.run_directories import NoRunError, run_directory
-from otel_wandb._interface import PackedRun, Packer, journal_files, read_journal
+from otel_wandb._interface.journal import journal_files, read_journal
+from otel_wandb._interface.page import PackedRun, Packer
 
 NO_JOURNAL: Final = "has no journal: it was turned off (OTEL_WANDB_JOURNAL=false), or an older version wrote the run"
 NO_TRACE: Final = "has a journal and no trace in it"

@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         return cast("Server", self.server)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Nothing: the path has the secret."""
+        """Log nothing: the path contains the secret."""
 
     def do_GET(self) -> None:
         if self.headers.get("Host") not in self._server.hosts:

@@ -1,4 +1,4 @@
-"""OpenLIT: the conventions' attributes, with defaults that nobody asked for."""
+"""OpenLIT: the conventions' attributes, with default values that the caller did not set."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -32,5 +32,5 @@ ROWS: Final[tuple[Row[Any], ...]] = (
 
 
 def is_invented(key: str, value: Any) -> bool:
-    """Whether a value of a span of OpenLIT's was said by nobody."""
+    """Whether a value is a default of OpenLIT's."""
     return isinstance(value, (int, float, str)) and key in _INVENTED and bool(_INVENTED[key] == value)

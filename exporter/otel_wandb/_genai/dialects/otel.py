@@ -159,5 +159,5 @@ UNNAMED_KINDS: Final[tuple[Row[Kind], ...]] = (
     Row(f.KIND, names.TOOL_NAME, read=always(Kind.TOOL)),
     Row(f.KIND, names.AGENT_NAME, read=always(Kind.AGENT)),
 )
-# An operation that nobody knows, without a model, messages or tokens.
+# An unknown operation, without a model, messages or tokens.
 OTHER_KINDS: Final[tuple[Row[Kind], ...]] = (Row(f.KIND, names.OPERATION_NAME, read=_step),)

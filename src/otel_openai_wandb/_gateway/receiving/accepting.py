@@ -15,7 +15,7 @@ from otel_openai_wandb._gateway.receiving.replies import Accepted, Reason, Refus
 from otel_openai_wandb._gateway.spool.file import Body
 from otel_openai_wandb._gateway.spool.spool import Spool, SpoolFailedError, SpoolFullError
 from otel_openai_wandb._gateway.tokens import Tokens
-from otel_wandb._interface import Encoding, MalformedError, Signal, read_events, read_spans
+from otel_wandb._interface.otlp import Encoding, MalformedError, Signal, read_events, read_spans
 
 log: Final = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import zlib
 from typing import Final
 
 from otel_openai_wandb._gateway.receiving.replies import Reason, RefusedError
-from otel_wandb._interface import Encoding
+from otel_wandb._interface.otlp import Encoding
 
 _ENCODINGS: Final = {"application/x-protobuf": Encoding.PROTOBUF, "application/json": Encoding.JSON}
 _PIECE: Final = 64 * 1024

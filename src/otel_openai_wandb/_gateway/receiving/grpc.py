@@ -16,7 +16,7 @@ from google.rpc.status_pb2 import Status
 from otel_openai_wandb._gateway.receiving.accepting import Accepting, Request
 from otel_openai_wandb._gateway.receiving.http import success
 from otel_openai_wandb._gateway.receiving.replies import RETRY_SECONDS, Reason, RefusedError
-from otel_wandb._interface import Encoding, Signal
+from otel_wandb._interface.otlp import Encoding, Signal
 
 log: Final = logging.getLogger(__name__)
 

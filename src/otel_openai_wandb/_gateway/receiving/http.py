@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otel_openai_wandb._gateway.receiving.accepting import Accepting, Held, Request
 from otel_openai_wandb._gateway.receiving.bodies import encoding_of, is_gzip
 from otel_openai_wandb._gateway.receiving.replies import RETRY_SECONDS, Accepted, Reason, RefusedError
-from otel_wandb._interface import Encoding, Signal
+from otel_wandb._interface.otlp import Encoding, Signal
 
 log: Final = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from otel_openai_wandb._gateway.receiving.replies import Reason, RefusedError
-from otel_wandb._interface import Encoding, Signal
+from otel_wandb._interface.otlp import Encoding, Signal
 
 MOST_PARTS: Final = 500_000
 MOST_JSON_PARTS: Final = 2_000_000  # commas and brackets: texts have them, too

@@ -16,7 +16,7 @@ _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ApiBase:
     """One API base; `address` and `port` are None where the base cannot be read."""
 
     provider: str
@@ -26,25 +26,25 @@ class Endpoint:
     """The attributes that a sampler may ask for."""
 
 
-def read_endpoint(arguments: Mapping[str, Any], openai: Any) -> Endpoint:
-    """The endpoint of a call: from its arguments, else from the module's settings at that time."""
+def read_api_base(arguments: Mapping[str, Any], openai: Any) -> ApiBase:
+    """The API base of a call: from its arguments, else from the module's settings at that time."""
     api_type = arguments.get("api_type") or openai.api_type
     api_base = arguments.get("api_base") or openai.api_base
-    return _endpoint(text_of(api_type), text_of(api_base))
+    return _read(text_of(api_type), text_of(api_base))
 
 
-def requestor_endpoint(requestor: Any) -> Endpoint:
-    """The endpoint that an APIRequestor really uses. Its API type is an enumeration."""
-    return _endpoint(requestor.api_type.name, text_of(requestor.api_base))
+def requestor_api_base(requestor: Any) -> ApiBase:
+    """The API base that an APIRequestor really uses. Its API type is an enumeration."""
+    return _read(requestor.api_type.name, text_of(requestor.api_base))
 
 
 @lru_cache(maxsize=64)
-def _endpoint(api_type: str, api_base: str) -> Endpoint:
+def _read(api_type: str, api_base: str) -> ApiBase:
     """Only the host is taken from the address: its user information may contain a password."""
     provider = "azure.ai.openai" if api_type.lower() in _AZURE else "openai"
     address, port = _address(api_base)
     found = {names.PROVIDER_NAME: provider, names.SERVER_ADDRESS: address, names.SERVER_PORT: port}
-    return Endpoint(provider, address, port, {name: value for name, value in found.items() if value is not None})
+    return ApiBase(provider, address, port, {name: value for name, value in found.items() if value is not None})
 
 
 def _address(api_base: str) -> tuple[str | None, int | None]:

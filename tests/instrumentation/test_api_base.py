@@ -7,7 +7,7 @@ import enum
 import openai
 import pytest
 
-from otel_openai_v0._openai.endpoint import read_endpoint
+from otel_openai_v0._openai.api_base import read_api_base
 from tests.instrumentation.driving import CHAT, HELLO, Caller, Json, Recording, outcome
 from tests.support.openai_server import OpenAIServer
 
@@ -115,6 +115,6 @@ async def test_user_information_in_the_base_is_not_recorded(
 
 def test_an_address_may_be_any_object() -> None:
     asked = {"api_base": Address("http://one:1/v1"), "api_type": "open_ai"}
-    assert read_endpoint(asked, openai).address == "one"
+    assert read_api_base(asked, openai).address == "one"
     asked["api_base"].text = "http://two:1/v1"  # type: ignore[attr-defined]
-    assert read_endpoint(asked, openai).address == "two"
+    assert read_api_base(asked, openai).address == "two"
