@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 
 _DISTRIBUTION: Final = "otel-openai-wandb"
 # Where it is not the name of the package.
-_MODULES: Final = {"opentelemetry-sdk": "opentelemetry.sdk.trace", "opentelemetry-proto": "opentelemetry.proto.trace"}
+_MODULES: Final = {
+    "opentelemetry-sdk": "opentelemetry.sdk.trace",
+    "opentelemetry-proto": "opentelemetry.proto.trace",
+    "googleapis-common-protos": "google.rpc.status_pb2",
+    "grpcio": "grpc",
+    "prometheus-client": "prometheus_client",
+}
 
 
 def how_to_install(extra: str) -> str:

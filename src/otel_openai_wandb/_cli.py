@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_weave(commands)
     _add_export(commands)
+    _add_gateway(commands)
     return parser
 
 
@@ -189,6 +190,61 @@ def _export(given: argparse.Namespace) -> int:
         tag=given.tag,
         model=given.model,
         feedback=given.feedback,
+    )
+
+
+def _add_gateway(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "take OTLP from services and collectors, and write their traces to W&B runs"
+    parser = commands.add_parser(
+        "gateway",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}. A sender is told that its spans were taken when they are on this "
+        "machine's disk; from there they go to runs, also after a kill. It needs the extra `gateway`. The exit code is "
+        "1 if the disk cannot be used, and 2 if it cannot be started so.",
+    )
+    for name, metavar, default, means in (
+        ("directory", "DIR", "openai-wandb-gateway", "of the spool and the runs, for one gateway"),
+        ("http", "HOST:PORT", "127.0.0.1:4318", "where to take OTLP/HTTP, or none"),
+        ("grpc", "HOST:PORT", "127.0.0.1:4317", "where to take OTLP/gRPC, or none"),
+    ):
+        parser.add_argument(f"--{name}", metavar=metavar, default=default, help=f"{means} (default: %(default)s)")
+    for name, metavar, means in (
+        ("tokens", "FILE", "who may send, and to which project (see exporter/README.md)"),
+        ("certificate", "FILE", "of this server, in PEM: TLS for both"),
+        ("private-key", "FILE", "of the certificate"),
+        ("client-ca", "FILE", "only clients with a certificate of this authority may connect"),
+        ("project", "NAME", "the W&B project, where neither a token nor a span names one"),
+        ("entity", "NAME", "the W&B entity, likewise"),
+        ("worker", "NAME", "this gateway's name in its runs (default: this machine's)"),
+    ):
+        parser.add_argument(f"--{name}", metavar=metavar, help=means)
+    for name, size, means in (
+        ("spool-mib", 1024, "what may wait on the disk"),
+        ("body-mib", 16, "of one request at most, also inflated"),
+    ):
+        parser.add_argument(f"--{name}", metavar="N", type=int, default=size, help=f"{means} (default: %(default)s)")
+    parser.set_defaults(run=_gateway)
+
+
+def _gateway(given: argparse.Namespace) -> int:
+    from otel_openai_wandb._gateway import command
+    from otel_openai_wandb._gateway.options import Given
+
+    return command.run(
+        Given(
+            directory=given.directory,
+            http=given.http,
+            grpc=given.grpc,
+            tokens=given.tokens,
+            certificate=given.certificate,
+            private_key=given.private_key,
+            client_ca=given.client_ca,
+            project=given.project,
+            entity=given.entity,
+            worker=given.worker,
+            spool_mib=given.spool_mib,
+            body_mib=given.body_mib,
+        )
     )
 
 

@@ -1,0 +1,242 @@
+"""Takes bodies from the spool to the runs, and releases them when their spans are settled.
+
+Each tenant has a lane: a place in the spool, and an intake of its own. So no tenant waits for another's W&B, and spans
+that name another's trace stay in their own runs.
+"""
+
+import hashlib
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import monotonic
+from typing import Any, Final, Protocol
+
+from otel_openai_wandb._gateway.options import Options
+from otel_openai_wandb._gateway.spool.file import Body, Row
+from otel_openai_wandb._gateway.spool.spool import Spool
+from otel_wandb import SpanRecord
+from otel_wandb._interface.intake import WANDB_ENTITY, WANDB_PROJECT, EventOfSpan, Position
+from otel_wandb._interface.otlp import Encoding, Signal, read_events, read_spans
+from otel_wandb._interface.traces import Health
+
+log: Final = logging.getLogger(__name__)
+
+_PATIENCE: Final = 5.0  # seconds after which an intake is asked again, also if it has not become emptier
+_POLL: Final = 0.1
+_IDLE: Final = 1.0
+_MOST_BYTES: Final = 256 * 2**20  # of spans that wait for their traces, all tenants together
+_LEAST_BYTES: Final = 32 * 2**20
+_ROUTE: Final = frozenset({WANDB_PROJECT, WANDB_ENTITY})
+
+
+class Intake(Protocol):
+    """Writes spans to runs, and says which positions are settled: the exporter's, and those of the tests."""
+
+    @property
+    def health(self) -> Health: ...
+    @property
+    def broken(self) -> str | None: ...
+    @property
+    def waiting(self) -> tuple[int, int]: ...
+    def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool: ...
+    def close(self, timeout: float) -> bool: ...
+    def abandon(self) -> None: ...
+
+
+MakeIntake = Callable[[str, Callable[[Sequence[Position]], None]], Intake]
+"""`make("entity/project", settled)`; the tenant is empty where there are no tokens."""
+
+
+class Feeding:
+    """One thread for all lanes."""
+
+    def __init__(self, spool: Spool, tenants: Iterable[str], make: MakeIntake) -> None:
+        """`tenants` get their lanes at once, and with them whatever a predecessor left in their runs."""
+        self._spool = spool
+        self._lanes = [_Lane(tenant, spool, make) for tenant in dict.fromkeys([*tenants, *spool.tenants()])]
+        self._stop_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="openai-wandb-feeding", daemon=True)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread works."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def written(self) -> Mapping[str, int]:
+        """The counters of all intakes, those that broke included."""
+        sums: dict[str, int] = {}
+        for lane in self._lanes:
+            for name, number in lane.written():
+                sums[name] = sums.get(name, 0) + number
+        return sums
+
+    def stop(self, timeout: float) -> bool:
+        """Hand on what can be had at once, and close the intakes; whether that was all, within `timeout` seconds.
+
+        The rest is in the spool.
+        """
+        deadline = monotonic() + timeout
+        self._stop_at = monotonic() + timeout / 3
+        self._spool.wake()
+        self._thread.join(timeout)
+        with ThreadPoolExecutor(len(self._lanes) or 1) as closing:
+            left = max(0.1, deadline - monotonic())
+            closed = list(closing.map(lambda lane: lane.close(left), self._lanes))
+        return all(closed) and not self._thread.is_alive()
+
+    def _run(self) -> None:
+        seen = 0
+        while self._stop_at is None or monotonic() < self._stop_at:
+            moved = [lane.step() for lane in self._lanes]
+            if not any(moved):
+                if self._stop_at is not None:
+                    return
+                is_waiting = any(lane.is_waiting for lane in self._lanes)
+                seen = self._spool.wait(seen, _POLL if is_waiting else _IDLE)
+
+
+class _Lane:
+    """One tenant's way from the spool to its runs."""
+
+    def __init__(self, tenant: str, spool: Spool, make: MakeIntake) -> None:
+        self._tenant, self._spool, self._make = tenant, spool, make
+        self._intake: Intake | None = None
+        self._past: dict[str, int] = {}
+        self._after = 0
+        self._refused: tuple[float, int] | None = None  # when, and what waited then
+        self._not_before = 0.0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is a body that is not taken at the moment."""
+        return self._refused is not None or self._intake is None
+
+    def step(self) -> bool:
+        """Hand one body on; False if there is none, or it is not taken now. Never raises."""
+        try:
+            return self._step()
+        except Exception:
+            log.exception("the gateway could not go on with %s; it tries again", self._tenant or "its spans")
+            self._not_before = monotonic() + _PATIENCE
+            return False
+
+    def written(self) -> Sequence[tuple[str, int]]:
+        """The counters of its intakes."""
+        now = {} if self._intake is None else self._intake.health.summary()
+        return [*self._past.items(), *now.items()]
+
+    def close(self, timeout: float) -> bool:
+        """Whether the intake wrote all that it had."""
+        return self._intake is None or self._intake.close(timeout)
+
+    def _step(self) -> bool:
+        if monotonic() < self._not_before:
+            return False
+        intake = self._working()
+        if self._refused is not None:
+            since, waited = self._refused
+            if intake.waiting[1] >= waited and monotonic() - since < _PATIENCE:
+                return False
+        row = self._spool.next(self._after, self._tenant)
+        if row is None:
+            self._refused = None
+            return False
+        return self._submit(intake, row)
+
+    def _submit(self, intake: Intake, row: Row) -> bool:
+        read = self._read(row)
+        if read is not None and not intake.submit(Position(0, row.id), *read):
+            self._refused = (monotonic(), intake.waiting[1])
+            return False
+        self._refused, self._after = None, row.id
+        return True
+
+    def _read(self, row: Row) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]] | None:
+        """The spans and the events of a body; None if it cannot be read, and then it is counted and released."""
+        try:
+            return records_of(row.body)
+        except Exception:
+            log.exception("a body of the spool cannot be read: %d spans are lost", row.body.spans)
+            self._spool.release([row.id], lost={row.id: row.body.spans})
+            return None
+
+    def _working(self) -> Intake:
+        """The intake; a new one, which gets everything again that is not released, if wandb's process died."""
+        if self._intake is not None and self._intake.broken:
+            log.warning("%s; what is not in a run yet is taken from the spool again", self._intake.broken)
+            self._past = dict(_added(self._past, self._intake.health.summary()))
+            self._intake.abandon()
+            self._intake = None
+        if self._intake is None:
+            self._after, self._refused = 0, None
+            self._intake = self._make(self._tenant, self._settled)
+        return self._intake
+
+    def _settled(self, positions: Sequence[Position]) -> None:
+        self._spool.release([position.number for position in positions])
+
+
+def make_intakes(options: Options) -> MakeIntake:
+    """The exporter's intakes: each tenant's runs in a folder of its own, with its own key."""
+    from otel_wandb._interface.intake import Intake as WandbIntake
+    from otel_wandb._interface.intake import IntakeOptions
+
+    tenants = {tenant.name: tenant for tenant in options.tokens.tenants}
+
+    def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
+        entity, _, project = name.partition("/")
+        tenant = tenants.get(name)
+        given = IntakeOptions(
+            directory=str(options.directory / "runs" / folder_of(name)),
+            worker=options.worker,
+            project=project or options.project,
+            entity=entity or options.entity,
+            keys={name: tenant.key} if tenant is not None and tenant.key else {},
+            most_bytes=max(_LEAST_BYTES, _MOST_BYTES // max(1, len(tenants))),
+        )
+        intake: Intake = WandbIntake(given, settled)
+        return intake
+
+    return make
+
+
+def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]:
+    """The spans and events of a body, going where its tenant may write. Raises what reading it raises."""
+    encoding = Encoding[body.encoding]
+    if Signal[body.signal] is Signal.LOGS:
+        return (), [EventOfSpan(*event) for event in read_events(body.data, encoding).events]
+    spans = read_spans(body.data, encoding).spans
+    return (enforced(spans, body.tenant) if body.tenant else spans), ()
+
+
+def enforced(spans: Iterable[SpanRecord], tenant: str) -> Sequence[SpanRecord]:
+    """The spans with the tenant's entity and project, whatever they say themselves."""
+    entity, _, project = tenant.partition("/")
+    resources: dict[int, Mapping[str, Any]] = {}
+    result = []
+    for span in spans:
+        resource = resources.setdefault(
+            id(span.resource), {**span.resource, WANDB_ENTITY: entity, WANDB_PROJECT: project}
+        )
+        attributes = span.attributes
+        if not _ROUTE.isdisjoint(attributes):
+            attributes = {name: value for name, value in attributes.items() if name not in _ROUTE}
+        result.append(replace(span, resource=resource, attributes=attributes))
+    return result
+
+
+def folder_of(tenant: str) -> str:
+    """A folder's name for a tenant, whatever its name has in it."""
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", tenant)[:60].strip("-") or "all"
+    return f"{readable}-{hashlib.sha256(tenant.encode()).hexdigest()[:8]}"
+
+
+def _added(sums: Mapping[str, int], more: Mapping[str, int]) -> Iterable[tuple[str, int]]:
+    return [(name, sums.get(name, 0) + more.get(name, 0)) for name in {**sums, **more}]

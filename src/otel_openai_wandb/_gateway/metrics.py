@@ -1,0 +1,122 @@
+"""Counts what came in, and shows it with what became of it: Prometheus text, and one line for the log.
+
+Of the spans that were received, those that were not rejected went into the spool; those have left it as released or
+lost, or are in it. What the released ones became is counted where runs are written.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from otel_openai_wandb._gateway.spool.spool import Spool
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+_PREFIX: Final = "openai_wandb_gateway"
+_OF_HEALTH: Final = "otel/"
+
+
+class Counts:
+    """What this process was sent. Thread safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: Counter[tuple[str, str, str]] = Counter()
+        self._items: Counter[tuple[str, str]] = Counter()
+
+    def request(self, signal: str, protocol: str, outcome: str) -> None:
+        """Count a request; `outcome` is "accepted" or a reason's label."""
+        with self._lock:
+            self._requests[signal, protocol, outcome] += 1
+
+    def items(self, signal: str, taken: int, rejected: int) -> None:
+        """Count the spans or events of a request that was answered with success."""
+        with self._lock:
+            self._items[signal, "accepted"] += taken
+            self._items[signal, "rejected"] += rejected
+
+    @property
+    def requests(self) -> Mapping[tuple[str, str, str], int]:
+        """By signal, protocol and outcome."""
+        with self._lock:
+            return dict(self._requests)
+
+    @property
+    def taken(self) -> Mapping[tuple[str, str], int]:
+        """Spans and events, by signal and "accepted" or "rejected"."""
+        with self._lock:
+            return dict(self._items)
+
+
+class Metrics(Collector):
+    """All figures at one moment. `written` gives the counters of `Health.summary()`, all runs together."""
+
+    def __init__(self, counts: Counts, spool: Spool, written: Callable[[], Mapping[str, int]]) -> None:
+        self._counts, self._spool, self._written = counts, spool, written
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def text(self) -> bytes:
+        """In Prometheus' format."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Called by prometheus_client."""
+        requests = CounterMetricFamily(
+            f"{_PREFIX}_requests", "Requests by outcome.", labels=("signal", "protocol", "outcome")
+        )
+        for labels, number in self._counts.requests.items():
+            requests.add_metric(labels, number)
+        items = CounterMetricFamily(
+            f"{_PREFIX}_received",
+            "Spans (traces) and events (logs) of answered requests.",
+            labels=("signal", "outcome"),
+        )
+        for kinds, number in self._counts.taken.items():
+            items.add_metric(kinds, number)
+        spans = CounterMetricFamily(
+            f"{_PREFIX}_spool_spans",
+            "Spans since the spool was made: received = released + lost + those in it.",
+            labels=("state",),
+        )
+        spool = self._spool.counts()
+        for state in ("received", "released", "lost"):
+            spans.add_metric((state,), spool[state])
+        written = CounterMetricFamily(f"{_PREFIX}_spans", "What became of spans, by this process.", labels=("outcome",))
+        for name, number in self._written().items():
+            written.add_metric((name.removeprefix(_OF_HEALTH),), number)
+        yield from (requests, items, spans, written)
+        for name, what, value in (
+            ("spool_held_spans", "Spans in the spool.", spool["spooled"]),
+            ("spool_bytes", "Bytes in the spool.", self._spool.bytes),
+            ("spool_max_bytes", "Bytes that the spool may have.", self._spool.max_bytes),
+            ("spool_failing", "1 while the disk takes nothing.", int(self._spool.failure is not None)),
+        ):
+            yield GaugeMetricFamily(f"{_PREFIX}_{name}", what, value=value)
+
+    def line(self) -> str:
+        """For people, once a minute."""
+        taken, spool, written = self._counts.taken, self._spool.counts(), self._written()
+        refused = Counter[str]()
+        for (_, _, outcome), number in self._counts.requests.items():
+            if outcome != "accepted":
+                refused[outcome] += number
+        said = {name.removeprefix(_OF_HEALTH): number for name, number in written.items() if number}
+        accepted, rejected = (taken.get(("traces", outcome), 0) for outcome in ("accepted", "rejected"))
+        mebibytes = self._spool.bytes / 2**20
+        parts = (
+            f"spans accepted: {accepted}, rejected: {rejected}",
+            f"in the spool: {spool['spooled']} ({mebibytes:.1f} MiB), lost from it: {spool['lost']}",
+            f"written: {_listed(said)}",
+            f"requests refused: {_listed(refused)}",
+        )
+        return "; ".join(parts)
+
+
+def _listed(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in numbers.items()) or "none"

@@ -1,0 +1,1 @@
+"""What comes in: OTLP over HTTP and gRPC, refused or put into the spool."""

@@ -1,0 +1,47 @@
+"""What a body is by its headers, and what it is when inflated."""
+
+import zlib
+from typing import Final
+
+from otel_openai_wandb._gateway.receiving.replies import Reason, RefusedError
+from otel_wandb._interface.otlp import Encoding
+
+_ENCODINGS: Final = {"application/x-protobuf": Encoding.PROTOBUF, "application/json": Encoding.JSON}
+_PIECE: Final = 64 * 1024
+
+
+def encoding_of(content_type: str) -> Encoding:
+    """By a `Content-Type`. Raises RefusedError."""
+    encoding = _ENCODINGS.get(content_type.partition(";")[0].strip().lower())
+    if encoding is None:
+        raise RefusedError(Reason.MEDIA_TYPE, f"the content type is none of {', '.join(_ENCODINGS)}")
+    return encoding
+
+
+def is_gzip(content_encoding: str) -> bool:
+    """By a `Content-Encoding`. Raises RefusedError."""
+    name = content_encoding.strip().lower()
+    if name not in {"", "identity", "gzip"}:
+        raise RefusedError(Reason.MEDIA_TYPE, "the content encoding is neither gzip nor identity")
+    return name == "gzip"
+
+
+def inflated(data: bytes, most: int) -> bytes:
+    """A gzip body of one member; never more than `most` bytes are made of it. Raises RefusedError."""
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    pieces, size = [], 0
+    while not inflater.eof:
+        try:
+            piece = inflater.decompress(data, _PIECE)
+        except zlib.error:
+            raise RefusedError(Reason.MALFORMED, "the body is no gzip") from None
+        data = inflater.unconsumed_tail
+        size += len(piece)
+        if size > most:
+            raise RefusedError(Reason.TOO_LARGE, f"the body is more than {most} bytes when inflated")
+        if not piece and not data and not inflater.eof:
+            raise RefusedError(Reason.MALFORMED, "the gzip body ends too early")
+        pieces.append(piece)
+    if inflater.unused_data:  # members of nothing could be a million, and each costs a copy of the rest
+        raise RefusedError(Reason.MALFORMED, "something follows the gzip body")
+    return b"".join(pieces)

@@ -1,0 +1,130 @@
+"""Who may send, and where what they send goes: a file of hashed tokens.
+
+Each line is a JSON object: `sha256` of the token, the `entity` and `project` that it writes to, and optionally where
+that entity's W&B key is, `key_variable` or `key_file`. Empty lines, and those that begin with #, say nothing.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+_NAME: Final = re.compile(r"[^/\\#?%:\x00-\x1f\x7f]{1,128}")  # what W&B takes
+_FIELDS: Final = {"sha256", "entity", "project", "key_variable", "key_file"}
+_BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+
+
+class TokensError(ValueError):
+    """The file of tokens cannot be used; the message says which line and why, and quotes no token or key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Where a token's spans go, and with which W&B key; None is the gateway's own."""
+
+    entity: str
+    project: str
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """As the spool and W&B name it."""
+        return f"{self.entity}/{self.project}"
+
+
+class Tokens:
+    """Tenants by the hash of their token. Empty: whoever reaches the gateway may send."""
+
+    def __init__(self, tenants: Sequence[tuple[str, Tenant]] = ()) -> None:
+        self._hashed = [(bytes.fromhex(digest), tenant) for digest, tenant in tenants]
+
+    def __bool__(self) -> bool:
+        return bool(self._hashed)
+
+    @property
+    def tenants(self) -> Sequence[Tenant]:
+        """Each once."""
+        return list({tenant.name: tenant for _, tenant in self._hashed}.values())
+
+    def tenant_of(self, authorization: str) -> Tenant | None:
+        """Whose token an `Authorization` header has. Every hash is compared, however early one fits."""
+        given = _BEARER.fullmatch(authorization)
+        digest = hashlib.sha256(given[1].encode("utf-8", "surrogateescape") if given else b"").digest()
+        found = [tenant for known, tenant in self._hashed if hmac.compare_digest(known, digest)]
+        return found[0] if given and found else None
+
+
+def read_tokens(path: Path, environ: Mapping[str, str]) -> Tokens:
+    """The tokens of a file. Raises TokensError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TokensError(f"the tokens {path} cannot be read: {error}") from error
+    found: dict[str, Tenant] = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            try:
+                digest, tenant = _tenant(line, path.parent, environ)
+            except (ValueError, OSError) as error:
+                raise TokensError(f"{path}, line {number}: {error}") from error
+            if digest in found:
+                raise TokensError(f"{path}, line {number}: this token is there already")
+            found[digest] = tenant
+    if not found:
+        raise TokensError(f"{path} has no token")
+    _refuse_two_keys(path, found.values())
+    return Tokens(list(found.items()))
+
+
+def _tenant(line: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, Tenant]:
+    said = _object(line)
+    if not said.keys() <= _FIELDS:
+        raise ValueError(f"a field is none of {', '.join(sorted(_FIELDS))}")
+    digest = said.get("sha256")
+    if not (isinstance(digest, str) and _HASH.fullmatch(digest)):
+        raise ValueError("`sha256` is not 64 lower-case hex digits")
+    return digest, Tenant(_name(said, "entity"), _name(said, "project"), _key(said, folder, environ))
+
+
+def _name(said: Mapping[str, Any], field_name: str) -> str:
+    name = said.get(field_name)
+    if not (isinstance(name, str) and _NAME.fullmatch(name) and name == name.strip()):
+        raise ValueError(f"`{field_name}` is no name that W&B takes")
+    return name
+
+
+def _object(line: str) -> Mapping[str, Any]:
+    try:
+        said: Any = json.loads(line)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise ValueError("this is no JSON object")  # noqa: TRY004 - of the file, not of a caller
+    return said
+
+
+def _key(said: Mapping[str, Any], folder: Path, environ: Mapping[str, str]) -> str | None:
+    variable, file = said.get("key_variable"), said.get("key_file")
+    if variable is not None and file is not None:
+        raise ValueError("there is `key_variable` and `key_file`")
+    if variable is not None:
+        key = environ.get(str(variable), "")
+    elif file is not None:
+        key = (folder / str(file)).read_text(encoding="utf-8")
+    else:
+        return None
+    if not key.strip():
+        raise ValueError("the W&B key that it names is not there")
+    return key.strip()
+
+
+def _refuse_two_keys(path: Path, tenants: Any) -> None:
+    keys: dict[str, str | None] = {}
+    for tenant in tenants:
+        if keys.setdefault(tenant.name, tenant.key) != tenant.key:
+            raise TokensError(f"{path}: {tenant.name} has two W&B keys")

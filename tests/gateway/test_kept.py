@@ -1,0 +1,142 @@
+"""What was answered with 200 gets to a run once: through kills, and through an intake that breaks."""
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import requests
+
+from otel_openai_wandb._gateway.spool.spool import Spool
+from tests.gateway.otlp import RECORDED, traces
+from tests.gateway.serving import Running, gateway, logged
+from tests.support.run_file import find_runs, read_run, stats_rows
+from tests.support.waiting import until
+
+
+def names_of(running: Running) -> Counter[str]:
+    return Counter(span["name"] for span in running.spans())
+
+
+def hold(running: Running, name: str = "hold") -> Path:
+    """A file beside what the intake writes; it must have written something."""
+    (written,) = running.directory.rglob("spans.jsonl")
+    file = written.with_name(name)
+    file.touch()
+    return file
+
+
+def test_after_kill_9_all_that_was_answered_is_there(tmp_path: Path) -> None:
+    answered: list[str] = []
+    for attempt in range(3):
+        with gateway(tmp_path) as running:
+            threads = [
+                threading.Thread(target=post_until_gone, args=(running, f"{attempt} {n}", answered)) for n in range(4)
+            ]
+            for thread in threads:
+                thread.start()
+            wanted = len(answered) + 100
+            until(lambda wanted=wanted: len(answered) >= wanted, 30)  # type: ignore[misc]
+            running.process.send_signal(signal.SIGKILL)
+            for thread in threads:
+                thread.join()
+    with gateway(tmp_path) as running:
+        until(lambda: set(answered) <= set(names_of(running)), 30)
+        until(lambda: running.figures()["openai_wandb_gateway_spool_held_spans"] == 0, 30)
+        figures = running.figures()
+        received = figures['openai_wandb_gateway_spool_spans_total{state="received"}']
+        assert received == figures['openai_wandb_gateway_spool_spans_total{state="released"}'] >= len(answered)
+        assert set(names_of(running)) >= set(answered)
+
+
+def post_until_gone(running: Running, name: str, answered: list[str]) -> None:
+    for number in range(100_000):
+        span = f"{name} {number}"
+        try:
+            status = running.post(traces(span)).status_code
+        except requests.RequestException:
+            return
+        if status == 200:
+            answered.append(span)
+
+
+def test_what_an_intake_that_breaks_had_is_given_to_the_next(tmp_path: Path) -> None:
+    with gateway(tmp_path) as running:
+        running.post(traces("first"))
+        running.until_written(1)
+        held = hold(running)
+        for name in ("second", "third"):
+            assert running.post(traces(name)).status_code == 200
+        hold(running, "broken")
+        held.unlink()
+        running.until_written(3)
+        assert names_of(running) == Counter(["first", "second", "third"])
+        until(lambda: running.figures()['openai_wandb_gateway_spans_total{outcome="logged"}'] == 3, 20)
+    assert "is taken from the spool again" in logged(tmp_path)
+
+
+def test_what_is_left_at_the_end_waits_for_the_next_start(tmp_path: Path) -> None:
+    with gateway(tmp_path) as running:
+        running.post(traces("first"))
+        running.until_written(1)
+        held = hold(running)
+        running.post(traces("second"))
+        assert running.stop(signal.SIGINT) == 0
+        held.unlink()
+    with gateway(tmp_path) as running:
+        assert [span["name"] for span in running.until_written(2)] == ["first", "second"]
+
+
+def test_a_body_of_the_spool_that_cannot_be_read_is_counted_and_holds_up_nothing(tmp_path: Path) -> None:
+    import asyncio
+
+    from otel_openai_wandb._gateway.spool.file import Body
+
+    async def fill() -> None:
+        spool = Spool(tmp_path / "gw/spool", 2**30)
+        await spool.put(Body("", "TRACES", "PROTOBUF", 5, b"garbage"))
+        await spool.put(Body("", "TRACES", "PROTOBUF", 1, traces("good")))
+        spool.close()
+
+    asyncio.run(fill())
+    with gateway(tmp_path) as running:
+        assert [span["name"] for span in running.until_written(1)] == ["good"]
+        until(lambda: running.figures()["openai_wandb_gateway_spool_held_spans"] == 0, 20)
+        figures = running.figures()
+    assert figures['openai_wandb_gateway_spool_spans_total{state="lost"}'] == 5
+    assert figures['openai_wandb_gateway_spool_spans_total{state="released"}'] == 1
+
+
+OFFLINE: Mapping[str, str] = {"WANDB_MODE": "offline"}
+
+
+def test_traces_become_runs(tmp_path: Path) -> None:
+    with gateway(tmp_path, "--project", "shop", "--worker", "gw-0", env=OFFLINE, intakes="the exporter's") as running:
+        body = (RECORDED / "collector_json_1.bin").read_bytes()
+        assert running.post(body, Content_Type="application/json").status_code == 200
+        assert running.post(traces("own", project="../../own")).status_code == 200
+        until(lambda: running.figures()["openai_wandb_gateway_spool_held_spans"] == 0, 60)
+        assert running.stop() == 0
+    runs = {run.project: run for run in map(read_run, find_runs(tmp_path))}
+    assert set(runs) == {"shop", "..-..-own"}
+    assert len(stats_rows(runs["shop"])) == 4
+    assert all(path.is_relative_to(running.directory / "runs") for path in find_runs(tmp_path))
+    assert "in the spool: 0" in logged(tmp_path)
+    assert "received 6" in logged(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_gateway_that_ended_is_followed_by_one_that_writes_nothing_twice(tmp_path: Path, number: int) -> None:
+    for name in ("one", "two"):
+        with gateway(tmp_path, "--project", "shop", env=OFFLINE, intakes="the exporter's") as running:
+            assert running.post(traces(name, trace_id=ord(name[0]))).status_code == 200
+            assert running.post(traces(f"{name} more", trace_id=ord(name[1]) + 1000)).status_code == 200
+            if name == "two":
+                until(lambda: running.figures()["openai_wandb_gateway_spool_held_spans"] == 0, 60)
+                assert running.stop() == 0
+            else:
+                running.stop(number)
+    rows = [row["name"] for path in find_runs(tmp_path) for row in stats_rows(read_run(path))]
+    assert sorted(map(str, rows)) == ["one", "one more", "two", "two more"]
