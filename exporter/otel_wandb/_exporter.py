@@ -1,20 +1,17 @@
 """The span exporter: takes finished spans in microseconds, and leaves the rest to its writer."""
 
-import json
 import logging
 import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs import LogRecordProcessor
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import get_tracer_provider
 
 from otel_wandb._install import require
 from otel_wandb._process import ends
@@ -22,23 +19,14 @@ from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
 from otel_wandb._process.processors import flushes_of
 from otel_wandb._process.termination import TERMINATION
-from otel_wandb._settings import (
-    PRICES_VARIABLE,
-    WEAVE_VARIABLE,
-    Keep,
-    Weave,
-    checked_keep,
-    checked_weave,
-    read_settings,
-)
+from otel_wandb._settings import Keep, Weave, checked_keep, chosen_prices, chosen_weave, read_settings
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
 from otel_wandb._traces.feedback import feedback_of
-from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to
+from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to_program
 
 if TYPE_CHECKING:
     import wandb
 
-    from otel_wandb._costs.prices import Price
     from otel_wandb._writer import TraceWriter
 
 log: Final = logging.getLogger(__name__)
@@ -103,8 +91,8 @@ class WandbSpanExporter(SpanExporter):
             check_init(init)
         self._settings = read_settings(os.environ)
         self._keep: Keep = checked_keep(keep or self._settings.keep)
-        self._prices = _own_prices(self._settings.prices, prices)
-        self._weave: Weave = _own_weave(self._settings.weave) if weave is None else checked_weave(weave)
+        self._prices = chosen_prices(prices, self._settings)
+        self._weave: Weave = chosen_weave(weave, self._settings)
         self._init: Mapping[str, Any] = given
         self._is_routed = run is None
         self._logs = LogStore()
@@ -115,13 +103,12 @@ class WandbSpanExporter(SpanExporter):
         self._is_late = False  # W&B had not taken everything in time
         self._is_aside = False
         self._lost = 0  # as of the last flush
-        self._listens = False
         self._next_run: Callable[[], wandb.Run | None] | None = None
         self._writer: TraceWriter | None = None
         if run is not None:
             self._made(run)
         _LIVE.add(self)
-        self._listen_to_provider()
+        self._listens = listen_to_program()
         ends.register(self, handle_sigterm=self._settings.handle_sigterm)
 
     @property
@@ -157,7 +144,7 @@ class WandbSpanExporter(SpanExporter):
         """Hand `spans` to the pipeline. FAILURE after a shutdown, or when too many are waiting."""
         self._health.received(len(spans))
         if not self._listens:
-            self._listen_to_provider()
+            self._listens = listen_to_program()
         if self._closed:
             self._health.drop("after_shutdown", len(spans), self._closed)
             return SpanExportResult.FAILURE
@@ -302,13 +289,6 @@ class WandbSpanExporter(SpanExporter):
                 self._writer.follow(self._next_run)
         return self._writer
 
-    def _listen_to_provider(self) -> None:
-        """Learn from the global provider which spans are open, where no `WandbSpanProcessor` tells."""
-        provider = get_tracer_provider()
-        if isinstance(provider, TracerProvider):
-            self._listens = True
-            listen_to(provider)
-
     def _flush_all(self, deadline: float | None = None) -> None:
         """Write what the processors and the pipeline hold."""
         if self._closed:
@@ -323,30 +303,3 @@ class WandbSpanExporter(SpanExporter):
         """Take the spans that processors hold back."""
         for flush in flushes_of(self):
             flush()
-
-
-def _own_prices(path: str | None, given: Mapping[str, Mapping[str, float]] | None) -> "Mapping[str, Price]":
-    """The user's prices: those that are given, else those of the file that the environment names.
-
-    Raises ValueError for malformed ones that are given; a file that cannot be used gives a warning.
-    """
-    if given is None and path is None:
-        return {}
-    from otel_wandb._costs.prices import read_prices
-
-    if given is not None:
-        return read_prices(json.dumps(dict(given)))
-    try:
-        return read_prices(Path(path or "").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        log.warning("%s=%s is not used: %s", PRICES_VARIABLE, path, error)
-        return {}
-
-
-def _own_weave(weave: Weave) -> Weave:
-    """What the environment says of Weave. Where it cannot be used, a warning says so: the run is more."""
-    try:
-        return checked_weave(weave)
-    except ImportError as error:
-        log.warning("%s is not used: %s", WEAVE_VARIABLE, error)
-        return False

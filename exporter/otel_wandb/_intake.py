@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import repeat
 from tempfile import TemporaryFile
 from typing import Any, Final
 
@@ -12,12 +13,15 @@ from otel_wandb._delivery.half_written import HalfWritten
 from otel_wandb._delivery.left_over import left_over
 from otel_wandb._delivery.proof import Proof
 from otel_wandb._delivery.records import EventOfSpan, ReceivedSpans, with_position
+from otel_wandb._delivery.uploads import Uploads, runs_left_behind
 from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._process.health import Health
+from otel_wandb._runs.account import is_online
 from otel_wandb._runs.destination import Rotation
 from otel_wandb._runs.opening import RunOptions, open_run
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
+from otel_wandb._runs.upload import LocalRun
 from otel_wandb._settings import Keep
 from otel_wandb._spans.span import Position, SpanRecord
 from otel_wandb._traces.assembly import Limits
@@ -81,8 +85,9 @@ class Intake:
         self._broken: str | None = None
         self._since = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
         self._ledger = Ledger(settled)
+        self._uploads = Uploads(os.environ, keep_seconds=options.max_age)
         self._source = ReceivedSpans(self._ledger.settle_positions, seconds=options.max_age)
-        proof = Proof(self._ledger, self._break, options.rotation, options.most_runs)
+        proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
         self._sink = RunSink(
             self._open_run,
             Route(options.project, options.entity),
@@ -109,6 +114,9 @@ class Intake:
         self._half_written = HalfWritten(written)
         for piece in written.pieces:
             self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
+        if is_online({"mode": options.mode}):
+            for run in runs_left_behind(options.directory, options.keys.get):
+                self._uploads.add(run)
 
     @property
     def health(self) -> Health:
@@ -134,6 +142,11 @@ class Intake:
         return self._ledger.open_positions
 
     @property
+    def closed_runs(self) -> int:
+        """How many runs are on the disk that are closed and not known to be at W&B."""
+        return self._uploads.waiting
+
+    @property
     def whereabouts(self) -> Sequence[str]:
         """The addresses of the open runs, or the directories of offline ones."""
         return [run.address for run in self._sink.runs]
@@ -144,7 +157,9 @@ class Intake:
             return False
         self._ledger.open(position, len(spans) + len(events))
         self._health.received(len(spans))
-        self._source.add_events(events, position)
+        in_time = [event for event in events if not self._is_late(event)]
+        self._ledger.settle_positions(repeat(position, len(events) - len(in_time)))
+        self._source.add_events(in_time, position)
         others, completions = self._half_written.take(with_position(spans, position))
         for completion in completions:
             self._pipeline.complete(completion)
@@ -157,12 +172,27 @@ class Intake:
 
     def close(self, timeout: float) -> bool:
         """The same, and finish the runs. What is unfinished stays open: it is to be submitted to the next intake."""
-        return self._pipeline.close(timeout)
+        done = self._pipeline.close(timeout)
+        self._uploads.abandon()
+        return done
 
     def abandon(self) -> None:
         """Write nothing more, and leave everything as it is."""
         self._break("it was abandoned")
         self._pipeline.abandon()
+        self._uploads.abandon()
+
+    def _let_go(self, run: OpenRun) -> None:
+        place = run.place
+        if place.is_online:
+            project = f"{place.entity}/{place.project}"
+            key = self._options.keys.get(project)
+            self._uploads.add(LocalRun(run.directory, f"{project}/{place.run_id}", run.logged_rows, key))
+
+    def _is_late(self, event: EventOfSpan) -> bool:
+        """Whether the span of a log record is written already."""
+        is_written = self._pipeline.has_emitted(event.trace_id, event.span_id)
+        return is_written and not self._half_written.has(event.trace_id, event.span_id)
 
     def _break(self, why: str) -> None:
         self._broken = self._broken or why

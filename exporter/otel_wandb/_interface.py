@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from otel_wandb._costs.billing import summed as summed
     from otel_wandb._costs.prices import read_prices as read_prices
     from otel_wandb._exporter import live_exporters as live_exporters
+    from otel_wandb._genai.paragraphs import part_text as part_text
     from otel_wandb._genai.parts import DESCRIPTOR as DESCRIPTOR
-    from otel_wandb._genai.rendering import part_text as part_text
     from otel_wandb._install import how_to_install as how_to_install
     from otel_wandb._install import missing_of as missing_of
     from otel_wandb._install import require as require
@@ -71,7 +71,7 @@ _NAMES: Final = {
     "_costs.prices": ("read_prices",),
     "_exporter": ("live_exporters",),
     "_genai.parts": ("DESCRIPTOR",),
-    "_genai.rendering": ("part_text",),
+    "_genai.paragraphs": ("part_text",),
     "_install": ("how_to_install", "missing_of", "require"),
     "_journal.from_spans": ("records_of",),
     "_journal.reader": ("Texts", "journal_files", "read_journal"),

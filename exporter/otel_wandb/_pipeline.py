@@ -61,6 +61,8 @@ class Pipeline(Generic[S]):
         self._health = health
         self._is_sent_again = accounts is not None
         self._accounts = accounts or NoAccounts()
+        self._limits = limits
+        self._completions: deque[tuple[float, Completion]] = deque()  # each with the time when it is due
         self._held: deque[ReadTrace] = deque()
         self._retry_at: float | None = None
         self._assembler = TraceAssembler(limits, OPEN_SPANS.has)
@@ -92,6 +94,10 @@ class Pipeline(Generic[S]):
     def complete(self, completion: Completion) -> None:
         """Write the rows of tables that an earlier process did not come to write, from any thread."""
         self._worker.put(completion)
+
+    def has_emitted(self, trace_id: str, span_id: str) -> bool:
+        """Whether a span was emitted, as far as is remembered."""
+        return self._assembler.has_emitted(trace_id, span_id)
 
     def remember(self, emitted: Mapping[str, Sequence[str]]) -> None:
         """Before the first span: take these spans, by trace id, for written by an earlier process."""
@@ -144,17 +150,16 @@ class Pipeline(Generic[S]):
         return done
 
     def _due(self) -> float | None:
-        times = [time for time in (self._assembler.next_deadline(), self._retry_at) if time is not None]
-        return min(times, default=None)
+        completion = self._completions[0][0] if self._completions else None
+        times = (self._assembler.next_deadline(), self._retry_at, completion)
+        return min((time for time in times if time is not None), default=None)
 
     def _take(self, item: Sequence[S] | Feedback | Completion) -> None:
         if isinstance(item, Feedback):
             for sink in self._sinks:
                 sink.write_feedback(item)
         elif isinstance(item, Completion):
-            read = read_trace(item.trace, self._choices.prices)
-            for sink in self._sinks:
-                sink.complete(read, item)
+            self._completions.append((monotonic() + self._limits.quiet, item))
         else:
             self._take_spans(item)
 
@@ -178,6 +183,7 @@ class Pipeline(Generic[S]):
         self._accounts.settle(duplicates)
 
     def _tick(self) -> None:
+        self._complete()
         self._retry()
         for trace in self._assembler.tick(monotonic()):
             self._write(trace)
@@ -217,6 +223,15 @@ class Pipeline(Generic[S]):
             return
         if place is not None:
             self._begin(read.trace.trace_id)
+
+    def _complete(self) -> None:
+        """Write the completions whose log records had their time to come."""
+        while self._completions and self._completions[0][0] <= monotonic():
+            _, found = self._completions.popleft()
+            trace = replace(found.trace, spans=self._source.with_late_logs(found.trace.spans))
+            read = read_trace(trace, self._choices.prices)
+            for sink in self._sinks:
+                sink.complete(read, found)
 
     def _retry(self) -> None:
         """Write the traces that could not be written before, when it is time."""

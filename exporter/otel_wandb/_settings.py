@@ -1,13 +1,18 @@
 """The exporter's settings from the environment. What wandb reads itself (`WANDB_PROJECT`, ...) is not repeated."""
 
+import json
 import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 from otel_wandb._install import require
 from otel_wandb._spans.span import SpanRecord
+
+if TYPE_CHECKING:
+    from otel_wandb._costs.prices import Price
 
 T = TypeVar("T")
 Keep: TypeAlias = Literal["llm", "all"] | Callable[[SpanRecord], bool]
@@ -104,6 +109,38 @@ def checked_weave(weave: Weave) -> Weave:
     if weave:
         require("weave", "weave", "opentelemetry-proto")
     return weave
+
+
+def chosen_weave(weave: Weave | None, settings: Settings) -> Weave:
+    """The argument `weave`, else the environment's choice. Raises what `checked_weave` raises for the argument.
+
+    A choice of the environment that lacks a package gives a warning: the run matters more.
+    """
+    if weave is not None:
+        return checked_weave(weave)
+    try:
+        return checked_weave(settings.weave)
+    except ImportError as error:
+        log.warning("%s is not used: %s", WEAVE_VARIABLE, error)
+        return False
+
+
+def chosen_prices(prices: Mapping[str, Mapping[str, float]] | None, settings: Settings) -> "Mapping[str, Price]":
+    """The argument `prices`, else those of the file that the environment names.
+
+    Raises ValueError for an argument that is malformed. A file that cannot be used gives a warning.
+    """
+    if prices is None and settings.prices is None:
+        return {}
+    from otel_wandb._costs.prices import read_prices
+
+    if prices is not None:
+        return read_prices(json.dumps(dict(prices)))
+    try:
+        return read_prices(Path(settings.prices or "").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        log.warning("%s=%s is not used: %s", PRICES_VARIABLE, settings.prices, error)
+        return {}
 
 
 def _chosen(environ: Mapping[str, str], name: str, choices: Mapping[str, T], default: T) -> T:

@@ -1,13 +1,15 @@
 """Span records for tests of the pure parts, with the defaults of a small chat call."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otel_wandb._costs.billing import bill_of
 from otel_wandb._costs.prices import PRICES
+from otel_wandb._genai.model_call import ModelCall
 from otel_wandb._genai.view import read_view
 from otel_wandb._records import timeline as timelines
+from otel_wandb._records.markdown import texts_of_call
 from otel_wandb._records.tables import STATS, CallSource
 from otel_wandb._records.timeline import Timeline
 from otel_wandb._spans.span import SpanRecord
@@ -76,11 +78,19 @@ def trace(*spans: SpanRecord, sequence: int = 0, reason: Reason = Reason.ROOT, m
     return Trace(spans[0].trace_id, sequence, reason, ordered, missing)
 
 
+def fields_of(call: ModelCall, names: Iterable[str]) -> dict[str, object]:
+    """These fields of a call; `request` and `responses` are what it asked and was answered, as Markdown."""
+    texts = texts_of_call(call)
+    rendered = {"request": texts.input, "responses": texts.outputs}
+    return {name: rendered[name] if name in rendered else getattr(call, name) for name in names}
+
+
 def stats_of(record: SpanRecord) -> dict[str, object]:
     """The row of `stats` for a call of a model, by its columns."""
     call = read_view(record).call
     assert call is not None
-    row = STATS.row(CallSource(record, call, bill_of(call, PRICES, record.start_ns), "run-1"))
+    bill = bill_of(call, PRICES, record.start_ns)
+    row = STATS.row(CallSource(record, call, texts_of_call(call), bill, "run-1"))
     return dict(zip([column.name for column in STATS.columns], row, strict=True))
 
 

@@ -14,8 +14,8 @@ from otel_wandb._genai.view import read_view
 from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.merging import merged
 from tests.exporter.recordings import recording
+from tests.exporter.spans import fields_of, stats_of, timeline, trace
 from tests.exporter.spans import span as one_span
-from tests.exporter.spans import stats_of, timeline, trace
 
 CHAT: Final[Mapping[str, Any]] = {
     "operation": "chat",
@@ -170,7 +170,7 @@ def plain(messages: Any) -> list[Any]:
 def test_a_recorded_call(dialect: str, call: str) -> None:
     found = call_of(spans_of(dialect)[call])
     expected = {**EXPECTED[call], **DIFFERENCES.get((dialect, "*"), {}), **DIFFERENCES.get((dialect, call), {})}
-    assert {name: getattr(found, name) for name in expected} == expected
+    assert fields_of(found, expected) == expected
 
 
 ASKED: Final = [
@@ -286,7 +286,7 @@ def test_messages_with_an_attribute_for_each_field(version: str, number: int) ->
     if version == "traceloop_0_40" and expected["usage"] != Usage():
         expected["usage"] = replace(expected["usage"], cache_read=0)
     call = call_of(span)
-    assert {name: getattr(call, name) for name in expected} == expected
+    assert fields_of(call, expected) == expected
     shown = timeline(trace(span), 1_000).root.attributes
     assert not [
         key for key in shown if key.startswith(("gen_ai.prompt.", "gen_ai.completion.", "llm.request.f", "llm.h"))

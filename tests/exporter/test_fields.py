@@ -10,8 +10,9 @@ import pytest
 
 from otel_wandb._genai.model_call import ModelCall, Usage
 from otel_wandb._genai.view import read_view
+from otel_wandb._records.markdown import Texts, texts_of_call
 from otel_wandb._spans.span import EventRecord
-from tests.exporter.spans import MILLISECOND, START, chat_attributes, span
+from tests.exporter.spans import MILLISECOND, START, chat_attributes, fields_of, span
 
 LLM: Final = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}
 
@@ -86,7 +87,7 @@ QUESTION: Final = json.dumps([said("user", "hi")])
 )
 def test_one_field_after_the_other(attributes: dict[str, Any], expected: dict[str, Any]) -> None:
     found = call({"gen_ai.operation.name": "chat", **attributes})
-    assert {name: getattr(found, name) for name in expected} == expected
+    assert fields_of(found, expected) == expected
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def test_one_field_after_the_other(attributes: dict[str, Any], expected: dict[st
 )
 def test_what_was_asked(attributes: dict[str, Any], request_text: str | None) -> None:
     known = {"gen_ai.request.model": "m"}
-    assert call({**known, **attributes}).request == request_text
+    assert texts_of_call(call({**known, **attributes})).input == request_text
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_what_was_asked(attributes: dict[str, Any], request_text: str | None) ->
     ],
 )
 def test_what_was_answered(attributes: dict[str, Any], responses: tuple[str, ...]) -> None:
-    assert call({"gen_ai.request.model": "m", **attributes}).responses == responses
+    assert texts_of_call(call({"gen_ai.request.model": "m", **attributes})).outputs == responses
 
 
 VERCEL: Final = {
@@ -329,7 +330,7 @@ LANGFUSE: Final = {
 )
 def test_dialects_that_were_not_recorded(attributes: dict[str, Any], expected: dict[str, Any]) -> None:
     found = call(attributes)
-    assert {name: getattr(found, name) for name in expected} == expected
+    assert fields_of(found, expected) == expected
 
 
 @pytest.mark.parametrize(
@@ -351,7 +352,7 @@ def test_messages_in_events_of_the_span() -> None:
         event("gen_ai.content.prompt", {"gen_ai.prompt": QUESTION}),
         event("gen_ai.content.completion", {"gen_ai.completion": json.dumps([said("assistant", "hello")])}),
     )
-    assert (found.request, found.responses) == ("**user**: hi", ("**assistant**: hello",))
+    assert texts_of_call(found) == Texts("**user**: hi", ("**assistant**: hello",))
 
 
 def test_messages_in_log_records_are_told_by_the_event() -> None:
@@ -367,8 +368,10 @@ def test_messages_in_log_records_are_told_by_the_event() -> None:
         event("gen_ai.evaluation.result", {"gen_ai.usage.input_tokens": 9}),
     )
     found = call({}, logs=logs)
-    assert found.request == "**system**: be brief\n\n**user**: hi\n\n**assistant**: f({})\n\n**tool**: rainy"
-    assert found.responses == ("**assistant**: a", "**assistant**: b")
+    assert texts_of_call(found) == Texts(
+        "**system**: be brief\n\n**user**: hi\n\n**assistant**: f({})\n\n**tool**: rainy",
+        ("**assistant**: a", "**assistant**: b"),
+    )
     assert found.finish_reasons == ("stop", "length")
     assert found.usage == Usage()
 
@@ -377,11 +380,8 @@ def test_an_event_with_the_whole_call_adds_what_the_span_does_not_say() -> None:
     details = {**chat_attributes("hi", "hello"), "gen_ai.input.messages": [said("user", "from the event")]}
     log = event("gen_ai.client.inference.operation.details", details)
     found = call({"gen_ai.request.model": "the span's"}, logs=(log,))
-    assert (found.request_model, found.request, found.responses) == (
-        "the span's",
-        "**user**: from the event",
-        ("**assistant**: hello",),
-    )
+    assert found.request_model == "the span's"
+    assert texts_of_call(found) == Texts("**user**: from the event", ("**assistant**: hello",))
 
 
 @pytest.mark.parametrize(

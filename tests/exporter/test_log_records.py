@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from opentelemetry.trace import Span
 
 from otel_wandb._genai.view import read_view
+from otel_wandb._records.markdown import texts_of_call
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
 from otel_wandb._spans.span import EventRecord, read_span
 
@@ -64,7 +65,7 @@ def test_a_whole_call_as_an_event_is_read_with_its_span() -> None:
         )
     call = read_view(read_span(span, logged.taken(span))).call  # type: ignore[arg-type]
     assert call is not None
-    assert call.request == "**user**: hi"
+    assert texts_of_call(call).input == "**user**: hi"
 
 
 @pytest.mark.parametrize(

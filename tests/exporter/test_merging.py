@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from otel_wandb._records.markdown import texts_of_call
 from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.merging import merged
 from tests.exporter.recordings import recording
@@ -56,7 +57,7 @@ def test_the_recorded_stream_is_one_call() -> None:
     tree = timeline(trace(span("root"), *spans), 1_000)
     assert len(tree.read.calls) == len(spans) - 1
     stream = next(call for _, call in tree.read.calls if call.parameters.get("stream"))
-    assert (stream.name, stream.responses, stream.usage.total) == (
+    assert (stream.name, texts_of_call(stream).outputs, stream.usage.total) == (
         "Chat Completion with 'gpt-4o-mini'",
         ("**assistant**: Hello",),
         11,

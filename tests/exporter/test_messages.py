@@ -4,7 +4,31 @@ import json
 
 import pytest
 
-from otel_wandb._genai.rendering import CHAT_LABELS, labels_of, render_input, render_outputs, tool_names
+from otel_wandb._genai.parts import tool_names
+from otel_wandb._genai.view import read_view
+from otel_wandb._records.markdown import Texts, texts_of_call
+from otel_wandb._spans.attributes import API_TYPE
+from tests.exporter.spans import span
+
+
+def texts(
+    asked: object = None,
+    answered: object = None,
+    instructions: object = None,
+    operation: str = "chat",
+    api: str | None = None,
+) -> Texts:
+    """The texts of a call with these messages."""
+    said = {
+        "gen_ai.operation.name": operation,
+        API_TYPE: api,
+        "gen_ai.input.messages": asked,
+        "gen_ai.output.messages": answered,
+        "gen_ai.system_instructions": instructions,
+    }
+    call = read_view(span(attributes={key: value for key, value in said.items() if value is not None})).call
+    assert call is not None
+    return texts_of_call(call)
 
 
 def test_each_message_of_a_chat_is_a_line_with_its_role() -> None:
@@ -20,7 +44,7 @@ def test_each_message_of_a_chat_is_a_line_with_its_role() -> None:
             },
         ]
     )
-    assert render_input(messages, None, CHAT_LABELS) == (
+    assert texts(messages).input == (
         '**system**: Be brief.\n\n**user**: Weather?\n\n**assistant**: f({"a": "é"})\n\n**function**: f: rain'
     )
 
@@ -38,23 +62,21 @@ def test_each_message_of_a_chat_is_a_line_with_its_role() -> None:
 def test_what_has_no_roles_has_the_labels_of_the_legacy_integration(
     operation: str, api: str | None, request_text: str, response_text: str
 ) -> None:
-    labels = labels_of(operation, api)
     asked = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "in"}]}])
     answered = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": "out"}]}])
-    assert render_input(asked, None, labels) == request_text
-    assert render_outputs(answered, labels) == (response_text,)
+    assert texts(asked, answered, operation=operation, api=api) == Texts(request_text, (response_text,))
 
 
 def test_an_edit_begins_with_its_instruction() -> None:
     instruction = json.dumps([{"type": "text", "content": "Fix it."}])
     asked = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "teh"}]}])
-    text = render_input(asked, instruction, labels_of("text_completion", "edits"))
-    assert text == "**Instruction**: Fix it.\n\n**Input**: teh"
+    found = texts(asked, instructions=instruction, operation="text_completion", api="edits")
+    assert found.input == "**Instruction**: Fix it.\n\n**Input**: teh"
 
 
 def test_every_choice_has_its_own_text() -> None:
     answered = json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": text}]} for text in "ab"])
-    assert render_outputs(answered, CHAT_LABELS) == ("**assistant**: a", "**assistant**: b")
+    assert texts(answered=answered).outputs == ("**assistant**: a", "**assistant**: b")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +91,7 @@ def test_every_choice_has_its_own_text() -> None:
     ],
 )
 def test_what_is_cut_structured_or_odd_is_still_shown(messages: object, expected: str | None) -> None:
-    assert render_input(messages, None, CHAT_LABELS) == expected
+    assert texts(messages).input == expected
 
 
 @pytest.mark.parametrize(
@@ -89,8 +111,8 @@ def test_what_is_cut_structured_or_odd_is_still_shown(messages: object, expected
     ],
 )
 def test_parts_that_are_no_text(part: object, expected: str) -> None:
-    assert render_outputs(json.dumps([{"role": "user", "parts": [part]}]), CHAT_LABELS) == (f"**user**: {expected}",)
+    assert texts(answered=json.dumps([{"role": "user", "parts": [part]}])).outputs == (f"**user**: {expected}",)
 
 
 def test_the_tools_of_a_call_are_named() -> None:
-    assert tool_names(json.dumps([{"type": "function", "name": "f"}, {"type": "function", "name": "g"}])) == ["f", "g"]
+    assert list(tool_names([{"type": "function", "name": "f"}, '{"type": "function", "name": "g"}'])) == ["f", "g"]

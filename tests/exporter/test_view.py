@@ -9,6 +9,7 @@ import pytest
 
 from otel_wandb._genai.model_call import Kind
 from otel_wandb._genai.view import SpanView, is_genai, read_view
+from otel_wandb._records.markdown import texts_of
 from otel_wandb._records.timeline import Node
 from otel_wandb._spans.span import EventRecord
 from tests.exporter.spans import START, chat_attributes, messages, span, timeline, trace
@@ -217,9 +218,10 @@ def test_a_display_name_is_that_of_the_node_and_of_the_row() -> None:
     ],
 )
 def test_what_a_step_was_given_and_gave(attributes: dict[str, Any], given: str | None, gave: str | None) -> None:
-    found = view(attributes)
-    assert (found.inputs, found.outputs) == (given, gave)
-    names = ("arguments", "result") if found.kind is Kind.TOOL else ("input", "output")
+    shown = view(attributes)
+    found = texts_of(shown)
+    assert (found.input, found.output) == (given, gave)
+    names = ("arguments", "result") if shown.kind is Kind.TOOL else ("input", "output")
     (result,) = node(attributes).results
     assert result.inputs == (None if given is None else {names[0]: given})
     assert result.outputs == (None if gave is None else {names[1]: gave})

@@ -123,6 +123,14 @@ def run_of_api(store: Store, asked: Mapping[str, Any]) -> Json:
     return {"project": {"run": {**found, "config": "{}", "summaryMetrics": "{}"}}}
 
 
+def history_keys(store: Store, asked: Mapping[str, Any]) -> Json:
+    run = stored_run(store, asked)
+    if run is None:
+        return {"project": None}
+    last = max((json.loads(line)["_step"] for line in run.lines(HISTORY)), default=-1)
+    return {"project": {"run": {"historyKeys": {"lastStep": last, "keys": {}}}}}
+
+
 def delete_run(store: Store, asked: Mapping[str, Any]) -> Json:
     deleted = next(name for name in store.runs if node_id("Run", name) == asked["id"])
     del store.runs[deleted]
@@ -250,6 +258,7 @@ OPERATIONS: Final[Mapping[str, Answer]] = {
     "RunStoppedStatus": stopped_status,
     "RunResumeStatus": resume_status,
     "Run": run_of_api,
+    "RunHistoryKeys": history_keys,
     "DeleteRun": delete_run,
     "RunFiles": run_files,
     "CreateRunFiles": create_run_files,

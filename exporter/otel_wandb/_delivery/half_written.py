@@ -21,7 +21,12 @@ class HalfWritten:
             if not written.is_whole(piece)
             for span_id in piece.span_ids
         }
+        self._ids = frozenset(self._piece_of)
         self._spans: dict[Piece, dict[str, SpanRecord]] = {}
+
+    def has(self, trace_id: str, span_id: str) -> bool:
+        """Whether a span is one of theirs."""
+        return (trace_id, span_id) in self._ids
 
     def take(self, spans: Iterable[SpanRecord]) -> tuple[Sequence[SpanRecord], Sequence[Completion]]:
         """The spans that are none of theirs, and the traces that are together."""

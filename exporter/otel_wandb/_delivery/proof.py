@@ -37,22 +37,35 @@ class _Claim:
 class Proof:
     """Looks for what was logged in the files of runs, in a thread of its own."""
 
-    def __init__(self, accounts: Accounts, lost: Callable[[str], None], rotation: Rotation, most_runs: int) -> None:
-        """`lost(why)` is called when rows do not come to be in a file."""
+    def __init__(
+        self,
+        accounts: Accounts,
+        lost: Callable[[str], None],
+        let_go: Callable[[OpenRun], None],
+        rotation: Rotation,
+        most_runs: int,
+    ) -> None:
+        """`lost(why)` is called when rows do not get into a file, `let_go(run)` when a closed run has all of them."""
+        self._let_go = let_go
         self._lost = lost
         self.rotation = rotation
         self.most_runs = most_runs
         self._accounts = accounts
         self._claims: deque[_Claim] = deque()
+        self._closed: list[OpenRun] = []
         self._logs: dict[OpenRun, RunLog] = {}
         self._due: float | None = None
-        self._worker: Worker[_Claim] = Worker(
+        self._worker: Worker[_Claim | OpenRun] = Worker(
             "otel-wandb-proof", self._take, flush=self._look, wake=self._look, due=lambda: self._due
         )
 
     def written(self, runs: Sequence[OpenRun], spans: Sequence[SpanRecord]) -> None:
         """See `Delivery`."""
         self._worker.put(_Claim(spans, {run: run.logged_rows for run in runs}, monotonic()))
+
+    def closed(self, run: OpenRun) -> None:
+        """See `Delivery`."""
+        self._worker.put(run)
 
     def lost(self, why: str) -> None:
         """See `Delivery`."""
@@ -74,8 +87,11 @@ class Proof:
         """See `Delivery`."""
         self._worker.abandon()
 
-    def _take(self, claim: _Claim) -> None:
-        self._claims.append(claim)
+    def _take(self, item: _Claim | OpenRun) -> None:
+        if isinstance(item, _Claim):
+            self._claims.append(item)
+        else:
+            self._closed.append(item)
         if self._due is None:
             self._due = monotonic() + _INTERVAL
 
@@ -96,7 +112,7 @@ class Proof:
             self._accounts.settle(found)
         if self._claims and monotonic() - self._claims[0].since > _LONGEST_WAIT:
             self._lost("wandb's service process does not write what it is handed")
-        self._forget_logs()
+        self._forget()
         self._due = monotonic() + _INTERVAL if self._claims else None
 
     def _is_found(self, claim: _Claim, rows: dict[OpenRun, float]) -> bool:
@@ -121,8 +137,10 @@ class Proof:
             return 0
         return float("inf") if reader.has_ended else rows
 
-    def _forget_logs(self) -> None:
-        """Drop the readers of runs that nothing is expected of."""
+    def _forget(self) -> None:
+        """Let closed runs go that nothing is expected of."""
         expected = {run for claim in self._claims for run in claim.rows}
-        for run in [run for run in self._logs if run not in expected and self._logs[run].has_ended]:
-            del self._logs[run]
+        for run in [run for run in self._closed if run not in expected]:
+            self._closed.remove(run)
+            self._logs.pop(run, None)
+            self._let_go(run)

@@ -40,18 +40,23 @@ class ModelCall:
     name: str
     """Its name in the timeline."""
     operation: str
+    api: str | None
     provider: str | None
     api_type: str | None
     request_model: str | None
     response_model: str | None
     response_id: str | None
-    request: str | None
-    responses: tuple[str, ...]
     asked: Messages
-    """The messages that `request` was rendered from."""
     answered: Messages
+    """A message for each choice."""
     instructions: tuple[Any, ...]
     """System instructions that are given apart from the messages."""
+    embedding_count: int | None
+    dimension_count: int | None
+    flagged: bool | None
+    """The verdict of a moderation."""
+    categories: tuple[str, ...]
+    """What it found."""
     finish_reasons: tuple[str, ...]
     usage: Usage
     tools: tuple[str, ...]
@@ -80,8 +85,3 @@ class ModelCall:
     def model(self) -> str | None:
         """The model that answered, else the requested one."""
         return self.response_model or self.request_model
-
-    @property
-    def response(self) -> str | None:
-        """All choices as one text."""
-        return "\n\n".join(self.responses) or None

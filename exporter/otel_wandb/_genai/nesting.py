@@ -9,9 +9,11 @@ same call.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from otel_wandb._genai.model_call import Kind, ModelCall
+from otel_wandb._genai.paragraphs import Paragraph, request_of
 from otel_wandb._genai.view import SpanView
 from otel_wandb._spans.span import SpanRecord
 
@@ -58,7 +60,7 @@ def innermost(spans: Sequence[SpanRecord], views: Mapping[str, SpanView]) -> Map
     return changed | {outer: _step(views[outer], calls[outer].call) for outer in around}
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class _Call:
     span: SpanRecord
     call: ModelCall
@@ -81,6 +83,11 @@ class _Call:
     def tokens(self) -> Tokens | None:
         found = (self.call.usage.input or 0, self.call.usage.output or 0)
         return found if any(found) else None
+
+    @cached_property
+    def question(self) -> tuple[Paragraph, ...]:
+        """The request as it reads, for dialects keep different things of a message."""
+        return tuple(request_of(self.call))
 
     @property
     def alike(self) -> Sequence["_Call"]:
@@ -149,9 +156,11 @@ def _beside(calls: Sequence[_Call]) -> Mapping[str, Sequence[_Call]]:
     The other call is of another instrumentation, has the same id, tokens or question, and belongs to only one around
     it.
     """
+    if len({call.span.scope for call in calls}) < 2:  # noqa: PLR2004
+        return {}
     alike: defaultdict[Any, list[_Call]] = defaultdict(list)
     for call in calls:
-        for key in (call.call.response_id, call.tokens, call.call.request):
+        for key in (call.call.response_id, call.tokens, call.question):
             if key:
                 alike[call.family, key].append(call)
     around: dict[str, Sequence[_Call]] = {}
@@ -200,7 +209,7 @@ def _agree(one: _Call, other: _Call) -> bool:
         return _have_one_id(one, other)
     if one.tokens is not None and other.tokens is not None:
         return one.tokens == other.tokens and _have_one_model(one, other)
-    return one.call.request == other.call.request and _have_one_model(one, other)  # a stream's, as a rule
+    return one.question == other.question and _have_one_model(one, other)  # a stream's, as a rule
 
 
 def _is_below(inner: _Call, outer: _Call) -> bool:
@@ -228,7 +237,7 @@ def _models(call: _Call) -> Sequence[str]:
 
 
 def _step(view: SpanView, call: ModelCall) -> SpanView:
-    return replace(view, kind=Kind.CHAIN, call=None, inputs=call.request, outputs=call.response)
+    return replace(view, kind=Kind.CHAIN, call=None, repeats=call)
 
 
 def _completed(call: ModelCall, outer: ModelCall, *, is_alone: bool) -> ModelCall:

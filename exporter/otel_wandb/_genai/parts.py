@@ -3,10 +3,10 @@
 A part is `{"type", ...}`; one of a type that is not known here is passed on as it is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from otel_wandb._genai.parsing import MAPPING, document, first_of, inline, listed
+from otel_wandb._genai.parsing import MAPPING, at, document, first_of, inline, listed
 
 DESCRIPTOR: Final = "blob_descriptor"
 """The type of a part that says what bytes there were, as `otel_openai_v0` writes it; a `blob` has them."""
@@ -42,6 +42,20 @@ def tool_calls(value: Any) -> tuple[Part, ...] | None:
 def tool_response(call_id: Any, response: Any) -> Part:
     """What a tool gave."""
     return {"type": "tool_call_response", "id": call_id, "response": response}
+
+
+def tool_names(definitions: Iterable[Any]) -> Iterator[str]:
+    """The names of the tools that a call could use; the type of one that has no name."""
+    return (inline(name) for tool in definitions if (name := _tool_name(tool)) is not None)
+
+
+def _tool_name(tool: Any) -> Any:
+    """The name in a definition as the conventions, OpenAI, OpenInference or Vercel have it, or in JSON of one."""
+    found = document(at(tool, "tool", "json_schema")) or document(tool)
+    if not isinstance(found, MAPPING):
+        return None
+    function = found.get("function")
+    return first_of(function if isinstance(function, MAPPING) else found, "name", "type")
 
 
 def _part(part: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from otel_wandb._genai.conversation import Messages, finish_reasons, with_calls
 from otel_wandb._genai.dialects import fields as f
 from otel_wandb._genai.model_call import Kind, ModelCall, Usage
+from otel_wandb._genai.parts import tool_names
 from otel_wandb._genai.reading import Fields, Said, read_fields
-from otel_wandb._genai.rendering import CHAT_LABELS, labels_of, render_input, render_outputs, tool_names
 from otel_wandb._spans.span import SpanRecord
 
 _AZURE: Final = "azure.ai.openai"
@@ -28,9 +28,13 @@ class SpanView:
     name: str
     """What the timeline calls it."""
     call: ModelCall | None = None
-    inputs: str | None = None
-    """What a tool, an agent or a step was given, to be read."""
-    outputs: str | None = None
+    inputs: Messages | str | None = None
+    """The input of a tool, an agent or a step."""
+    instructions: tuple[Any, ...] = ()
+    """System instructions that are given apart from the messages in `inputs`."""
+    outputs: Messages | str | None = None
+    repeats: ModelCall | None = None
+    """The call of a span below, which this span only wraps: shown here too, and counted there."""
     is_error: bool = False
     """Whether an attribute says that it failed, whatever the span's own status is."""
     message: str | None = None
@@ -49,7 +53,13 @@ def read_view(span: SpanRecord) -> SpanView:
     )
     if kind is Kind.LLM:
         return replace(view, call=_call(span, fields.all_but(_OF_STEPS), name))
-    return replace(view, inputs=_inputs(fields), outputs=_outputs(fields))
+    inputs, outputs = fields.get(f.INPUTS), fields.get(f.OUTPUTS)
+    return replace(
+        view,
+        inputs=fields.get(f.INPUT_MESSAGES) if inputs is None else inputs,
+        instructions=(fields.get(f.INSTRUCTIONS) or ()) if inputs is None else (),
+        outputs=fields.get(f.OUTPUT_MESSAGES) if outputs is None else outputs,
+    )
 
 
 def is_genai(span: SpanRecord) -> bool:
@@ -61,39 +71,27 @@ def _name(span: SpanRecord, fields: Fields) -> str:
     return fields.get(f.DISPLAY_NAME) or (span.is_local_root and fields.get(f.TRACE_NAME)) or span.name
 
 
-def _inputs(fields: Fields) -> str | None:
-    given = fields.get(f.INPUTS)
-    if given is not None:
-        return given
-    return render_input(fields.get(f.INPUT_MESSAGES), fields.get(f.INSTRUCTIONS), CHAT_LABELS)
-
-
-def _outputs(fields: Fields) -> str | None:
-    gave = fields.get(f.OUTPUTS)
-    if gave is not None:
-        return gave
-    return "\n\n".join(render_outputs(fields.get(f.OUTPUT_MESSAGES), CHAT_LABELS)) or None
-
-
 def _call(span: SpanRecord, said: Said, name: str) -> ModelCall:
     operation = said(f.OPERATION) or _operation_in(span.name)
     provider = said(f.PROVIDER)
-    labels = labels_of(operation, said(f.API))
     answers = _answers(said)
     definitions = tuple(said(f.TOOLS) or ())
     return ModelCall(
         name=name,
         operation=operation,
+        api=said(f.API),
         provider=provider,
         api_type="azure" if provider == _AZURE else provider,
         request_model=said(f.REQUEST_MODEL),
         response_model=said(f.RESPONSE_MODEL),
         response_id=said(f.RESPONSE_ID),
-        request=render_input(said(f.INPUT_MESSAGES), said(f.INSTRUCTIONS), labels),
         asked=said(f.INPUT_MESSAGES) or (),
         answered=answers,
         instructions=said(f.INSTRUCTIONS) or (),
-        responses=_facts(operation, said) or render_outputs(answers, labels),
+        embedding_count=said(f.EMBEDDING_COUNT),
+        dimension_count=said(f.DIMENSION_COUNT),
+        flagged=said(f.FLAGGED),
+        categories=said(f.CATEGORIES) or (),
         finish_reasons=said(f.FINISH_REASONS) or f.FINISH_REASONS.read(finish_reasons(answers)) or (),
         usage=_usage(said),
         tools=tuple(tool_names(definitions)),
@@ -160,15 +158,3 @@ def _time_to_first_chunk(span: SpanRecord, said: Said) -> float | None:
         return seconds
     first = said(f.FIRST_CHUNK_AT)
     return None if first is None or first < span.start_ns else (first - span.start_ns) / 1e9
-
-
-def _facts(operation: str, said: Said) -> tuple[str, ...]:
-    """What is to be read of an answer that has no text."""
-    count, flagged = said(f.EMBEDDING_COUNT), said(f.FLAGGED)
-    if count is not None and operation == _EMBEDDINGS:
-        dimensions = said(f.DIMENSION_COUNT)
-        return (f"**Embeddings**: {count}" + ("" if dimensions is None else f" of {dimensions} dimensions"),)
-    if flagged is None:
-        return ()
-    categories = ", ".join(said(f.CATEGORIES) or ())
-    return (f"**Flagged**: {categories or 'yes'}" if flagged else "**Flagged**: no",)

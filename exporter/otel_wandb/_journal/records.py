@@ -21,7 +21,8 @@ from otel_wandb._journal.schema import (
     TraceRecord,
     UsageOfCall,
 )
-from otel_wandb._records.timeline import step_labels
+from otel_wandb._records.markdown import texts_of, texts_of_call
+from otel_wandb._records.timeline import labels
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._spans.span import EventRecord, SpanRecord
@@ -121,7 +122,7 @@ def _first(calls: Sequence[ModelCall], read: Callable[[ModelCall], str | None]) 
 
 def _span(span: SpanRecord, view: SpanView, bill: Bill | None, numbering: Numbering) -> Span:
     call = None if view.call is None or bill is None else view.call
-    given, gave = step_labels(view.kind)
+    inputs, outputs = (None, None) if call is not None else _sides(view)
     return {
         "id": span.span_id,
         "parent": span.parent_id,
@@ -136,11 +137,20 @@ def _span(span: SpanRecord, view: SpanView, bill: Bill | None, numbering: Number
             for key, value in shown_attributes(span.attributes, is_genai=view.is_genai)
         },
         "events": [_event(event) for event in (*span.events, *span.logs) if is_shown_event(event)],
-        "inputs": None if call is not None or view.inputs is None else {given: clean_text(view.inputs, _LONGEST)},
-        "outputs": None if call is not None or view.outputs is None else {gave: clean_text(view.outputs, _LONGEST)},
+        "inputs": inputs,
+        "outputs": outputs,
         "scope": clean_text(span.scope),
         "call": None if call is None or bill is None else _call(call, bill, numbering),
     }
+
+
+def _sides(view: SpanView) -> tuple[Mapping[str, str] | None, Mapping[str, str] | None]:
+    """The input and the output of a step, as the timeline shows them."""
+    texts, (given, gave) = texts_of(view), labels(view.kind)
+    return (
+        None if texts.input is None else {given: clean_text(texts.input, _LONGEST)},
+        None if texts.output is None else {gave: clean_text(texts.output, _LONGEST)},
+    )
 
 
 def _kind(view: SpanView) -> SpanKind:
@@ -211,10 +221,10 @@ def _asked(call: ModelCall) -> Iterator[Message]:
 
 
 def _answered(call: ModelCall) -> Iterator[Message]:
-    """The answers. Where they have no text, the rendered one: vectors and verdicts are counted and named."""
+    """The answers. What has no messages is rendered: vectors are counted, and a verdict is named."""
     if call.answered:
         return map(_message, call.answered)
-    return ({"text": clean_text(response, _LONGEST)} for response in call.responses)
+    return ({"text": clean_text(response, _LONGEST)} for response in texts_of_call(call).outputs)
 
 
 def _message(message: SaidMessage) -> Message:

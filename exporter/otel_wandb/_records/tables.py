@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from otel_wandb._costs.billing import Bill, summed, total_cost
 from otel_wandb._genai.model_call import ModelCall, Usage
+from otel_wandb._records.markdown import Texts
 from otel_wandb._records.table import Cell, Column, Row, Table
 from otel_wandb._records.timeline import Timeline
 from otel_wandb._spans import attributes as names
@@ -28,6 +29,7 @@ class CallSource:
 
     span: SpanRecord
     call: ModelCall
+    texts: Texts
     bill: Bill
     session_id: str
     weave_url: str | None = None
@@ -51,7 +53,7 @@ def table_rows(
     """The rows of one trace, by table. `weave_url` gives the page in Weave of a span."""
     read = tree.read
     calls = [
-        CallSource(span, call, bill, session_id, weave_url(span.span_id))
+        CallSource(span, call, tree.texts[span.span_id], bill, session_id, weave_url(span.span_id))
         for (span, call), bill in zip(read.calls, read.bills, strict=True)
     ]
     trace = TraceSource(tree, weave_url(read.roots[0].span_id))
@@ -107,8 +109,8 @@ def _stop(call: ModelCall) -> str | None:
 
 
 LEGACY_COLUMNS: Final[tuple[CallColumn, ...]] = (
-    _text("request", lambda call: call.request),
-    _text("response", lambda call: call.response),
+    Column("request", str, lambda source: _cut(source.texts.input)),
+    Column("response", str, lambda source: _cut(source.texts.output or None)),
     _text("model", lambda call: call.model),
     Column("start_time", datetime, lambda source: _timestamp(source.span.start_ns)),
     Column("end_time", datetime, lambda source: _timestamp(source.span.end_ns)),

@@ -10,13 +10,14 @@ from typing import Final
 
 from otel_wandb._genai.model_call import Kind, ModelCall
 from otel_wandb._genai.reading import is_shown_event, shown_attributes
-from otel_wandb._genai.view import SpanView
+from otel_wandb._records.markdown import Texts, texts_of
 from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._spans.span import EventRecord, SpanRecord
 from otel_wandb._traces.read_trace import ReadTrace
 
 _DEEPEST: Final = 100  # wandb serialises recursively and fails from 330 levels on
 _MOST_NODES: Final = 1_000
+_LABELS: Final = {Kind.LLM: ("request", "response"), Kind.TOOL: ("arguments", "result")}
 _CALL_KIND: Final = "openai"  # `_kind` of the old integration; the panel chooses a model's icon by it
 
 
@@ -49,7 +50,9 @@ class Timeline:
     """A trace as a tree, and the architecture of its model."""
 
     read: ReadTrace
-    """The trace it was drawn from, with texts of any length."""
+    """The trace it was drawn from."""
+    texts: Mapping[str, Texts]
+    """The inputs and outputs of every span, of any length, by span id."""
     root: Node
     model: Mapping[str, Json]
     left_out: int = 0
@@ -61,6 +64,7 @@ class Layout:
     """Which spans the tree shows, and where, whatever the length of its texts."""
 
     read: ReadTrace
+    texts: Mapping[str, Texts]
     placed: Mapping[str, SpanRecord]
     """The spans that have room, from the top of the tree down."""
     roots: Sequence[SpanRecord]
@@ -78,7 +82,8 @@ def lay_out(read: ReadTrace) -> Layout:
     placement = _Placement(below)
     for span in (*above, *read.spans):  # spans that are each other's parents are below no root
         placement.add(span)
-    return Layout(read, placement.placed, placement.roots, placement.children)
+    texts = {span_id: texts_of(view) for span_id, view in read.views.items()}
+    return Layout(read, texts, placement.placed, placement.roots, placement.children)
 
 
 def drawn(layout: Layout, longest: int) -> Timeline:
@@ -87,7 +92,8 @@ def drawn(layout: Layout, longest: int) -> Timeline:
     root = _root(layout, longest)
     return Timeline(
         read=layout.read,
-        root=_covering(_readable(root, [call for _, call in calls], longest)),
+        texts=layout.texts,
+        root=_covering(_readable(root, [layout.texts[span.span_id] for span, _ in calls], longest)),
         model=_architecture(root, {span.span_id: call for span, call in calls}),
         left_out=len(layout.read.spans) - len(layout.placed),
     )
@@ -133,7 +139,7 @@ def _root(layout: Layout, longest: int) -> Node:
 
     def node(span: SpanRecord, parent: str | None) -> Node:
         children = tuple([node(child, span.span_id) for child in layout.children.get(span.span_id, ())])
-        found = _node(span, layout.read.views[span.span_id], order[span.span_id], longest, children)
+        found = _node(span, layout, order[span.span_id], longest, children)
         if parent is None or parent == span.parent_id:
             return found
         return replace(found, attributes={**found.attributes, "parent_id": span.parent_id})
@@ -155,7 +161,8 @@ def _notes(layout: Layout) -> Mapping[str, Json]:
     return notes
 
 
-def _node(span: SpanRecord, view: SpanView, order: int, longest: int, children: tuple[Node, ...]) -> Node:
+def _node(span: SpanRecord, layout: Layout, order: int, longest: int, children: tuple[Node, ...]) -> Node:
+    view = layout.read.views[span.span_id]
     attributes: dict[str, Json] = {
         key: clean(value, longest) for key, value in shown_attributes(span.attributes, is_genai=view.is_genai)
     }
@@ -175,7 +182,7 @@ def _node(span: SpanRecord, view: SpanView, order: int, longest: int, children: 
         is_error=span.is_error,
         message=clean_text(span.status_message, longest) if span.status_message else None,
         attributes=attributes,
-        results=_results(view, longest),
+        results=_results(view.kind, layout.texts[span.span_id], longest),
         children=children,
     )
 
@@ -189,29 +196,19 @@ def _event(event: EventRecord, longest: int) -> Json:
     return found if event.body is None else {**found, "body": clean(event.body, longest)}
 
 
-def _results(view: SpanView, longest: int) -> tuple[Result, ...]:
-    if view.call is None:
-        return _step_results(view, longest)
-    request, responses = view.call.request, view.call.responses
-    inputs = None if request is None else {"request": clean_text(request, longest)}
-    if not responses:
-        return () if inputs is None else (Result(inputs, None),)
-    outputs = [{"response": clean_text(response, longest)} for response in responses]
-    return (Result(inputs, outputs[0]), *(Result(None, output) for output in outputs[1:]))
-
-
-def _step_results(view: SpanView, longest: int) -> tuple[Result, ...]:
-    if view.inputs is None and view.outputs is None:
+def _results(kind: Kind, texts: Texts, longest: int) -> tuple[Result, ...]:
+    """One for each output; the first has the input too."""
+    given, gave = labels(kind)
+    inputs = None if texts.input is None else {given: clean_text(texts.input, longest)}
+    outputs = [{gave: clean_text(output, longest)} for output in texts.outputs]
+    if inputs is None and not outputs:
         return ()
-    given, gave = step_labels(view.kind)
-    inputs = None if view.inputs is None else {given: clean_text(view.inputs, longest)}
-    outputs = None if view.outputs is None else {gave: clean_text(view.outputs, longest)}
-    return (Result(inputs, outputs),)
+    return (Result(inputs, outputs[0] if outputs else None), *(Result(None, output) for output in outputs[1:]))
 
 
-def step_labels(kind: Kind) -> tuple[str, str]:
-    """The labels of a step's input and output."""
-    return ("arguments", "result") if kind is Kind.TOOL else ("input", "output")
+def labels(kind: Kind) -> tuple[str, str]:
+    """The labels of the input and the output of a span."""
+    return _LABELS.get(kind, ("input", "output"))
 
 
 def _joining(read: ReadTrace, nodes: Sequence[Node]) -> Node:
@@ -230,12 +227,12 @@ def _joining(read: ReadTrace, nodes: Sequence[Node]) -> Node:
     )
 
 
-def _readable(root: Node, calls: Sequence[ModelCall], longest: int) -> Node:
+def _readable(root: Node, calls: Sequence[Texts], longest: int) -> Node:
     """The root with something to read: its own results, else the first question and last answer below it."""
     if root.results or not calls:
         return root
-    question = next((call.request for call in calls if call.request), None)
-    answer = next((call.response for call in reversed(calls) if call.response), None)
+    question = next((call.input for call in calls if call.input), None)
+    answer = next((output for call in reversed(calls) if (output := call.output)), None)
     if question is None and answer is None:
         return root
     inputs = None if question is None else {"request": clean_text(question, longest)}

@@ -41,6 +41,11 @@ def mode_of(init: Mapping[str, Any]) -> str:
     return _SYNONYMS.get(mode, mode)
 
 
+def is_online(init: Mapping[str, Any]) -> bool:
+    """Whether a run of `wandb.init(**init)` is meant to be at W&B."""
+    return mode_of(init) in _ONLINE
+
+
 def has_key(init: Mapping[str, Any]) -> bool:
     """Whether `wandb.init(**init)` would find a key; without one it would ask for it at a terminal."""
     if settings_given(init).get("api_key"):
@@ -52,7 +57,7 @@ def has_key(init: Mapping[str, Any]) -> bool:
 
 def lacks_key(init: Mapping[str, Any]) -> bool:
     """Whether a run of `wandb.init(**init)` would be online and has no key: whoever asks nobody keeps it offline."""
-    return mode_of(init) in _ONLINE and not has_key(init)
+    return is_online(init) and not has_key(init)
 
 
 def key_of(init: Mapping[str, Any]) -> str | None:

@@ -25,6 +25,10 @@ class Delivery(Protocol):
         """Everything of `spans` was logged to `runs`, or counted."""
         ...
 
+    def closed(self, run: OpenRun) -> None:
+        """A run was finished. Nothing more is written to it."""
+        ...
+
     def lost(self, why: str) -> None:
         """The service process of wandb has gone, with what it had not written."""
         ...

@@ -99,6 +99,8 @@ class TableWriter:
         if isinstance(item, _Close):
             self._write_to(item.run)
             item.run.close(self._health.summary())
+            if self._delivery is not None:
+                self._delivery.closed(item.run)
             return
         waiting = self._waiting.get(item.run)
         if waiting is None:

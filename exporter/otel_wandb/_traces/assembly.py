@@ -133,6 +133,11 @@ class TraceAssembler:
         found, self._duplicates = self._duplicates, []
         return found
 
+    def has_emitted(self, trace_id: str, span_id: str) -> bool:
+        """Whether a span was emitted, as far as is remembered. From any thread."""
+        done = self._done.get(trace_id)
+        return done is not None and span_id in done.span_ids
+
     def remember(self, trace_id: str, span_ids: Iterable[str], now: float) -> None:
         """Take spans for emitted before, as one piece of their trace, which an earlier process did."""
         before = self._done.pop(trace_id, _Done(0, frozenset(), frozenset(), 0.0))

@@ -6,6 +6,7 @@ from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.trace import get_tracer_provider
 
 _MOST: Final = 100_000  # spans; beyond, traces are finished by time alone
 
@@ -71,8 +72,12 @@ OPEN_SPANS: Final = OpenSpans()
 _LISTENED_TO: Final["weakref.WeakSet[TracerProvider]"] = weakref.WeakSet()
 
 
-def listen_to(provider: TracerProvider) -> None:
-    """Have `provider` report its spans to `OPEN_SPANS`, once."""
+def listen_to_program() -> bool:
+    """Have the global provider report its spans to `OPEN_SPANS`, once. False if there is no SDK provider yet."""
+    provider = get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        return False
     if provider not in _LISTENED_TO:
         _LISTENED_TO.add(provider)
         provider.add_span_processor(OPEN_SPANS)
+    return True

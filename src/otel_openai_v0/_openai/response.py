@@ -10,7 +10,8 @@ from otel_openai_v0._base.attributes import Attributes
 from otel_openai_v0._content.json import INT_BITS, text_of
 from otel_openai_v0._content.message import AnyMessage, Part
 from otel_openai_v0._content.secrets import scrub_keys
-from otel_openai_v0._openai.messages import MAPPING, base64_image, chat_output, image_part, text_output
+from otel_openai_v0._openai.files import base64_image, image_part
+from otel_openai_v0._openai.messages import MAPPING, chat_output, text_output
 
 Choices: TypeAlias = Sequence[Mapping[str, Any]]
 

@@ -1,18 +1,15 @@
 """What the demo's stand-in for the OpenAI API answers: pure functions from a request to an answer."""
 
-import base64
 import json
 import math
 import re
-import struct
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 
-# A model, and what answers call it.
+# The models, and what answers call them.
 _MODELS: Final = {
     "gpt-3.5-turbo": "gpt-3.5-turbo-0613",
     "gpt-3.5-turbo-instruct": "gpt-3.5-turbo-instruct",
@@ -20,7 +17,6 @@ _MODELS: Final = {
     "text-embedding-ada-002": "text-embedding-ada-002-v2",
 }
 _DIMENSIONS: Final = 1536
-_CREATED: Final = 1_700_000_000
 
 # A part of the question, and its answer.
 _ANSWERS: Final = (
@@ -35,53 +31,61 @@ _ANSWERS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A JSON document, or the events of a stream; `wait` is seconds before the answer."""
+class Answer(NamedTuple):
+    """A JSON document, or the events of a stream."""
 
-    parts: tuple[str, ...]
+    parts: Sequence[str]
     status: int = 200
     is_stream: bool = False
-    wait: float = 0.0
 
 
 def answer(path: str, body: bytes) -> Answer:
     """The answer to a POST of `body`, which is a JSON object."""
     asked = json.loads(body)
     model = asked.get("model")
-    found = next((function for suffix, function in _PATHS if path.endswith(suffix)), None)
-    if found is None:
-        return _not_found(f"Unknown request URL: POST {path}", "unknown_url")
-    if model not in _MODELS:
-        return _not_found(f"The model `{model}` does not exist", "model_not_found")
-    return found(asked, {"created": _CREATED, "model": _MODELS[model]})
-
-
-def _not_found(message: str, code: str) -> Answer:
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-    return Answer((json.dumps({"error": error}),), status=404, wait=_varied(message, 0.04, 0.09))
+    if model in _MODELS and path in _ENDPOINTS:
+        return _ENDPOINTS[path](asked, {"created": 1_700_000_000, "model": _MODELS[model]})
+    error = {"message": f"The model `{model}` does not exist", "type": "invalid_request_error", "param": None}
+    return Answer([json.dumps({"error": {**error, "code": "model_not_found"}})], status=404)
 
 
 def _chat(asked: Json, head: Json) -> Answer:
     prompts = [str(message.get("content") or "") for message in asked.get("messages") or [{}]]
     text = _reply(prompts[-1])
+    head = {**head, "id": _id("chatcmpl", text)}
     if asked.get("stream"):
-        wants_usage = (asked.get("stream_options") or {}).get("include_usage")
-        return _stream({**head, **_named("chatcmpl", text)}, text, _usage(prompts, text) if wants_usage else None)
+        usage = _usage(prompts, text) if (asked.get("stream_options") or {}).get("include_usage") else None
+        return _stream({**head, "object": "chat.completion.chunk"}, text, usage)
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    return _whole({**head, "object": "chat.completion", "choices": [choice]}, "chatcmpl", prompts, text)
+    return _document({**head, "object": "chat.completion", "choices": [choice], "usage": _usage(prompts, text)})
 
 
 def _completion(asked: Json, head: Json) -> Answer:
     prompt = str(asked.get("prompt") or "")
     text = _reply(prompt)
+    head = {**head, "id": _id("cmpl", text), "object": "text_completion"}
     choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": "stop"}
-    return _whole({**head, "object": "text_completion", "choices": [choice]}, "cmpl", [prompt], text)
+    return _document({**head, "choices": [choice], "usage": _usage([prompt], text)})
 
 
-def _whole(body: Json, prefix: str, prompts: Sequence[str], text: str) -> Answer:
-    whole = {**body, **_named(prefix, text), "usage": _usage(prompts, text)}
-    return Answer((json.dumps(whole),), wait=_varied(text, 0.2, 0.4) + 0.004 * len(text))
+def _embeddings(asked: Json, head: Json) -> Answer:
+    given = asked.get("input") or ""
+    texts = [str(text) for text in (given if isinstance(given, list) else [given])]
+    data = [{"object": "embedding", "index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
+    tokens = sum(map(_tokens, texts))
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return _document({"object": "list", "data": data, "model": head["model"], "usage": usage})
+
+
+_ENDPOINTS: Final[Mapping[str, Callable[[Json, Json], Answer]]] = {
+    "/v1/chat/completions": _chat,
+    "/v1/completions": _completion,
+    "/v1/embeddings": _embeddings,
+}
+
+
+def _document(body: Json) -> Answer:
+    return Answer([json.dumps(body)])
 
 
 def _stream(head: Json, text: str, usage: Json | None) -> Answer:
@@ -90,30 +94,8 @@ def _stream(head: Json, text: str, usage: Json | None) -> Answer:
     events: list[Json] = [{"choices": [choice]} for choice in choices]
     if usage is not None:
         events.append({"choices": [], "usage": usage})
-    texts = [json.dumps({**head, "object": "chat.completion.chunk", **event}) for event in events]
-    parts = tuple(f"data: {text}\n\n" for text in (*texts, "[DONE]"))
-    return Answer(parts, is_stream=True, wait=_varied(text, 0.15, 0.25))
-
-
-def _embeddings(asked: Json, head: Json) -> Answer:
-    given = asked.get("input") or ""
-    texts = [str(text) for text in (given if isinstance(given, list) else [given])]
-    encoded = _base64 if asked.get("encoding_format") == "base64" else list
-    data = [
-        {"object": "embedding", "index": index, "embedding": encoded(_vector(text))} for index, text in enumerate(texts)
-    ]
-    tokens = sum(map(_tokens, texts))
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    body = {"object": "list", "data": data, "model": head["model"], "usage": usage}
-    return Answer((json.dumps(body),), wait=_varied(texts[0], 0.06, 0.12))
-
-
-# The first suffix that fits.
-_PATHS: Final[Sequence[tuple[str, Callable[[Json, Json], Answer]]]] = (
-    ("/chat/completions", _chat),
-    ("/completions", _completion),
-    ("/embeddings", _embeddings),
-)
+    texts = [*(json.dumps({**head, **event}) for event in events), "[DONE]"]
+    return Answer([f"data: {text}\n\n" for text in texts], is_stream=True)
 
 
 def _reply(question: str) -> str:
@@ -129,10 +111,6 @@ def _vector(text: str) -> list[float]:
     return [value / length for value in vector]
 
 
-def _base64(vector: Sequence[float]) -> str:
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-
-
 def _usage(prompts: Sequence[str], text: str) -> Json:
     prompt, completion = sum(map(_tokens, prompts)), _tokens(text)
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
@@ -142,9 +120,5 @@ def _tokens(text: str) -> int:
     return math.ceil(len(text) / 4)  # OpenAI's rule of thumb
 
 
-def _named(prefix: str, text: str) -> Json:
-    return {"id": f"{prefix}-demo{zlib.crc32(text.encode()):08x}"}
-
-
-def _varied(text: str, least: float, most: float) -> float:
-    return least + (most - least) * (zlib.crc32(text.encode()) % 1000) / 1000
+def _id(prefix: str, text: str) -> str:
+    return f"{prefix}-demo{zlib.crc32(text.encode()):08x}"

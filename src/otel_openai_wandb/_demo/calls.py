@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
-from opentelemetry.util.types import AttributeValue
 
 _CHAT_MODEL: Final = "gpt-3.5-turbo"
-_LIMITS: Final = {"max_tokens": 60, "request_timeout": 30.0}  # seconds of silence, after which openai gives a call up
-
+_TIMEOUT: Final = {"request_timeout": 30.0}  # seconds of silence, after which openai gives a call up
+_LIMITS: Final = {"max_tokens": 60, **_TIMEOUT}
 _QUESTION: Final = "Which moon of Jupiter has an ocean below its ice?"
 _NOTES: Final = (
     "Europa is a moon of Jupiter with an ocean below a crust of ice.",
@@ -19,9 +17,8 @@ _NOTES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One trace of the demo; `call` raises what openai raises, and is meant to where `must_fail`."""
+class Step(NamedTuple):
+    """One trace of the demo; `call` raises what openai raises, and should where `must_fail`."""
 
     title: str
     call: Callable[[Any, trace.Tracer], object]
@@ -60,19 +57,17 @@ def _retrieve(openai: Any, tracer: trace.Tracer) -> str:
     }
     with _span(tracer, "execute_tool search_notes", attributes) as span:
         question, *notes = _vectors(openai, [_QUESTION, *_NOTES])
-        nearest, _ = max(zip(_NOTES, notes, strict=True), key=lambda pair: _product(question, pair[1]))
+        scores = [sum(a * b for a, b in zip(question, note, strict=True)) for note in notes]
+        nearest = _NOTES[scores.index(max(scores))]
         span.set_attribute("gen_ai.tool.call.result", nearest)
         return nearest
 
 
 @contextmanager
-def _span(
-    tracer: trace.Tracer, name: str, attributes: Mapping[str, AttributeValue] | None = None
-) -> Iterator[trace.Span]:
-    """A span of the chain; the span of the call that failed says more, and has taken keys out of it."""
-    with tracer.start_as_current_span(
-        name, attributes=attributes, record_exception=False, set_status_on_exception=False
-    ) as span:
+def _span(tracer: trace.Tracer, name: str, attributes: Mapping[str, str] | None = None) -> Iterator[trace.Span]:
+    """A span of the chain, without the error's message: that may quote a key, which the call's span has removed."""
+    quiet: Any = {"record_exception": False, "set_status_on_exception": False}
+    with tracer.start_as_current_span(name, attributes=attributes, **quiet) as span:
         try:
             yield span
         except BaseException as error:
@@ -107,10 +102,5 @@ def _ask(openai: Any, question: str, *, system: str | None = None, model: str = 
 
 
 def _vectors(openai: Any, texts: list[str]) -> list[list[float]]:
-    timeout = _LIMITS["request_timeout"]
-    response = openai.Embedding.create(model="text-embedding-ada-002", input=texts, request_timeout=timeout)
+    response = openai.Embedding.create(model="text-embedding-ada-002", input=texts, **_TIMEOUT)
     return [item.embedding for item in response.data]
-
-
-def _product(one: list[float], other: list[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))

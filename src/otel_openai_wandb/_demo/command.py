@@ -15,14 +15,17 @@ _IMPOSSIBLE: Final = 2
 def run(project: str, *, real: bool = False) -> int:
     """Make the calls, to OpenAI if `real`, and show them; the command's exit code."""
     lacking = _lacking()
-    if lacking is not None:
-        return _refused(f"The demo needs {lacking}: {how_to_install('all')}")
-    from otel_openai_wandb._demo.session import CannotRunError, run_session  # imports rich and the SDK
+    if lacking is None:
+        from otel_openai_wandb._demo.session import CannotRunError, run_session  # imports rich and the SDK
 
-    try:
-        return run_session(project, real=real)
-    except CannotRunError as error:
-        return _refused(str(error))
+        try:
+            return run_session(project, real=real)
+        except CannotRunError as error:
+            why = str(error)
+    else:
+        why = f"The demo needs {lacking}: {how_to_install('all')}"
+    sys.stderr.write(f"{why}\n")
+    return _IMPOSSIBLE
 
 
 def _lacking() -> str | None:
@@ -31,8 +34,3 @@ def _lacking() -> str | None:
         return " and ".join(missing)
     conflict = get_dependency_conflicts(OpenAIInstrumentor().instrumentation_dependencies())
     return None if conflict is None else f"{conflict.required}, found {conflict.found or 'none'}"
-
-
-def _refused(why: str) -> int:
-    sys.stderr.write(f"{why}\n")
-    return _IMPOSSIBLE

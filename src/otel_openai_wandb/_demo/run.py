@@ -2,22 +2,16 @@
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 
 from otel_wandb._interface import RECORDS_NOTHING
 
 if TYPE_CHECKING:
     import wandb
 
-# For W&B; the first is also how long its process may live on after a Ctrl-C before it is answered.
-_INIT_SECONDS: Final = 15
-_FINISH_SECONDS: Final = 30
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a run is: at `url`, else in `directory`, else nowhere."""
 
     url: str | None
@@ -38,14 +32,14 @@ class Place:
 
 
 def run_settings() -> "wandb.Settings":
-    """Nothing of the machine, the terminal or the directory is recorded."""
+    """Settings that record nothing of the machine, and wait seconds for W&B rather than minutes."""
     import wandb
 
-    return wandb.Settings(**RECORDS_NOTHING, init_timeout=_INIT_SECONDS, finish_timeout=_FINISH_SECONDS)
+    return wandb.Settings(**RECORDS_NOTHING, init_timeout=15, finish_timeout=30)
 
 
 def current_place() -> Place:
-    """The place of the run that `wandb.init` made; its directory from here, where it is below."""
+    """The place of the run that `wandb.init` made; a directory below this one is relative."""
     import wandb
 
     run = wandb.run

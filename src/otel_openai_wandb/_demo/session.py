@@ -1,4 +1,4 @@
-"""One run of the demo: opens what the calls need, shows each trace, writes the W&B run and says where it is."""
+"""One run of the demo: makes the calls, shows each trace, writes the W&B run and says where it is."""
 
 import os
 import sys
@@ -31,37 +31,29 @@ def run_session(project: str, *, real: bool) -> int:
     """Make the calls and show them; 0, 1 after a failure, 130 after Ctrl-C. Raises CannotRunError."""
     interrupts, screen = Interrupts(), Screen(len(STEPS))
     session = _Session(project, screen, real=real)
-    with screen:
-        _make_all(session, interrupts)
+    with screen.progress:
+        try:
+            session.load()  # never cut short: a module that is half imported fails later
+            with suppress(KeyboardInterrupt):
+                with interrupts.allowed():
+                    session.open()
+                for step in STEPS:
+                    with interrupts.allowed():
+                        session.make(step)
+                    session.show()
+        except Exception:
+            if not interrupts.came:  # a library may turn the interrupt into an error of its own
+                raise
+        finally:
+            session.close()
     interrupts.ignore()
     session.conclude(interrupted=interrupts.came)
     return _INTERRUPTED if interrupts.came else int(session.failures > 0)
 
 
-def _make_all(session: "_Session", interrupts: Interrupts) -> None:
-    """All steps, or those that a Ctrl-C leaves time for."""
-    try:
-        session.load()  # not to be cut short: a module that is half imported fails later
-        with suppress(KeyboardInterrupt):
-            with interrupts.allowed():
-                session.open()
-            for step in STEPS:
-                with interrupts.allowed():
-                    session.make(step)
-                session.show()
-    except Exception:
-        if not interrupts.came:  # else it is what became of the interrupt inside a library
-            raise
-    finally:
-        session.close()
-
-
 class _Session:
-    """`load`, `open`, `make` and `show` for each step, `close` whatever happened, `conclude`."""
-
     def __init__(self, project: str, screen: Screen, *, real: bool) -> None:
-        self.failures = 0
-        """Steps that failed and are not meant to."""
+        self.failures = 0  # of steps that should succeed
         self._project = project
         self._real = real
         self._screen = screen
@@ -71,7 +63,7 @@ class _Session:
         self._traces = 0
 
     def load(self) -> None:
-        """Import openai and wandb: a second or two. Raises CannotRunError."""
+        """Import openai and wandb, which takes a second or two."""
         self._screen.doing("loading openai and wandb")
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
             raise CannotRunError("There is nothing to show while OTEL_SDK_DISABLED is true.")
@@ -81,11 +73,11 @@ class _Session:
             import wandb
 
             wandb.setup(wandb.Settings(silent=True))  # the settings of a run do not cover its log-in
-        except ValueError as error:  # of an environment variable of wandb's
+        except ValueError as error:  # an environment variable of wandb's is wrong
             raise CannotRunError(f"The demo cannot run: {error}") from error
 
     def open(self) -> None:
-        """Point openai at an API and start autolog. Raises CannotRunError."""
+        """Point openai at an API and start autolog."""
         self._screen.doing("opening a W&B run")
         self._find_api()
         provider = trace.get_tracer_provider()
@@ -97,7 +89,7 @@ class _Session:
         self._screen.heading()
 
     def make(self, step: Step) -> None:
-        """Make the calls of a step; one that fails is shown by its trace."""
+        """Make the calls of a step; its trace shows whether it failed."""
         import openai
 
         self._screen.doing(step.title)
@@ -108,20 +100,20 @@ class _Session:
         self._screen.done()
 
     def show(self) -> None:
-        """Show the traces that ended since the last time."""
+        """Show the traces that have ended since the last time."""
         for found in records_of(self._spans.get_finished_spans()):
             self._traces += 1
             self._screen.trace(found)
         self._spans.clear()
 
     def close(self) -> None:
-        """Write the run, and leave nothing behind; after this no process of wandb's is left."""
+        """Write the run, and end wandb's process."""
         self._screen.doing("writing the W&B run")
         self.show()  # the step that was interrupted
         autolog.disable()
         self._stack.close()
         if "wandb" in sys.modules:
-            sys.modules["wandb"].teardown()  # ends its process, with whatever an interrupt left of a run
+            sys.modules["wandb"].teardown()
 
     def conclude(self, *, interrupted: bool) -> None:
         """Say how it ended and where the run is."""
@@ -161,5 +153,5 @@ class _Session:
 
 
 def _host(openai: Any) -> str:
-    """Without the user that an address may name."""
+    """The host and port of an address, without a user."""
     return urlsplit(str(openai.api_base)).netloc.rpartition("@")[2]

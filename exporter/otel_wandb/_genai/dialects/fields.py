@@ -7,11 +7,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from otel_wandb._genai.conversation import Messages, answered, asked, input_messages, instructions, output_messages
+from otel_wandb._genai.conversation import (
+    Messages,
+    answered,
+    asked,
+    conversation,
+    input_messages,
+    instructions,
+    output_messages,
+)
 from otel_wandb._genai.model_call import Kind
-from otel_wandb._genai.parsing import amount, at, count, dollars, flag, listed, moment, number, text, texts
+from otel_wandb._genai.parsing import (
+    amount,
+    at,
+    count,
+    document,
+    dollars,
+    flag,
+    inline,
+    listed,
+    moment,
+    number,
+    text,
+    texts,
+)
 from otel_wandb._genai.parts import Part, tool_calls
-from otel_wandb._genai.rendering import readable
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -62,6 +82,15 @@ def _finish_reasons(value: Any) -> tuple[str, ...] | None:
     return None if said is None else tuple([_FINISH_REASONS.get(reason, reason) for reason in said])
 
 
+def _messages_or_text(value: Any) -> Messages | str:
+    """A conversation as its messages, a text as it is, and anything else as JSON."""
+    messages = conversation(value)
+    if messages is not None:
+        return messages
+    found = document(value)
+    return found if isinstance(found, str) else inline(value)
+
+
 _APIS: Final = (".chat", ".responses", ".completion", ".messages", ".embedding")
 _PROVIDERS: Final[Mapping[str, str]] = {
     "az.ai.openai": "azure.ai.openai",
@@ -95,8 +124,8 @@ OUTPUT_MESSAGES: Final[Field[Messages]] = Field("output messages", output_messag
 TOOL_CALLS: Final[Field[tuple[Part, ...]]] = Field("tool calls beside the output", tool_calls)
 INSTRUCTIONS: Final = Field("system instructions", instructions)
 TOOLS: Final = Field("tool definitions", listed)
-INPUTS: Final = Field("what a step was given", readable)
-OUTPUTS: Final = Field("what a step gave", readable)
+INPUTS: Final[Field[Messages | str]] = Field("input of a step", _messages_or_text)
+OUTPUTS: Final[Field[Messages | str]] = Field("output of a step", _messages_or_text)
 
 INPUT_TOKENS: Final = Field("input tokens", count)
 OUTPUT_TOKENS: Final = Field("output tokens", count)

@@ -1,0 +1,88 @@
+"""Deletes runs from the disk once they are at W&B, and uploads those that are not."""
+
+import glob
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+from otel_wandb._delivery.run_log import RunLog, UnreadableError
+from otel_wandb._journal.reader import read_journal
+from otel_wandb._process.worker import Worker
+from otel_wandb._runs.upload import LocalRun, is_uploaded, sync
+
+log: Final = logging.getLogger(__name__)
+
+_RETRY_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    run: LocalRun
+    due: float
+    is_first: bool = True
+
+
+class Uploads:
+    """Looks after runs that nobody writes to any more, in a thread of its own."""
+
+    def __init__(self, environment: Mapping[str, str], *, keep_seconds: float) -> None:
+        """A run is kept `keep_seconds` longer: who is killed reads there what was written."""
+        self._environment = environment
+        self._keep_seconds = keep_seconds
+        self._tasks: list[_Task] = []
+        self._worker: Worker[_Task] = Worker(
+            "otel-wandb-uploads", self._tasks.append, flush=self._work, wake=self._work, due=self._due
+        )
+
+    @property
+    def waiting(self) -> int:
+        """How many closed runs are on the disk."""
+        return len(self._tasks)
+
+    def add(self, run: LocalRun) -> None:
+        """Take a run that was closed, or left behind."""
+        self._worker.put(_Task(run, monotonic() + self._keep_seconds))
+
+    def abandon(self) -> None:
+        """End the thread. The next process finds the runs on the disk."""
+        self._worker.abandon()
+
+    def _due(self) -> float | None:
+        return min((task.due for task in self._tasks), default=None)
+
+    def _work(self) -> None:
+        now = monotonic()
+        for task in [task for task in self._tasks if task.due <= now]:
+            self._tasks.remove(task)
+            if not self._is_done(task.run):
+                self._tasks.append(_Task(task.run, now + (0.0 if task.is_first else _RETRY_SECONDS), is_first=False))
+
+    def _is_done(self, run: LocalRun) -> bool:
+        """Whether the run is at W&B; then it is deleted here. One that is not is uploaded, to be looked at again."""
+        try:
+            if is_uploaded(run):
+                shutil.rmtree(run.directory)
+                return True
+            why = sync(run, self._environment)
+        except Exception as error:  # noqa: BLE001
+            why = type(error).__qualname__
+        if why is not None:
+            log.warning("the run in %s is not at W&B yet: %s", run.directory, why)
+        return False
+
+
+def runs_left_behind(directory: str, key_of: Callable[[str], str | None]) -> Iterator[LocalRun]:
+    """The runs below `directory`, with their keys by `key_of("entity/project")`. Those without a journal are left."""
+    for path in glob.glob(os.path.join(glob.escape(directory), "wandb", "*run-*", "run-*.wandb")):
+        folder = os.path.dirname(path)
+        about = next((record["run"] for record in read_journal(folder) if record["record"] == "run"), None)
+        if about is not None and about["entity"]:
+            project = f"{about['entity']}/{about['project']}"
+            try:
+                yield LocalRun(folder, f"{project}/{about['id']}", RunLog(path).count(), key_of(project))
+            except (OSError, UnreadableError) as error:
+                log.warning("the run in %s stays there: %s", folder, error)

@@ -1,0 +1,49 @@
+"""Whether a run is at W&B, and how one is uploaded that is not."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from otel_wandb._journal.reader import journal_files
+
+_SECONDS: Final = 20  # for one request
+_SYNC_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRun:
+    """A run as it lies on the disk."""
+
+    directory: str
+    path: str
+    """`entity/project/id`."""
+    rows: int
+    """Of its history."""
+    key: str | None
+    """The W&B key of its project; None for the one that wandb finds."""
+
+
+def is_uploaded(run: LocalRun) -> bool:
+    """Whether W&B has all rows of the history, and the whole journal. Raises what wandb raises where it cannot say."""
+    import wandb
+
+    theirs = wandb.Api(timeout=_SECONDS, api_key=run.key).run(run.path)
+    if int(theirs.lastHistoryStep) + 1 < run.rows:
+        return False
+    files = os.path.join(run.directory, "files")
+    sizes = {os.path.relpath(path, files): os.path.getsize(path) for path in journal_files(run.directory)}
+    return sizes.items() <= {file.name: file.size for file in theirs.files(names=list(sizes))}.items()
+
+
+def sync(run: LocalRun, environment: Mapping[str, str]) -> str | None:
+    """Upload a run by `wandb sync`; what it said where that failed. What is there already is not repeated."""
+    env = {**environment, **({} if run.key is None else {"WANDB_API_KEY": run.key})}
+    command = [sys.executable, "-m", "wandb", "sync", "--include-online", "--include-synced", run.directory]
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=_SYNC_SECONDS, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return type(error).__name__
+    return None if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]
