@@ -10,7 +10,11 @@ from urllib.parse import urlsplit
 
 _DISTRIBUTION: Final = "otel-openai-wandb"
 # Where it is not the name of the package.
-_MODULES: Final = {"opentelemetry-sdk": "opentelemetry.sdk.trace", "opentelemetry-proto": "opentelemetry.proto.trace"}
+_MODULES: Final = {
+    "confluent-kafka": "confluent_kafka",
+    "opentelemetry-proto": "opentelemetry.proto.trace",
+    "opentelemetry-sdk": "opentelemetry.sdk.trace",
+}
 
 
 def how_to_install(extra: str) -> str:

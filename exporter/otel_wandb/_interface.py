@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from otel_wandb._costs.billing import summed as summed
     from otel_wandb._costs.prices import read_prices as read_prices
+    from otel_wandb._delivery.run_log import UnreadableError as UnreadableError
     from otel_wandb._exporter import live_exporters as live_exporters
     from otel_wandb._genai.paragraphs import part_text as part_text
     from otel_wandb._genai.parts import DESCRIPTOR as DESCRIPTOR
     from otel_wandb._install import how_to_install as how_to_install
     from otel_wandb._install import missing_of as missing_of
     from otel_wandb._install import require as require
+    from otel_wandb._intake import Intake as Intake
+    from otel_wandb._intake import IntakeOptions as IntakeOptions
     from otel_wandb._journal.from_spans import records_of as records_of
     from otel_wandb._journal.reader import Texts as Texts
     from otel_wandb._journal.reader import journal_files as journal_files
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from otel_wandb._journal.schema import RunOfFile as RunOfFile
     from otel_wandb._journal.schema import Span as Span
     from otel_wandb._journal.schema import TraceRecord as TraceRecord
+    from otel_wandb._otlp.fields import MalformedError as MalformedError
+    from otel_wandb._otlp.reading import Encoding as Encoding
+    from otel_wandb._otlp.reading import has_fast_protobuf as has_fast_protobuf
+    from otel_wandb._otlp.reading import read_spans as read_spans
     from otel_wandb._page.packing import Mark as Mark
     from otel_wandb._page.packing import PackedRun as PackedRun
     from otel_wandb._page.packing import Packer as Packer
@@ -56,6 +63,10 @@ if TYPE_CHECKING:
     from otel_wandb._settings import checked_weave as checked_weave
     from otel_wandb._settings import read_settings as read_settings
     from otel_wandb._spans.attributes import ENGINE as ENGINE
+    from otel_wandb._spans.attributes import WANDB_ENTITY as WANDB_ENTITY
+    from otel_wandb._spans.attributes import WANDB_PROJECT as WANDB_PROJECT
+    from otel_wandb._spans.span import Position as Position
+    from otel_wandb._spans.span import SpanRecord as SpanRecord
     from otel_wandb._traces.sink import Place as Place
     from otel_wandb._weave.sender import WeaveSender as WeaveSender
     from otel_wandb._weave.sink import resource_of as resource_of
@@ -69,13 +80,17 @@ if TYPE_CHECKING:
 _NAMES: Final = {
     "_costs.billing": ("summed",),
     "_costs.prices": ("read_prices",),
+    "_delivery.run_log": ("UnreadableError",),
     "_exporter": ("live_exporters",),
-    "_genai.parts": ("DESCRIPTOR",),
     "_genai.paragraphs": ("part_text",),
+    "_genai.parts": ("DESCRIPTOR",),
     "_install": ("how_to_install", "missing_of", "require"),
+    "_intake": ("Intake", "IntakeOptions"),
     "_journal.from_spans": ("records_of",),
     "_journal.reader": ("Texts", "journal_files", "read_journal"),
     "_journal.schema": ("FOLDER", "Call", "FeedbackRecord", "Message", "Record", "RunOfFile", "Span", "TraceRecord"),
+    "_otlp.fields": ("MalformedError",),
+    "_otlp.reading": ("Encoding", "has_fast_protobuf", "read_spans"),
     "_page.packing": ("Mark", "PackedRun", "Packer"),
     "_page.page": ("page",),
     "_process.health": ("Health",),
@@ -85,7 +100,8 @@ _NAMES: Final = {
     "_runs.opening": ("RECORDS_NOTHING", "is_of_this_process", "without_weave"),
     "_runs.private": ("missing_comforts", "wait_until_written"),
     "_settings": ("WEAVE_VARIABLE", "Keep", "Weave", "checked_keep", "checked_weave", "read_settings"),
-    "_spans.attributes": ("ENGINE",),
+    "_spans.attributes": ("ENGINE", "WANDB_ENTITY", "WANDB_PROJECT"),
+    "_spans.span": ("Position", "SpanRecord"),
     "_traces.sink": ("Place",),
     "_weave.sender": ("WeaveSender",),
     "_weave.sink": ("resource_of",),
