@@ -117,6 +117,11 @@ def records(numbers: Sequence[int], *, orphans: int = 0) -> list[tuple[str, byte
     return calls + [(trace_id(number), _record(number, 1)) for number in numbers if not orphans or number % orphans]
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _record(number: int, place: int) -> bytes:
     request: Any = ExportTraceServiceRequest()
     of_resource = request.resource_spans.add()

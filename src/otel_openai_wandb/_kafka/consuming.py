@@ -31,6 +31,7 @@ _REVOKE_SECONDS: Final = 3.0
 _BROKER_SECONDS: Final = 10.0
 _TRIES: Final = 3
 _LINE_SECONDS: Final = 60.0
+_TABLE_SECONDS: Final = 2.0  # what another worker writes twice, if this one is lost with its disk, is so much more
 
 
 class KafkaFailedError(Exception):
@@ -302,6 +303,7 @@ def make_intakes(options: Options) -> MakeIntake:
             project=options.project,
             entity=options.entity,
             most_bytes=MOST_BYTES,
+            table_interval=_TABLE_SECONDS,
         )
         intake: Intake = WandbIntake(given, settled)
         return intake
