@@ -18,7 +18,7 @@ ALLOWED = {
     "exporter/otel_wandb": {"opentelemetry", "wandb", "requests", "google"},
     "src/otel_openai_wandb": {
         *{"opentelemetry", "wrapt", "otel_openai_v0", "otel_wandb"},
-        *{"wandb", "openai", "requests", "rich", "pyarrow"},
+        *{"wandb", "openai", "requests", "rich", "pyarrow", "confluent_kafka"},
         *{"uvicorn", "grpc", "google", "prometheus_client"},
     },
 }
@@ -56,13 +56,14 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "src/otel_openai_wandb": {
         "__main__": {"_cli"},
-        "_cli": {"_demo", "_doctor", "_export", "_gateway", "_reading", "_view", ""},
+        "_cli": {"_demo", "_doctor", "_export", "_gateway", "_kafka", "_reading", "_view", ""},
         "demo_server": {"_demo"},
         "_doctor": {"_demo", ""},
         "_demo": {"_reading", ""},
         "_view": {"_reading"},
         "_export": {"_reading"},
         "_gateway": set(),
+        "_kafka": set(),
         "_reading": set(),
         "": {"_reading", "_view"},
     },

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 _DISTRIBUTION: Final = "otel-openai-wandb"
 # Where it is not the name of the package.
 _MODULES: Final = {
+    "confluent-kafka": "confluent_kafka",
     "opentelemetry-sdk": "opentelemetry.sdk.trace",
     "opentelemetry-proto": "opentelemetry.proto.trace",
     "googleapis-common-protos": "google.rpc.status_pb2",

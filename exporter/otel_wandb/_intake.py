@@ -171,6 +171,14 @@ class Intake:
         self._pipeline.put(others)
         return True
 
+    def forget(self, part: int) -> None:
+        """Drop what waits of a part of the source: another takes it over, and nothing of it is settled any more.
+
+        What is on its way to a run is written. The number of the part must not be used again.
+        """
+        self._pipeline.forget(part)
+        self._ledger.forget(part)
+
     def flush(self, timeout: float) -> bool:
         """Write the traces that are finished, and wait until they are on the disk."""
         return self._pipeline.flush(timeout)

@@ -15,7 +15,7 @@ from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.assembly import Limits, Trace, TraceAssembler
 from otel_wandb._traces.completion import Completion
 from otel_wandb._traces.feedback import Feedback
-from otel_wandb._traces.ledger import Accounts, NoAccounts
+from otel_wandb._traces.ledger import Accounts, Forget, NoAccounts
 from otel_wandb._traces.open_spans import OPEN_SPANS
 from otel_wandb._traces.read_trace import ReadTrace, read_trace
 from otel_wandb._traces.selection import Wanted, select
@@ -68,7 +68,7 @@ class Pipeline(Generic[S]):
         self._assembler = TraceAssembler(limits, OPEN_SPANS.has)
         self._begun: OrderedDict[str, None] = OrderedDict()  # traces with a written piece, the latest last
         self._waiting = Budget(_MOST_SPANS, _MOST_BYTES)
-        self._worker: Worker[Sequence[S] | Feedback | Completion] = Worker(
+        self._worker: Worker[Sequence[S] | Feedback | Completion | Forget] = Worker(
             "otel-wandb-traces", self._take, flush=self._drain, wake=self._tick, due=self._due
         )
 
@@ -94,6 +94,10 @@ class Pipeline(Generic[S]):
     def complete(self, completion: Completion) -> None:
         """Write the rows of tables that an earlier process did not come to write, from any thread."""
         self._worker.put(completion)
+
+    def forget(self, part: int) -> None:
+        """Drop what waits of a part of the source, from any thread."""
+        self._worker.put(Forget(part))
 
     def has_emitted(self, trace_id: str, span_id: str) -> bool:
         """Whether a span was emitted, as far as is remembered."""
@@ -154,14 +158,23 @@ class Pipeline(Generic[S]):
         times = (self._assembler.next_deadline(), self._retry_at, completion)
         return min((time for time in times if time is not None), default=None)
 
-    def _take(self, item: Sequence[S] | Feedback | Completion) -> None:
+    def _take(self, item: Sequence[S] | Feedback | Completion | Forget) -> None:
         if isinstance(item, Feedback):
             for sink in self._sinks:
                 sink.write_feedback(item)
         elif isinstance(item, Completion):
             self._completions.append((monotonic() + self._limits.quiet, item))
+        elif isinstance(item, Forget):
+            self._forget(item.part)
         else:
             self._take_spans(item)
+
+    def _forget(self, part: int) -> None:
+        forgotten = self._assembler.forget(part)
+        for read in [read for read in self._held if all(span.is_of(part) for span in read.spans)]:
+            self._held.remove(read)
+            forgotten += len(read.spans)
+        self._health.received(-forgotten)
 
     def _take_spans(self, spans: Sequence[S]) -> None:
         sizes = [self._source.size_of(span) for span in spans]  # as in `submit`: an ended span does not change

@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_weave(commands)
     _add_export(commands)
     _add_gateway(commands)
+    _add_kafka(commands)
     return parser
 
 
@@ -244,6 +245,65 @@ def _gateway(given: argparse.Namespace) -> int:
             worker=given.worker,
             spool_mib=given.spool_mib,
             body_mib=given.body_mib,
+        )
+    )
+
+
+def _add_kafka(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "take OTLP from a topic of Kafka, and write its traces to W&B runs"
+    parser = commands.add_parser(
+        "kafka",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}. Start as many as the topic has partitions, each with a name and a "
+        "directory of its own, and with the same ones after a kill. An offset is committed when its spans are on the "
+        "disk. All spans of a trace must be in one partition, as `partition_traces_by_id` of the collector's exporter "
+        "has them. It needs the extra `kafka`. The exit code is 1 if Kafka or the disk failed, and 2 if it cannot be "
+        "started so.",
+    )
+    parser.add_argument("--brokers", metavar="HOST:PORT[,...]", required=True, help="brokers to begin with")
+    parser.add_argument("--topic", metavar="NAME", default="otlp_spans", help="of the spans (default: %(default)s)")
+    parser.add_argument("--group", metavar="NAME", default="openai-wandb", help="of the workers (default: %(default)s)")
+    parser.add_argument(
+        "--worker", metavar="NAME", help="this one, in its group and its runs (default: this machine's name)"
+    )
+    parser.add_argument(
+        "--directory",
+        metavar="DIR",
+        default="openai-wandb-kafka",
+        help="of the runs, for one worker (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--project",
+        metavar="[ENTITY/]PROJECT",
+        help="the W&B project of all spans (default: what their resource or a span names in wandb.project)",
+    )
+    parser.add_argument(
+        "--encoding", choices=("otlp_proto", "otlp_json"), default="otlp_proto", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dead-letters", metavar="TOPIC", help="where to put records that are no OTLP (default: they are counted)"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="settings of librdkafka, a name=value in each line: TLS, passwords, times"
+    )
+    parser.set_defaults(run=_kafka)
+
+
+def _kafka(given: argparse.Namespace) -> int:
+    from otel_openai_wandb._kafka import command
+    from otel_openai_wandb._kafka.options import Given
+
+    return command.run(
+        Given(
+            brokers=given.brokers,
+            topic=given.topic,
+            group=given.group,
+            directory=given.directory,
+            encoding=given.encoding,
+            dead_letters=given.dead_letters,
+            project=given.project,
+            worker=given.worker,
+            config=given.config,
         )
     )
 

@@ -59,6 +59,10 @@ class SpanRecord:
         """Whether no span of this process is above it."""
         return self.parent_id is None or self.parent_is_remote
 
+    def is_of(self, part: int) -> bool:
+        """Whether it was received from a part of the source."""
+        return any(position.part == part for position in self.positions)
+
     @property
     def seconds(self) -> float:
         """The duration in seconds."""

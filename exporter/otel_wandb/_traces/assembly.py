@@ -182,9 +182,32 @@ class TraceAssembler:
         """When to call `tick` next; None while nothing waits."""
         return self._deadlines[0][0] if self._deadlines else None
 
+    def forget(self, part: int) -> int:
+        """Drop the waiting spans of a part of the source, and say how many they were."""
+        before = self._spans
+        for trace_id, trace in list(self._waiting.items()):
+            rest = [span for span in trace.spans.values() if not span.is_of(part)]
+            if len(rest) < len(trace.spans):
+                self._keep(trace_id, trace, rest)
+        return before - self._spans
+
     def drain(self, now: float) -> list[Trace]:
         """All waiting traces."""
         return [trace for trace_id in list(self._waiting) for trace in self._emit(trace_id, Reason.SHUTDOWN, now)]
+
+    def _keep(self, trace_id: str, trace: _Waiting, rest: Sequence[SpanRecord]) -> None:
+        """Go on with the rest of a trace's spans, or without the trace."""
+        self._spans -= len(trace.spans)
+        self._bytes -= trace.size
+        del self._waiting[trace_id]
+        if not rest:
+            return
+        kept = self._waiting[trace_id] = _Waiting(trace.first, trace.last)
+        kept.size = trace.size * len(rest) // len(trace.spans)
+        self._bytes += kept.size
+        done = self._done.get(trace_id)
+        for span in rest:
+            self._add(kept, span, trace.last, frozenset() if done is None else done.span_ids)
 
     def _add(self, trace: _Waiting, span: SpanRecord, now: float, emitted: frozenset[str]) -> None:
         trace.spans[span.span_id] = span

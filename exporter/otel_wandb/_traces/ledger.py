@@ -3,9 +3,17 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from otel_wandb._spans.span import Position, SpanRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Another reads a part of the source from now on: what of it waits is dropped."""
+
+    part: int
 
 
 class Accounts(Protocol):
@@ -54,6 +62,12 @@ class Ledger:
                     done.append(position)
         if done:
             self._settled(done)
+
+    def forget(self, part: int) -> None:
+        """Expect nothing more of a part of the source."""
+        with self._lock:
+            for position in [position for position in self._open if position.part == part]:
+                del self._open[position]
 
 
 class NoAccounts:

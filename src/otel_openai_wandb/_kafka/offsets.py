@@ -1,0 +1,104 @@
+"""Which records of a partition need not be read again. Pure.
+
+Kafka keeps one offset for a partition: all before it is done. Traces are done in another order, so what is done above
+it is kept in the metadata of the commit, as a bitmap: whoever reads on from there passes over it.
+"""
+
+import binascii
+import zlib
+from base64 import b64decode, b64encode
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+MOST_METADATA: Final = 4_000  # bytes; brokers take 4,096 (`offset.metadata.max.bytes`)
+EMPTY: Final = "b1:"  # also where there is nothing to say: a broker that drops it is found out by it
+_MOST_BYTES: Final = 1 << 20  # of a bitmap; 8 million records
+
+
+class Commit(NamedTuple):
+    """What is kept at the broker."""
+
+    offset: int
+    """All before it is done."""
+    metadata: str
+
+
+class Offsets:
+    """The records of one partition that were read, in the order of their offsets."""
+
+    def __init__(self, done: Iterable[int] = ()) -> None:
+        """`done` are offsets that an earlier owner has settled."""
+        self._open: OrderedDict[int, None] = OrderedDict()
+        self._done = set(done)
+        self._next: int | None = None
+
+    @property
+    def open_count(self) -> int:
+        """How many records are open."""
+        return len(self._open)
+
+    def opened(self, offset: int) -> bool:
+        """Note a record that was read; False if it was done before."""
+        self._next = offset + 1
+        if offset in self._done:
+            return False
+        self._open[offset] = None
+        return True
+
+    def settled(self, offset: int) -> None:
+        """Note that a record is done."""
+        if offset in self._open:
+            del self._open[offset]
+            self._done.add(offset)
+
+    @property
+    def lowest(self) -> int | None:
+        """The first record that is not done; None before the first was read."""
+        return next(iter(self._open), self._next)
+
+    @property
+    def done(self) -> frozenset[int]:
+        """What is done from `lowest` on."""
+        low = self.lowest
+        self._done = {offset for offset in self._done if low is None or offset >= low}
+        return frozenset(self._done)
+
+    @property
+    def commit(self) -> Commit | None:
+        """What to keep at the broker; None before the first record was read."""
+        low = self.lowest
+        return None if low is None else Commit(low, metadata_of(low, self.done))
+
+
+def metadata_of(lowest: int, done: Iterable[int]) -> str:
+    """The text that says which offsets from `lowest` on are done; if too long, only the first of them."""
+    bits = bytearray()
+    for offset in sorted(done):
+        index, bit = divmod(offset - lowest, 8)
+        if index >= _MOST_BYTES:
+            break
+        bits.extend(bytes(index + 1 - len(bits)))
+        bits[index] |= 1 << bit
+    text = _encoded(bits)
+    while len(text) > MOST_METADATA:
+        del bits[len(bits) * 3 // 4 :]
+        text = _encoded(bits)
+    return text
+
+
+def done_of(lowest: int, metadata: str | None) -> frozenset[int]:
+    """The offsets that a text of `metadata_of` says are done; none for a text of somebody else's."""
+    if metadata is None or not metadata.startswith(EMPTY):
+        return frozenset()
+    try:
+        bits = zlib.decompressobj().decompress(b64decode(metadata[len(EMPTY) :]), _MOST_BYTES)
+    except (binascii.Error, ValueError, zlib.error):
+        return frozenset()
+    return frozenset(
+        lowest + 8 * index + bit for index, byte in enumerate(bits) if byte for bit in range(8) if byte >> bit & 1
+    )
+
+
+def _encoded(bits: bytes | bytearray) -> str:
+    return EMPTY + (b64encode(zlib.compress(bits, 9)).decode() if bits else "")
