@@ -32,6 +32,14 @@ from tests.support.program import run_program
                 r"memory grows by -?\d+\.\d MB from trace \d+ to trace 1000",
             ],
         ),
+        (
+            "tests.benchmarks.gateway",
+            [
+                r"bare inserts \d+ spans/s, accepted \d+ spans/s: ratio \d+\.\d",
+                r"written \d+ spans/s: accepted / written = \d+\.\d",
+                r"at most \d+ MiB in memory",
+            ],
+        ),
     ],
 )
 def test_a_benchmark_prints_its_ratios(tmp_path: Path, module: str, lines: list[str]) -> None:
