@@ -1,4 +1,4 @@
-"""`openai-wandb kafka` on Tansu, which keeps no metadata of commits: nothing is lost, and the worker says what it costs."""
+"""`openai-wandb kafka` on Tansu, which keeps no metadata of commits: nothing is lost, and the worker says so."""
 
 from pathlib import Path
 
