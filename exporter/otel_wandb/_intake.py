@@ -8,7 +8,7 @@ from itertools import repeat
 from tempfile import TemporaryFile
 from typing import Any, Final
 
-from otel_wandb._costs.prices import PRICES, read_prices
+from otel_wandb._costs.prices import PRICES
 from otel_wandb._delivery.half_written import HalfWritten
 from otel_wandb._delivery.left_over import left_over
 from otel_wandb._delivery.proof import Proof
@@ -22,7 +22,7 @@ from otel_wandb._runs.opening import RunOptions, open_run
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
 from otel_wandb._runs.upload import LocalRun
-from otel_wandb._settings import Keep
+from otel_wandb._settings import RECEIVED, Settings, chosen_prices
 from otel_wandb._spans.span import Position, SpanRecord
 from otel_wandb._traces.assembly import Limits
 from otel_wandb._traces.ledger import Ledger
@@ -36,7 +36,7 @@ _ROTATION: Final = Rotation(traces=20_000, seconds=3_600.0)
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """How an intake writes. Times are seconds."""
+    """How an intake writes."""
 
     directory: str
     """Where wandb keeps the runs; one process at a time, and the same after it was killed."""
@@ -49,16 +49,8 @@ class IntakeOptions:
     """As for `wandb.init`."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """W&B keys by `entity/project`; for others the key that wandb finds."""
-    keep: Keep = "llm"
-    prices: str | None = None
-    """The text of a file of prices."""
-    html: bool = True
-    quiet: float = 6.0
-    """That a trace with its root waits for late spans: more than the SDK's batch delay."""
-    idle: float = 30.0
-    max_age: float = 600.0
-    table_interval: float = 5.0
-    exit_timeout: float = 30.0
+    settings: Settings = RECEIVED
+    """Those of the journal and of Weave are not asked: the journal is always written, and Weave gets nothing."""
     most_bytes: int = 256 << 20
     """Of spans that wait."""
     most_runs: int = 200
@@ -81,36 +73,37 @@ class Intake:
         with TemporaryFile(dir=_made(options.directory)):
             pass  # wandb would write elsewhere, and nobody would look for it there
         self._options = options
+        settings = options.settings
         self._health = Health()
         self._broken: str | None = None
         self._since = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
         self._ledger = Ledger(settled)
-        self._uploads = Uploads(os.environ, keep_seconds=options.max_age)
-        self._source = ReceivedSpans(self._ledger.settle_positions, seconds=options.max_age)
+        self._uploads = Uploads(os.environ, keep_seconds=settings.max_age)
+        self._source = ReceivedSpans(self._ledger.settle_positions, seconds=settings.max_age)
         proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
         self._sink = RunSink(
             self._open_run,
             Route(options.project, options.entity),
             self._health,
-            table_interval=options.table_interval,
+            table_interval=settings.table_interval,
             delivery=proof,
         )
-        keep, prices = options.keep, {} if options.prices is None else read_prices(options.prices)
+        keep, prices = settings.keep, chosen_prices(None, settings)
         self._pipeline = Pipeline(
             self._source,
             [self._sink],
             Choices(keep if callable(keep) else KEEPS[keep], {**PRICES, **prices}),
             Limits(
-                quiet=options.quiet,
-                idle=options.idle,
-                max_age=options.max_age,
+                quiet=settings.quiet,
+                idle=settings.idle,
+                max_age=settings.max_age,
                 remembered=_REMEMBERED_TRACES,
                 remembered_spans=_REMEMBERED_SPANS,
             ),
             health=self._health,
             accounts=self._ledger,
         )
-        written = left_over(options.directory, most_spans=_REMEMBERED_SPANS, seconds=options.max_age)
+        written = left_over(options.directory, most_spans=_REMEMBERED_SPANS, seconds=settings.max_age)
         self._half_written = HalfWritten(written)
         for piece in written.pieces:
             self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
@@ -223,8 +216,8 @@ class Intake:
             "settings": None if key is None else {"api_key": key},
         }
         said = {name: value for name, value in init.items() if value is not None}
-        run = open_run(RunOptions(said, number, options.exit_timeout), resource)
-        run.keep_journal(self._health.journal_failed, html=options.html, is_first=True)
+        run = open_run(RunOptions(said, number, options.settings.exit_timeout), resource)
+        run.keep_journal(self._health.journal_failed, html=options.settings.html, is_first=True)
         return run
 
 

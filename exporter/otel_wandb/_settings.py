@@ -77,9 +77,12 @@ class Settings:
     """Whether traces of online runs are sent to Weave as well: as calls, or as "agents"."""
 
 
-def read_settings(environ: Mapping[str, str]) -> Settings:
+RECEIVED: Final = Settings(quiet=6.0, table_interval=5.0)
+"""The defaults for spans that are received: an SDK sends each five seconds, and somebody keeps them until then."""
+
+
+def read_settings(environ: Mapping[str, str], default: Settings = Settings()) -> Settings:  # frozen
     """Read the settings. One that cannot be read is replaced by its default, with one warning."""
-    default = Settings()
     return Settings(
         exit_timeout=_seconds(environ, EXIT_TIMEOUT_VARIABLE, default.exit_timeout),
         table_interval=_seconds(environ, TABLE_INTERVAL_VARIABLE, default.table_interval),

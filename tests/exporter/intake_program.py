@@ -17,6 +17,7 @@ from typing import Final
 from otel_wandb._delivery.records import EventOfSpan
 from otel_wandb._intake import Intake, IntakeOptions
 from otel_wandb._runs.destination import Rotation
+from otel_wandb._settings import Settings
 from otel_wandb._spans.span import EventRecord, Position, SpanRecord
 
 START: Final = 1_700_000_000_000_000_000  # nanoseconds
@@ -116,10 +117,7 @@ def main(directory: Path, traces: int) -> None:
         project="shop",
         entity="testers",
         keys={"testers/shop": os.environ["KEY"]} if "KEY" in os.environ else {},
-        quiet=0.2,
-        idle=2.0,
-        max_age=3.0,
-        table_interval=0.5,
+        settings=Settings(quiet=0.2, idle=2.0, max_age=3.0, table_interval=0.5),
         rotation=Rotation(traces=100),
     )
     deadline = monotonic() + 100.0

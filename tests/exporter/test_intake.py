@@ -132,14 +132,17 @@ FAULTY = """
 import sys, threading
 from otel_wandb._intake import Intake, IntakeOptions
 from otel_wandb._runs import run as runs
+from otel_wandb._settings import Settings
 from otel_wandb._spans.span import Position
 from tests.exporter.intake_program import spans
 from tests.support.waiting import until
 
 settled = []
 def make(**more):
-    options = {"directory": "runs", "worker": "w", "project": "p", "quiet": 0.1, "table_interval": 0.2, **more}
-    return Intake(IntakeOptions(**options), lambda found: settled.extend(position.number for position in found))
+    mode = more.pop("mode", None)
+    settings = Settings(quiet=0.1, table_interval=0.2, **more)
+    options = IntakeOptions("runs", "w", "p", mode=mode, settings=settings)
+    return Intake(options, lambda found: settled.extend(position.number for position in found))
 def send(intake, numbers):
     for number in numbers:
         until(lambda: intake.submit(Position(0, number), spans(number)), 30)

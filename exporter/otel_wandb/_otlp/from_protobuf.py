@@ -1,6 +1,7 @@
 """Reads OTLP in protobuf. The text of a value is asked for first: most are texts, and each question costs."""
 
 from collections.abc import Iterable, Iterator
+from sys import intern
 from typing import Any, Final
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -56,7 +57,7 @@ def _span(span: Any, scope: str, resource: dict[str, Any]) -> SpanRecord | None:
         span_id=span_id,
         parent_id=parent_of(span.parent_span_id.hex()),
         parent_is_remote=is_remote(span.flags),
-        name=span.name,
+        name=intern(span.name),
         start_ns=start,
         end_ns=max(min(span.end_time_unix_nano, LATEST), start),
         is_error=status.code == ERROR,
@@ -83,7 +84,7 @@ def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:
     found = {}
     for pair in pairs:
         value = pair.value
-        found[pair.key] = value.string_value or plain(_value(value))
+        found[intern(pair.key)] = value.string_value or plain(_value(value))  # most of what waits has the same keys
     return found
 
 

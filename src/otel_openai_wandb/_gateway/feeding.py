@@ -6,6 +6,7 @@ that name another's trace stay in their own runs.
 
 import hashlib
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -185,6 +186,7 @@ class _Lane:
 
 def make_intakes(options: Options) -> MakeIntake:
     """The exporter's intakes: each tenant's runs in a folder of its own, with its own key."""
+    from otel_wandb._interface.exporter import RECEIVED, read_settings
     from otel_wandb._interface.intake import Intake as WandbIntake
     from otel_wandb._interface.intake import IntakeOptions
 
@@ -199,6 +201,7 @@ def make_intakes(options: Options) -> MakeIntake:
             project=project or options.project,
             entity=entity or options.entity,
             keys={name: tenant.key} if tenant is not None and tenant.key else {},
+            settings=read_settings(os.environ, RECEIVED),
             most_bytes=max(_LEAST_BYTES, _MOST_BYTES // max(1, len(tenants))),
         )
         intake: Intake = WandbIntake(given, settled)

@@ -5,8 +5,10 @@ all of it, and Kafka's callbacks are called within its `consume`.
 """
 
 import logging
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from threading import Event
 from time import monotonic
 from typing import Any, Final, Protocol
@@ -296,6 +298,7 @@ class Consuming:
 
 def make_intakes(options: Options) -> MakeIntake:
     """The exporter's intakes."""
+    from otel_wandb._interface.exporter import RECEIVED, read_settings
     from otel_wandb._interface.intake import Intake as WandbIntake
     from otel_wandb._interface.intake import IntakeOptions
 
@@ -306,7 +309,7 @@ def make_intakes(options: Options) -> MakeIntake:
             project=options.project,
             entity=options.entity,
             most_bytes=MOST_BYTES,
-            table_interval=_TABLE_SECONDS,
+            settings=read_settings(os.environ, replace(RECEIVED, table_interval=_TABLE_SECONDS)),
         )
         intake: Intake = WandbIntake(given, settled)
         return intake
