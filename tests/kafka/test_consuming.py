@@ -96,12 +96,13 @@ def done_above(brokers: str) -> int:
 
 def test_a_partition_that_is_revoked_is_settled_and_committed(tmp_path: Path) -> None:
     traces = 200
+    # What has no root waits longer than the second worker needs to start.
+    patient = {"OTEL_WANDB_QUIET": "6", "OTEL_WANDB_IDLE": "30"}
     with mock_cluster() as brokers:
         produce(brokers, records(range(traces), orphans=4))
-        # The others wait for their roots longer than the second worker needs to start.
-        with worker(tmp_path, brokers, "one", OTEL_WANDB_QUIET="6", OTEL_WANDB_IDLE="30") as first:
+        with worker(tmp_path, brokers, "one", **patient) as first:
             until(lambda: sum(written(tmp_path / "one").values()) > 100, seconds=90)
-            with worker(tmp_path, brokers, "two") as second:
+            with worker(tmp_path, brokers, "two", **patient) as second:
                 until(lambda: "reading partitions" in said(tmp_path, "two"), seconds=60)
                 until(lambda: done(brokers, PARTITIONS) == 2 * traces - 50, seconds=120)
                 assert stop(second) == 0
