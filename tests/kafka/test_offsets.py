@@ -14,7 +14,7 @@ from otel_wandb._interface.intake import Position
 
 def test_the_lowest_open_offset_is_committed_and_what_is_done_above_it() -> None:
     offsets = Offsets()
-    assert offsets.commit is None
+    assert Offsets().commit is None
     for offset in (10, 11, 13, 14):  # 12 was a mark of a transaction
         assert offsets.opened(offset)
     assert offsets.commit == Commit(10, EMPTY)
