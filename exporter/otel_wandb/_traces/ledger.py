@@ -55,8 +55,8 @@ class Ledger:
         counts = Counter(positions)
         done = []
         with self._lock:
-            for position, count in counts.items():
-                self._open[position] -= count
+            for position in counts.keys() & self._open.keys():  # others were forgotten
+                self._open[position] -= counts[position]
                 if self._open[position] <= 0:
                     del self._open[position]
                     done.append(position)
