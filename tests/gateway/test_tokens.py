@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from otel_openai_wandb._gateway.feeding import enforced, folder_of
+from otel_openai_wandb._gateway.feeding import folder_of
 from otel_openai_wandb._gateway.tokens import Tenant, Tokens, TokensError, read_tokens
 from otel_wandb import SpanRecord
+from otel_wandb._interface.intake import Route, rerouted
 
 
 def digest(token: str) -> str:
@@ -86,7 +87,7 @@ def test_a_span_goes_where_its_token_says() -> None:
     spans = [
         SpanRecord("t", str(n), None, False, "x", 0, 1, False, None, {**said, "kept": n}, (), "", said) for n in (1, 2)
     ]
-    first, second = enforced(spans, "acme/mail")
+    first, second = rerouted(spans, Route("mail", "acme"))
     assert first.resource == {"wandb.project": "mail", "wandb.entity": "acme", "service.name": "shop"}
     assert first.resource is second.resource
     assert first.attributes == {"service.name": "shop", "kept": 1}

@@ -1,12 +1,13 @@
 """Chooses the W&B project of a trace."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.span import SpanRecord
 
+_NAMES: Final = frozenset({names.WANDB_PROJECT, names.WANDB_ENTITY})
 _REFUSED: Final = frozenset("/\\#?%:")  # refused by `wandb.init` in a project's name
 _LONGEST: Final = 128
 
@@ -31,6 +32,26 @@ def route_of(spans: Sequence[SpanRecord], given: Route) -> Route:
         _said(spans, names.WANDB_PROJECT) or given.project or _text(resource, names.WANDB_PROJECT),
         _said(spans, names.WANDB_ENTITY) or given.entity or _text(resource, names.WANDB_ENTITY),
     )
+
+
+def rerouted(spans: Sequence[SpanRecord], route: Route) -> Sequence[SpanRecord]:
+    """The same spans, which name this project and entity in their resource, whatever they said themselves."""
+    said = {names.WANDB_PROJECT: route.project, names.WANDB_ENTITY: route.entity}
+    told = {name: value for name, value in said.items() if value is not None}
+    resources: dict[int, Mapping[str, Any]] = {}  # many spans have the same one
+    found = []
+    for span in spans:
+        resource = resources.get(id(span.resource))
+        if resource is None:
+            resource = resources[id(span.resource)] = {**_without_route(span.resource), **told}
+        found.append(replace(span, resource=resource, attributes=_without_route(span.attributes)))
+    return found
+
+
+def _without_route(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    if _NAMES.isdisjoint(attributes):
+        return attributes
+    return {name: value for name, value in attributes.items() if name not in _NAMES}
 
 
 def _said(spans: Iterable[SpanRecord], name: str) -> str | None:

@@ -11,15 +11,14 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from otel_openai_wandb._gateway.options import Options
 from otel_openai_wandb._gateway.spool.file import Body, Row
 from otel_openai_wandb._gateway.spool.spool import Spool
 from otel_wandb import SpanRecord
-from otel_wandb._interface.intake import WANDB_ENTITY, WANDB_PROJECT, EventOfSpan, Position
+from otel_wandb._interface.intake import EventOfSpan, Position, Route, rerouted
 from otel_wandb._interface.otlp import Encoding, Signal, read_events, read_spans
 from otel_wandb._interface.traces import Health
 
@@ -30,7 +29,6 @@ _POLL: Final = 0.1
 _IDLE: Final = 1.0
 _MOST_BYTES: Final = 256 * 2**20  # of spans that wait for their traces, all tenants together
 _LEAST_BYTES: Final = 32 * 2**20
-_ROUTE: Final = frozenset({WANDB_PROJECT, WANDB_ENTITY})
 
 
 class Intake(Protocol):
@@ -216,23 +214,10 @@ def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]
     if Signal[body.signal] is Signal.LOGS:
         return (), [EventOfSpan(*event) for event in read_events(body.data, encoding).events]
     spans = read_spans(body.data, encoding).spans
-    return (enforced(spans, body.tenant) if body.tenant else spans), ()
-
-
-def enforced(spans: Iterable[SpanRecord], tenant: str) -> Sequence[SpanRecord]:
-    """The spans with the tenant's entity and project, whatever they say themselves."""
-    entity, _, project = tenant.partition("/")
-    resources: dict[int, Mapping[str, Any]] = {}
-    result = []
-    for span in spans:
-        resource = resources.setdefault(
-            id(span.resource), {**span.resource, WANDB_ENTITY: entity, WANDB_PROJECT: project}
-        )
-        attributes = span.attributes
-        if not _ROUTE.isdisjoint(attributes):
-            attributes = {name: value for name, value in attributes.items() if name not in _ROUTE}
-        result.append(replace(span, resource=resource, attributes=attributes))
-    return result
+    if not body.tenant:
+        return spans, ()
+    entity, _, project = body.tenant.partition("/")
+    return rerouted(spans, Route(project, entity)), ()
 
 
 def folder_of(tenant: str) -> str:
