@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sysconfig
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def test_rotel(tmp_path: Path, protocol: str) -> None:
             *("--otlp-http-endpoint", f"127.0.0.1:{ports[0]}", "--otlp-grpc-endpoint", f"127.0.0.1:{ports[1]}"),
             *("--exporter", "otlp", "--otlp-exporter-endpoint", endpoint, "--otlp-exporter-protocol", protocol),
         ]
-        with subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.DEVNULL) as collector:
+        env = environment(tmp_path, {"LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))})  # it links libpython
+        with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) as collector:
             try:
                 until(lambda: is_open(ports[0]), 20)
                 headers = {"Content-Type": "application/x-protobuf"}
