@@ -108,6 +108,7 @@ class Proof:
                     run.sync()
             except OSError as error:
                 self._lost(f"the disk does not keep what is written: {error}")
+                self._due = None  # nothing more is settled; all of it is sent again
                 return
             self._accounts.settle(found)
         if self._claims and monotonic() - self._claims[0].since > _LONGEST_WAIT:
