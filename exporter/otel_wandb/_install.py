@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+DELIVERING_WANDB: Final = "wandb >= 0.31"
+"""Its service process writes a run's file once a second. Earlier ones keep up to 32 KiB back until the run ends."""
 _DISTRIBUTION: Final = "otel-openai-wandb"
 # Where it is not the name of the package.
 _MODULES: Final = {
@@ -37,6 +39,14 @@ def require(what: str, extra: str, *packages: str) -> None:
 def missing_of(packages: tuple[str, ...]) -> list[str]:
     """The missing ones of `packages`."""
     return [name for name in packages if not _is_installed(_MODULES.get(name, name))]
+
+
+def outdated_of(requirement: str) -> str | None:
+    """The installed package that does not meet `requirement`, such as "wandb 0.30.0"; None if it does or is missing."""
+    from opentelemetry.instrumentation.dependencies import get_dependency_conflicts  # slow
+
+    conflict = get_dependency_conflicts([requirement])
+    return None if conflict is None else conflict.found
 
 
 def _is_installed(module: str) -> bool:

@@ -2,12 +2,14 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 
 from otel_openai_wandb._cli import main
 from otel_openai_wandb._gateway.options import Address, Given, OptionsError, checked
+from otel_wandb._interface.install import DELIVERING_WANDB
 from tests.gateway.test_tokens import line
 from tests.support.program import CHECKOUT, environment
 
@@ -80,6 +82,26 @@ def test_a_missing_package_is_named_with_what_to_type(tmp_path: Path) -> None:
     assert "[gateway]" in done.stderr
 
 
-def run(directory: Path, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "otel_openai_wandb", "gateway", "--directory", str(directory / "gw")]
-    return subprocess.run(command, env=env, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+@pytest.mark.parametrize("command", ["gateway", "kafka"])
+def test_a_wandb_that_keeps_the_end_of_a_run_in_memory_is_refused(tmp_path: Path, command: str) -> None:
+    found_first = tmp_path / "wandb-0.30.0.dist-info"
+    found_first.mkdir()
+    (found_first / "METADATA").write_text("Metadata-Version: 2.1\nName: wandb\nVersion: 0.30.0\n")
+    env = environment(tmp_path, {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(CHECKOUT)))})
+    done = run(tmp_path, env, command)
+    assert done.returncode == 2
+    assert " needs wandb >= 0.31, wandb 0.30.0 is here: pip install " in done.stderr
+    assert f"[{command}]" in done.stderr
+
+
+@pytest.mark.parametrize("extra", ["gateway", "kafka"])
+def test_the_extras_ask_for_a_wandb_that_is_not_refused(extra: str) -> None:
+    of_extra = [text for text in requires("otel-openai-wandb") or () if f"extra == '{extra}'" in text.replace('"', "'")]
+    bound = DELIVERING_WANDB.removeprefix("wandb ").replace(" ", "")
+    assert any(text.startswith("wandb") and bound in text for text in of_extra)
+
+
+def run(directory: Path, env: dict[str, str], command: str = "gateway") -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", "otel_openai_wandb", command, "--directory", str(directory / "gw")]
+    line += ["--brokers", "none"] if command == "kafka" else []
+    return subprocess.run(line, env=env, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)

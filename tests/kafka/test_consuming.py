@@ -73,15 +73,24 @@ def test_what_a_worker_had_read_when_it_was_killed_is_written_by_another(tmp_pat
 def test_what_is_done_above_an_open_offset_is_not_written_again(tmp_path: Path) -> None:
     """One trace in ten has no root, waits for it, and holds the lowest offset."""
     traces, more = 600, 200
+    of_orphans = traces // 10
+    all_records = 2 * (traces + more) - of_orphans
+    patient = {"OTEL_WANDB_IDLE": "600"}
     with mock_cluster() as brokers:
         produce(brokers, records(range(traces), orphans=10))
-        with worker(tmp_path, brokers, "one") as first, worker(tmp_path, brokers, "two") as second:
-            until(lambda: done_above(brokers) == 2 * traces - 120, seconds=90)
+        with (
+            worker(tmp_path, brokers, "one", **patient) as first,
+            worker(tmp_path, brokers, "two", **patient) as second,
+        ):
+            until(lambda: done_above(brokers) == 2 * (traces - of_orphans), seconds=90)
             open_at_the_kill = done(brokers, PARTITIONS)
             produce(brokers, records(range(traces, traces + more)))
             kill(first)
-            until(lambda: done(brokers, PARTITIONS) == 2 * (traces + more) - 60, seconds=120)
+            until(lambda: done_above(brokers) == all_records - of_orphans, seconds=120)
             assert stop(second) == 0
+        with worker(tmp_path, brokers, "two") as impatient:
+            until(lambda: done(brokers, PARTITIONS) == all_records, seconds=90)
+            assert stop(impatient) == 0
     assert open_at_the_kill < traces  # by the lowest offset alone, all the others would be read again
     rows = written(tmp_path)
     assert rows.keys() == {trace_id(number) for number in range(traces + more)}

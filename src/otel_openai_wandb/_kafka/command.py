@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Final
 
 from otel_openai_wandb._kafka.options import Given, Options, OptionsError, checked
-from otel_wandb._interface.install import how_to_install, missing_of
+from otel_wandb._interface.install import DELIVERING_WANDB, how_to_install, missing_of, outdated_of
 
 log: Final = logging.getLogger(__name__)
 
@@ -23,6 +23,9 @@ def run(given: Given) -> int:
     missing = missing_of(_PACKAGES)
     if missing:
         return _refuse(f"The consumer needs {' and '.join(missing)}: {how_to_install('kafka')}")
+    outdated = outdated_of(DELIVERING_WANDB)
+    if outdated:
+        return _refuse(f"The consumer needs {DELIVERING_WANDB}, {outdated} is here: {how_to_install('kafka')}")
     from otel_wandb._interface.otlp import has_fast_protobuf
 
     if not has_fast_protobuf():
