@@ -210,7 +210,7 @@ def _add_gateway(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     ):
         parser.add_argument(f"--{name}", metavar=metavar, default=default, help=f"{means} (default: %(default)s)")
     for name, metavar, means in (
-        ("tokens", "FILE", "who may send, and to which project (see exporter/README.md)"),
+        ("tokens", "FILE", "who may send, and to which project (see examples/gateway/README.md)"),
         ("certificate", "FILE", "of this server, in PEM: TLS for both"),
         ("private-key", "FILE", "of the certificate"),
         ("client-ca", "FILE", "only clients with a certificate of this authority may connect"),
