@@ -238,7 +238,7 @@ class WandbSpanExporter(SpanExporter):
         self._flush_all(deadline)
         self._close(deadline - monotonic())
         if "wandb" in sys.modules:
-            from otel_wandb._runs.private import bound_wait_for_service
+            from otel_wandb._runs.private.service import bound_wait_for_service
 
             bound_wait_for_service(self._settings.exit_timeout, is_late=self._is_late)
         TERMINATION.settle(self._settings.exit_timeout)

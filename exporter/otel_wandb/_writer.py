@@ -15,7 +15,7 @@ from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._process.health import Health
 from otel_wandb._runs.account import key_of, server_of
 from otel_wandb._runs.opening import RunOptions, given_run, init_beside, open_run
-from otel_wandb._runs.private import forget_service
+from otel_wandb._runs.private.service import forget_service
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
 from otel_wandb._settings import Keep, Settings, Weave

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
-from otel_wandb._runs import private
+from otel_wandb._runs.private.history import read_record
 
 _MAGIC: Final = b":W&B"
 _HEADER_BYTES: Final = 7
@@ -59,7 +59,7 @@ class RunLog:
                 self._parts = []
             self._parts.append(data)
             if kind in (_FULL, _LAST):
-                yield private.read_record(b"".join(self._parts))
+                yield read_record(b"".join(self._parts))
 
     def _fragments(self) -> Iterator[tuple[int, bytes]]:
         """The type and data of each whole fragment."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from otel_wandb._runs.private import has_session_key, session_key
+from otel_wandb._runs.private.service import has_session_key, session_key
 
 _SYNONYMS: Final = {"run": "online", "dryrun": "offline"}
 _ONLINE: Final = ("online", "shared")

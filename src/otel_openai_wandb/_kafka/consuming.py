@@ -282,6 +282,7 @@ class Consuming:
 
 def make_intakes(options: Options) -> MakeIntake:
     """The exporter's intakes."""
+
     def make(settled: Callable[[Sequence[Position]], None]) -> Intake:
         given = IntakeOptions(
             directory=options.directory,
