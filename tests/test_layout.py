@@ -271,5 +271,5 @@ def test_a_setting_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
     }
     done = run_program(tmp_path, "print('ran')", env=env, command=("opentelemetry-instrument", "python"))
     assert (done.stdout, done.returncode) == ("ran\n", 0)
-    assert done.stderr.count("OTEL_WANDB_EXIT_TIMEOUT='-1' is no positive number of seconds; using 30") == 1
+    assert done.stderr.count("OTEL_WANDB_EXIT_TIMEOUT='-1' is not a positive number of seconds; using 30") == 1
     assert done.stderr.count("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT='maybe' is none of") == 1

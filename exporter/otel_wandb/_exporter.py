@@ -1,11 +1,11 @@
 """The span exporter: takes finished spans in microseconds, and leaves the rest to its writer."""
 
 import logging
-import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,13 +13,13 @@ from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_wandb._install import require
+from otel_wandb._options import checked_options
 from otel_wandb._process import ends
 from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
 from otel_wandb._process.processors import flushes_of
 from otel_wandb._process.termination import TERMINATION
-from otel_wandb._settings import Keep, Weave, checked_keep, chosen_prices, chosen_weave, read_settings
+from otel_wandb._settings import Keep, Weave
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
 from otel_wandb._traces.feedback import feedback_of
 from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to_program
@@ -78,23 +78,8 @@ class WandbSpanExporter(SpanExporter):
         weave: Weave | None = None,
         **init: Any,
     ) -> None:
-        given = {
-            key: value for key, value in {"project": project, "entity": entity, **init}.items() if value is not None
-        }
-        if run is not None and given:
-            raise TypeError(f"a run is made already: {', '.join(given)} cannot be given with it")
-        require("WandbSpanExporter", "wandb", "wandb")
-        if run is not None or init:
-            from otel_wandb._runs.opening import check_init, check_run
-
-            check_run(run)
-            check_init(init)
-        self._settings = read_settings(os.environ)
-        self._keep: Keep = checked_keep(keep or self._settings.keep)
-        self._prices = chosen_prices(prices, self._settings)
-        self._weave: Weave = chosen_weave(weave, self._settings)
-        self._init: Mapping[str, Any] = given
-        self._is_routed = run is None
+        init = {"project": project, "entity": entity, **init}
+        self._options = checked_options(init, run, keep=keep, prices=prices, weave=weave)
         self._logs = LogStore()
         self._health = Health()
         self._lock = threading.RLock()
@@ -106,10 +91,10 @@ class WandbSpanExporter(SpanExporter):
         self._next_run: Callable[[], wandb.Run | None] | None = None
         self._writer: TraceWriter | None = None
         if run is not None:
-            self._made(run)
+            self._made()
         _LIVE.add(self)
         self._listens = listen_to_program()
-        ends.register(self, handle_sigterm=self._settings.handle_sigterm)
+        ends.register(self, handle_sigterm=self._options.settings.handle_sigterm)
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -202,12 +187,12 @@ class WandbSpanExporter(SpanExporter):
 
     def shutdown(self, timeout_millis: float | None = None) -> None:
         """Write everything, and close the run if it is ours. A second call does nothing."""
-        limit = self._settings.exit_timeout
+        limit = self._options.settings.exit_timeout
         self._close(limit if timeout_millis is None else min(limit, timeout_millis / 1e3))
 
     def write_before_termination(self, timeout: float) -> None:
         """Write everything and close our runs because of a SIGTERM. A span that ends later opens another run."""
-        deadline = monotonic() + min(timeout, self._settings.exit_timeout)
+        deadline = monotonic() + min(timeout, self._options.settings.exit_timeout)
         self._flush_all(deadline)
         if self._closed:  # perhaps right now: a server that was told to stop may exit normally
             self._shut.wait(max(0.0, deadline - monotonic()))
@@ -234,14 +219,14 @@ class WandbSpanExporter(SpanExporter):
 
     def at_exit(self) -> None:
         """Write everything before wandb goes. A run that is not ours stays open: its state belongs to the program."""
-        deadline = monotonic() + self._settings.exit_timeout
+        deadline = monotonic() + self._options.settings.exit_timeout
         self._flush_all(deadline)
         self._close(deadline - monotonic())
         if "wandb" in sys.modules:
             from otel_wandb._runs.private.service import bound_wait_for_service
 
-            bound_wait_for_service(self._settings.exit_timeout, is_late=self._is_late)
-        TERMINATION.settle(self._settings.exit_timeout)
+            bound_wait_for_service(self._options.settings.exit_timeout, is_late=self._is_late)
+        TERMINATION.settle(self._options.settings.exit_timeout)
         keep_interrupt()
 
     def after_fork(self) -> None:
@@ -257,7 +242,7 @@ class WandbSpanExporter(SpanExporter):
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.abandon()
-            self._init = writer.init
+            self._options = replace(self._options, init=writer.init, run=None)
 
     def _close(self, timeout: float) -> None:
         with self._lock:
@@ -277,14 +262,13 @@ class WandbSpanExporter(SpanExporter):
         if lost is not None:
             log.warning("%s", lost)
 
-    def _made(self, run: "wandb.Run | None" = None) -> "TraceWriter":
+    def _made(self) -> "TraceWriter":
         """The writer, which is made for a given run or for the first span."""
         if self._writer is None:
-            from otel_wandb._writer import Events, Options, TraceWriter
+            from otel_wandb._writer import Events, TraceWriter
 
-            options = Options(self._settings, self._keep, self._prices, self._weave, self._init, self._is_routed, run)
             events = Events(opened=lambda: ends.write_last(self), ending=self._flush_all)
-            self._writer = TraceWriter(options, events, health=self._health, logs=self._logs)
+            self._writer = TraceWriter(self._options, events, health=self._health, logs=self._logs)
             if self._next_run is not None:
                 self._writer.follow(self._next_run)
         return self._writer
@@ -293,7 +277,7 @@ class WandbSpanExporter(SpanExporter):
         """Write what the processors and the pipeline hold."""
         if self._closed:
             return
-        deadline = deadline or monotonic() + self._settings.exit_timeout
+        deadline = deadline or monotonic() + self._options.settings.exit_timeout
         self._hand_over()
         self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
         if self._writer is not None:

@@ -23,7 +23,7 @@ class UnreadableError(Exception):
 
 
 class RunLog:
-    """One file. Each `read()` goes on where the one before it came to the end."""
+    """One file. Each `read()` continues where the last one ended."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -83,7 +83,7 @@ class RunLog:
         if self._at == 0:
             header = file.read(_HEADER_BYTES)
             if not header.startswith(_MAGIC[: len(header)]):
-                raise UnreadableError(f"{self.path} is no file of wandb's")
+                raise UnreadableError(f"{self.path} is not a file of wandb")
             self._at = _HEADER_BYTES if len(header) == _HEADER_BYTES else 0
         return self._at > 0
 

@@ -51,7 +51,7 @@ class DisabledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `wandb.init` is called with for a run of ours, which number it has, and how many seconds it may take."""
+    """The arguments of `wandb.init` for a run of ours, the number of the run, and the seconds it may take."""
 
     init: Mapping[str, Any]
     number: int
@@ -59,9 +59,9 @@ class RunOptions:
 
 
 def check_run(run: object) -> None:
-    """Raise TypeError for a `run` that is none."""
+    """Raise TypeError if `run` is not a run."""
     if run is not None and not is_run(run):
-        raise TypeError(f"run={run!r} is no wandb.Run")
+        raise TypeError(f"run={run!r} is not a wandb.Run")
 
 
 def check_init(init: Mapping[str, Any]) -> None:
@@ -84,7 +84,7 @@ def given_run(run: "wandb.Run") -> OpenRun:
 
 
 def is_of_this_process(run: "wandb.Run") -> bool:
-    """Whether `run` was made here. A forked child inherits the name `wandb.run`, and nothing that is behind it."""
+    """Whether this process made `run`. A forked child inherits `wandb.run`, but not the process that writes it."""
     return process_of(run) in (None, os.getpid())
 
 

@@ -252,7 +252,7 @@ class OpenRun:
             self.logged_rows += 1
 
     def _named(self, key: str) -> str:
-        """A key that only this process writes: each of those that share a run has tables and counters of its own."""
+        """The key of this process: processes that share a run have their own tables and counters."""
         return key if self._rank is None else f"{key}_{self._rank}"
 
     def _end_journal(self) -> None:
@@ -261,7 +261,7 @@ class OpenRun:
 
 
 def _rank(run: "wandb.Run") -> str | None:
-    """What tells this process from others that write to the same run; None where it has the run for itself."""
+    """The label of this process among those that write to the same run; None if it is the only one."""
     settings = run.settings
     if getattr(settings, "mode", None) != "shared":
         return None

@@ -1,4 +1,4 @@
-"""Puts spans together to traces: a pure state machine that is told the time and does no IO.
+"""Assembles spans into traces: a pure state machine. Time is an argument, and it does no IO.
 
 A trace has no end mark. Children end before their parents and may come in other batches; parents can be remote,
 unsampled or never end; a batch processor that is full drops the oldest spans, so that a root in hand does not mean
@@ -131,7 +131,7 @@ class TraceAssembler:
         return span_id in self._emitted.of(trace_id).span_ids
 
     def remember(self, trace_id: str, span_ids: Iterable[str], now: float) -> None:
-        """Take spans for emitted before, as one piece of their trace, which an earlier process did."""
+        """Note spans as emitted: an earlier process wrote them, as one piece of their trace."""
         self._emitted.add(trace_id, span_ids, (), pieces=1, now=now)
 
     def offer(self, span: SpanRecord, now: float, size: int = 0) -> list[Trace]:

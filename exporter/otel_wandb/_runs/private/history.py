@@ -13,7 +13,7 @@ _OTHER_SIGNATURE: Final = (AttributeError, TypeError, NotImplementedError)
 
 
 def publish_row(run: "wandb.Run", row: Mapping[str, Any]) -> bool:
-    """Write a row to the history beside the row that the program is making; False where this wandb cannot."""
+    """Write a row to the history beside the row that the program is making; False if this wandb cannot."""
     try:
         from wandb.proto import wandb_internal_pb2
         from wandb.util import json_dumps_safer_history

@@ -9,7 +9,7 @@ _MISSING: Final[set[str]] = set()
 
 
 def missing_comforts() -> tuple[str, ...]:
-    """What has turned out to be missing in this process, each in words that follow "without"."""
+    """What was found missing in this process, each in words that follow "without"."""
     return tuple(sorted(_MISSING))
 
 

@@ -23,7 +23,7 @@ _OF_THEIR_RUN: Final = (
 def call_before_finish(run: "wandb.Run", callback: Callable[[], None]) -> None:
     """Call `callback` when somebody finishes the run: `run.finish()`, `wandb.finish()`, the end of a `with`.
 
-    Without it, what is still in hand goes to a run of ours.
+    Without it, spans that are still waiting go to a run of ours.
     """
     try:
         from wandb.sdk.wandb_run import TeardownHook, TeardownStage
@@ -45,7 +45,7 @@ def leave_active_runs(run: "wandb.Run") -> None:
 
 @contextmanager
 def apart_from_their_run() -> Iterator[None]:
-    """While a run of ours is made in a program whose run is of a sweep or a launch, resumed or forked: ours is not.
+    """Keep a run of ours out of the sweep, launch, resume or fork of the program's own run while ours is made.
 
     wandb keeps all that in its settings, and no argument of `wandb.init` can say "none".
     """
@@ -82,12 +82,12 @@ def is_run(value: object) -> bool:
 
 
 def is_finished(run: "wandb.Run") -> bool | None:
-    """Whether somebody finished the run; None where it does not say."""
+    """Whether somebody finished the run; None if wandb does not tell."""
     found = attribute(run, "_is_finished")
     return found if isinstance(found, bool) else None
 
 
 def process_of(run: "wandb.Run") -> int | None:
-    """The process that made the run; None where it does not say."""
+    """The process that made the run; None if wandb does not tell."""
     found = attribute(run, "_init_pid")
     return found if isinstance(found, int) else None

@@ -52,10 +52,10 @@ def without_asking_the_server() -> Iterator[None]:
 
 
 def write_cells_as_they_are(table: "wandb.Table") -> None:
-    """Let the cells of our table stand in its artifact without being looked at for tensors, arrays and media.
+    """Write the cells of our table to its artifact without wandb's search for tensors, arrays and media.
 
-    They are of plain types already, and times; wandb's look at each costs more than all that is done with it otherwise.
-    The table's own method makes everything but the rows, of a table that seems to be empty for so long.
+    The cells are plain values and times, and that search takes most of the time of a table. The table's own method
+    still makes everything but the rows: meanwhile the table seems to be empty.
     """
     own, rows_of = attribute(table, "to_json"), attribute(table, "_to_table_json")
     if own is None or rows_of is None:
@@ -83,8 +83,8 @@ def write_cells_as_they_are(table: "wandb.Table") -> None:
 def leave_no_copies(table: "wandb.Table") -> None:
     """Keep one file of each increment of our table, until it is uploaded.
 
-    wandb stages the file twice, uploads one and deletes that; nothing refers to the other, which stays for good. It
-    copies each to its cache, too, from where nobody takes it. What an artifact of ours stages, its own instance tells.
+    wandb stages the file twice. It uploads one copy and deletes it; the other is never used and never deleted. It also
+    puts a copy into its cache, which nobody reads. We see what is staged through the artifact that is being made.
     """
     to_json: Callable[[Any], dict[str, Any]] = table.to_json
 
@@ -100,7 +100,7 @@ def leave_no_copies(table: "wandb.Table") -> None:
 
 
 def _answer_for_tables() -> None:
-    """Stand in front of what a wandb asks for a table; nothing is touched of one that does not ask."""
+    """Wrap the functions by which wandb asks the server about a table. A wandb without them is left alone."""
     owners = [(importlib.import_module(module), name, answer) for module, name, answer in _ASKED_FOR_TABLES]
     asking, first, _ = owners[0]
     if not hasattr(asking, first):
