@@ -50,8 +50,8 @@ class WandbSpanExporter(SpanExporter):
     its trace there.
 
     `keep` selects what is written. "llm" keeps traces with a model, agent or tool call, trimmed to these spans and
-    those above them; "all" keeps everything; a function of a `SpanRecord` keeps the spans it is true for and those
-    above them. The default is `OTEL_WANDB_KEEP`, else "llm".
+    those above them; "all" keeps everything; a function of a `SpanRecord` keeps the spans for which it returns true,
+    and those above them. The default is `OTEL_WANDB_KEEP`, else "llm".
 
     `prices` are added to the built-in prices and win over them: `{"my-model": {"input": 0.001, "output": 0.002}}`, in
     US dollars for 1,000 tokens. `OTEL_WANDB_PRICES` names a JSON file of the same form.
@@ -59,11 +59,11 @@ class WandbSpanExporter(SpanExporter):
     `weave` sends the traces of online runs to Weave as well: True as calls, which are linked with the run both ways, or
     "agents". The default is `OTEL_WANDB_WEAVE`, else False.
 
-    `export()` hands spans over and returns. An exit writes everything that ended, within `OTEL_WANDB_EXIT_TIMEOUT`
-    seconds.
+    `export()` queues the spans and returns. At its exit the process writes all spans that have ended, within
+    `OTEL_WANDB_EXIT_TIMEOUT` seconds.
 
-    Raises ImportError, with the command that installs it, for a missing package. Raises TypeError for a `run` that is
-    no run or comes together with arguments for another, and for an argument that `wandb.init` does not take. Raises
+    Raises ImportError for a missing package; the message has the command that installs it. Raises TypeError if `run` is
+    not a run or comes with arguments for another one, and for an argument that `wandb.init` does not take. Raises
     ValueError for an unknown `keep` or `weave` and for malformed `prices`.
     """
 
@@ -98,7 +98,7 @@ class WandbSpanExporter(SpanExporter):
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """How many spans came and what became of them, as in the run's summary: `otel/received`, `otel/logged`, ..."""
+        """The counters of spans, as in the run's summary: `otel/received`, `otel/logged`, ..."""
         return self._health.summary()
 
     @property
@@ -148,7 +148,7 @@ class WandbSpanExporter(SpanExporter):
         return SpanExportResult.FAILURE
 
     def log_feedback(self, trace_id: str, name: str, value: float | str) -> None:
-        """Add a row to the table `feedback`, which joins on `trace_id` with the others. Hands over and returns.
+        """Add a row to the table `feedback`, which joins with the others on `trace_id`. Does not wait.
 
         Raises ValueError for a trace id that is not 32 hex digits, TypeError for a value that is no number or text.
         """
@@ -161,12 +161,12 @@ class WandbSpanExporter(SpanExporter):
         pipeline.submit_feedback(said)
 
     def stand_aside(self) -> None:
-        """Leave spans that end from now on to another exporter, until `resume()`. A trace belongs in one run."""
+        """Ignore spans that end from now on, until `resume()`: another exporter writes them, to one run only."""
         self._hand_over()
         self._is_aside = True
 
     def resume(self) -> None:
-        """Take spans that end from now on."""
+        """Take spans again that end from now on."""
         self._hand_over()
         self._is_aside = False
 
@@ -284,6 +284,6 @@ class WandbSpanExporter(SpanExporter):
             self._writer.summarise()
 
     def _hand_over(self) -> None:
-        """Take the spans that processors hold back."""
+        """Flush the processors, so that their spans come here."""
         for flush in flushes_of(self):
             flush()

@@ -10,7 +10,7 @@ from otel_wandb._traces.open_spans import OPEN_SPANS
 
 
 class WandbSpanProcessor(SpanProcessor):
-    """A `WandbSpanExporter` with the processor that suits it.
+    """A `WandbSpanExporter` with a processor made for it.
 
     Takes the arguments of the exporter, or an exporter as `exporter`.
 
