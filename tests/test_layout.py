@@ -69,6 +69,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
 }
 MOST_MODULES = 12  # in a folder
+PRIVATE_IN_WANDB = ("wandb.sdk", "wandb.proto", "wandb.util")
 LATE = {"openai", "wandb", "rich", "requests"}  # inside functions only
 
 
@@ -229,8 +230,23 @@ def test_wandb_is_touched_in_one_room() -> None:
     for path in modules("exporter/otel_wandb"):
         tree = ast.parse(path.read_text())
         if "wandb" in names_of(set(ast.walk(tree)) - type_checking(tree)):
-            touching.add(path.parent.name)
+            touching.add(room_of(module_of(path), ROOMS["exporter/otel_wandb"]))
     assert touching == {"_runs"}
+
+
+def test_the_private_parts_of_wandb_are_used_in_one_folder() -> None:
+    """Those modules of wandb that are not documented, whether a statement or a text names them."""
+    using = set()
+    for package in ("exporter/otel_wandb", "src/otel_openai_wandb"):
+        for path in modules(package):
+            nodes = list(ast.walk(ast.parse(path.read_text())))
+            names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+            names += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+            names += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+            if any(name.startswith(PRIVATE_IN_WANDB) for name in names):
+                using.add(path)
+    assert {path.parent for path in using} == {CHECKOUT / "exporter/otel_wandb/_runs/private"}
+    assert len(using) > 1
 
 
 def test_auto_instrumentation_of_an_empty_program_imports_neither_openai_nor_wandb(tmp_path: Path) -> None:
@@ -255,5 +271,5 @@ def test_a_setting_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
     }
     done = run_program(tmp_path, "print('ran')", env=env, command=("opentelemetry-instrument", "python"))
     assert (done.stdout, done.returncode) == ("ran\n", 0)
-    assert done.stderr.count("OTEL_WANDB_EXIT_TIMEOUT='-1' is no positive number of seconds; using 30") == 1
+    assert done.stderr.count("OTEL_WANDB_EXIT_TIMEOUT='-1' is not a positive number of seconds; using 30") == 1
     assert done.stderr.count("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT='maybe' is none of") == 1

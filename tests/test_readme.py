@@ -14,7 +14,8 @@ from tests.support.program import CHECKOUT, run_command, run_program
 from tests.support.run_file import stats_rows
 
 FRONT, INSTRUMENTATION, EXPORTER = (CHECKOUT / path for path in ("README.md", "src/README.md", "exporter/README.md"))
-DOCUMENTS = (FRONT, INSTRUMENTATION, EXPORTER, CHECKOUT / "examples/README.md")
+EXAMPLES = (CHECKOUT / "examples/README.md", *sorted((CHECKOUT / "examples").glob("*/README.md")))
+DOCUMENTS = (FRONT, INSTRUMENTATION, EXPORTER, *EXAMPLES)
 PROGRAMS = [
     (path.relative_to(CHECKOUT), program)
     for path in DOCUMENTS
@@ -47,8 +48,18 @@ def test_every_setting_is_in_the_table(document: Path, module: object) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_every_link_leads_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)", document.read_text())
-    assert [link for link in links if "://" not in link and not (document.parent / link).exists()] == []
+    for link in re.findall(r"\]\(([^)]+)", document.read_text()):
+        path, _, heading = link.partition("#")
+        if "://" not in link:
+            target = document.parent / path if path else document
+            assert target.exists(), link
+            assert not heading or heading in headings(target), link
+
+
+def headings(document: Path) -> set[str]:
+    """As the addresses of headings have them."""
+    titles = re.findall(r"^#+ (.*)", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_the_front_page_is_short() -> None:

@@ -1,11 +1,11 @@
 """The span exporter: takes finished spans in microseconds, and leaves the rest to its writer."""
 
 import logging
-import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,13 +13,13 @@ from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_wandb._install import require
+from otel_wandb._options import checked_options
 from otel_wandb._process import ends
 from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
 from otel_wandb._process.processors import flushes_of
 from otel_wandb._process.termination import TERMINATION
-from otel_wandb._settings import Keep, Weave, checked_keep, chosen_prices, chosen_weave, read_settings
+from otel_wandb._settings import Keep, Weave
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
 from otel_wandb._traces.feedback import feedback_of
 from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to_program
@@ -50,8 +50,8 @@ class WandbSpanExporter(SpanExporter):
     its trace there.
 
     `keep` selects what is written. "llm" keeps traces with a model, agent or tool call, trimmed to these spans and
-    those above them; "all" keeps everything; a function of a `SpanRecord` keeps the spans it is true for and those
-    above them. The default is `OTEL_WANDB_KEEP`, else "llm".
+    those above them; "all" keeps everything; a function of a `SpanRecord` keeps the spans for which it returns true,
+    and those above them. The default is `OTEL_WANDB_KEEP`, else "llm".
 
     `prices` are added to the built-in prices and win over them: `{"my-model": {"input": 0.001, "output": 0.002}}`, in
     US dollars for 1,000 tokens. `OTEL_WANDB_PRICES` names a JSON file of the same form.
@@ -59,11 +59,11 @@ class WandbSpanExporter(SpanExporter):
     `weave` sends the traces of online runs to Weave as well: True as calls, which are linked with the run both ways, or
     "agents". The default is `OTEL_WANDB_WEAVE`, else False.
 
-    `export()` hands spans over and returns. An exit writes everything that ended, within `OTEL_WANDB_EXIT_TIMEOUT`
-    seconds.
+    `export()` queues the spans and returns. At its exit the process writes all spans that have ended, within
+    `OTEL_WANDB_EXIT_TIMEOUT` seconds.
 
-    Raises ImportError, with the command that installs it, for a missing package. Raises TypeError for a `run` that is
-    no run or comes together with arguments for another, and for an argument that `wandb.init` does not take. Raises
+    Raises ImportError for a missing package; the message has the command that installs it. Raises TypeError if `run` is
+    not a run or comes with arguments for another one, and for an argument that `wandb.init` does not take. Raises
     ValueError for an unknown `keep` or `weave` and for malformed `prices`.
     """
 
@@ -78,23 +78,8 @@ class WandbSpanExporter(SpanExporter):
         weave: Weave | None = None,
         **init: Any,
     ) -> None:
-        given = {
-            key: value for key, value in {"project": project, "entity": entity, **init}.items() if value is not None
-        }
-        if run is not None and given:
-            raise TypeError(f"a run is made already: {', '.join(given)} cannot be given with it")
-        require("WandbSpanExporter", "wandb", "wandb")
-        if run is not None or init:
-            from otel_wandb._runs.opening import check_init, check_run
-
-            check_run(run)
-            check_init(init)
-        self._settings = read_settings(os.environ)
-        self._keep: Keep = checked_keep(keep or self._settings.keep)
-        self._prices = chosen_prices(prices, self._settings)
-        self._weave: Weave = chosen_weave(weave, self._settings)
-        self._init: Mapping[str, Any] = given
-        self._is_routed = run is None
+        init = {"project": project, "entity": entity, **init}
+        self._options = checked_options(init, run, keep=keep, prices=prices, weave=weave)
         self._logs = LogStore()
         self._health = Health()
         self._lock = threading.RLock()
@@ -106,14 +91,14 @@ class WandbSpanExporter(SpanExporter):
         self._next_run: Callable[[], wandb.Run | None] | None = None
         self._writer: TraceWriter | None = None
         if run is not None:
-            self._made(run)
+            self._made()
         _LIVE.add(self)
         self._listens = listen_to_program()
-        ends.register(self, handle_sigterm=self._settings.handle_sigterm)
+        ends.register(self, handle_sigterm=self._options.settings.handle_sigterm)
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """How many spans came and what became of them, as in the run's summary: `otel/received`, `otel/logged`, ..."""
+        """The counters of spans, as in the run's summary: `otel/received`, `otel/logged`, ..."""
         return self._health.summary()
 
     @property
@@ -163,7 +148,7 @@ class WandbSpanExporter(SpanExporter):
         return SpanExportResult.FAILURE
 
     def log_feedback(self, trace_id: str, name: str, value: float | str) -> None:
-        """Add a row to the table `feedback`, which joins on `trace_id` with the others. Hands over and returns.
+        """Add a row to the table `feedback`, which joins with the others on `trace_id`. Does not wait.
 
         Raises ValueError for a trace id that is not 32 hex digits, TypeError for a value that is no number or text.
         """
@@ -176,12 +161,12 @@ class WandbSpanExporter(SpanExporter):
         pipeline.submit_feedback(said)
 
     def stand_aside(self) -> None:
-        """Leave spans that end from now on to another exporter, until `resume()`. A trace belongs in one run."""
+        """Ignore spans that end from now on, until `resume()`: another exporter writes them, to one run only."""
         self._hand_over()
         self._is_aside = True
 
     def resume(self) -> None:
-        """Take spans that end from now on."""
+        """Take spans again that end from now on."""
         self._hand_over()
         self._is_aside = False
 
@@ -202,12 +187,12 @@ class WandbSpanExporter(SpanExporter):
 
     def shutdown(self, timeout_millis: float | None = None) -> None:
         """Write everything, and close the run if it is ours. A second call does nothing."""
-        limit = self._settings.exit_timeout
+        limit = self._options.settings.exit_timeout
         self._close(limit if timeout_millis is None else min(limit, timeout_millis / 1e3))
 
     def write_before_termination(self, timeout: float) -> None:
         """Write everything and close our runs because of a SIGTERM. A span that ends later opens another run."""
-        deadline = monotonic() + min(timeout, self._settings.exit_timeout)
+        deadline = monotonic() + min(timeout, self._options.settings.exit_timeout)
         self._flush_all(deadline)
         if self._closed:  # perhaps right now: a server that was told to stop may exit normally
             self._shut.wait(max(0.0, deadline - monotonic()))
@@ -234,14 +219,14 @@ class WandbSpanExporter(SpanExporter):
 
     def at_exit(self) -> None:
         """Write everything before wandb goes. A run that is not ours stays open: its state belongs to the program."""
-        deadline = monotonic() + self._settings.exit_timeout
+        deadline = monotonic() + self._options.settings.exit_timeout
         self._flush_all(deadline)
         self._close(deadline - monotonic())
         if "wandb" in sys.modules:
-            from otel_wandb._runs.private import bound_wait_for_service
+            from otel_wandb._runs.private.service import bound_wait_for_service
 
-            bound_wait_for_service(self._settings.exit_timeout, is_late=self._is_late)
-        TERMINATION.settle(self._settings.exit_timeout)
+            bound_wait_for_service(self._options.settings.exit_timeout, is_late=self._is_late)
+        TERMINATION.settle(self._options.settings.exit_timeout)
         keep_interrupt()
 
     def after_fork(self) -> None:
@@ -257,7 +242,7 @@ class WandbSpanExporter(SpanExporter):
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.abandon()
-            self._init = writer.init
+            self._options = replace(self._options, init=writer.init, run=None)
 
     def _close(self, timeout: float) -> None:
         with self._lock:
@@ -277,14 +262,13 @@ class WandbSpanExporter(SpanExporter):
         if lost is not None:
             log.warning("%s", lost)
 
-    def _made(self, run: "wandb.Run | None" = None) -> "TraceWriter":
+    def _made(self) -> "TraceWriter":
         """The writer, which is made for a given run or for the first span."""
         if self._writer is None:
-            from otel_wandb._writer import Events, Options, TraceWriter
+            from otel_wandb._writer import Events, TraceWriter
 
-            options = Options(self._settings, self._keep, self._prices, self._weave, self._init, self._is_routed, run)
             events = Events(opened=lambda: ends.write_last(self), ending=self._flush_all)
-            self._writer = TraceWriter(options, events, health=self._health, logs=self._logs)
+            self._writer = TraceWriter(self._options, events, health=self._health, logs=self._logs)
             if self._next_run is not None:
                 self._writer.follow(self._next_run)
         return self._writer
@@ -293,13 +277,13 @@ class WandbSpanExporter(SpanExporter):
         """Write what the processors and the pipeline hold."""
         if self._closed:
             return
-        deadline = deadline or monotonic() + self._settings.exit_timeout
+        deadline = deadline or monotonic() + self._options.settings.exit_timeout
         self._hand_over()
         self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
         if self._writer is not None:
             self._writer.summarise()
 
     def _hand_over(self) -> None:
-        """Take the spans that processors hold back."""
+        """Flush the processors, so that their spans come here."""
         for flush in flushes_of(self):
             flush()

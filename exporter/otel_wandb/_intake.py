@@ -1,4 +1,4 @@
-"""Takes spans that another process keeps until they are on the disk: the inside of a gateway, and of a consumer."""
+"""Takes spans that their sender keeps until they are on the disk: the inside of a gateway and of a consumer."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -39,20 +39,20 @@ class IntakeOptions:
     """How an intake writes."""
 
     directory: str
-    """Where wandb keeps the runs; one process at a time, and the same after it was killed."""
+    """Where wandb keeps the runs. One process at a time uses it; after a kill the next one uses the same."""
     worker: str
     """What the runs are named after."""
     project: str | None = None
-    """Of traces whose resource names none."""
+    """The project of traces whose resource names none."""
     entity: str | None = None
     mode: str | None = None
     """As for `wandb.init`."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """W&B keys by `entity/project`; for others the key that wandb finds."""
     settings: Settings = RECEIVED
-    """Those of the journal and of Weave are not asked: the journal is always written, and Weave gets nothing."""
+    """Those for the journal and Weave have no effect: the journal is always written, and Weave gets nothing."""
     most_bytes: int = 256 << 20
-    """Of spans that wait."""
+    """The most bytes of spans that wait."""
     most_runs: int = 200
     rotation: Rotation = _ROTATION
 
@@ -65,13 +65,12 @@ class Intake:
     """
 
     def __init__(self, options: IntakeOptions, settled: Callable[[Sequence[Position]], None]) -> None:
-        """Reads first what a killed process left in the directory: that is not written again when it is sent again.
+        """Read what a killed process left in the directory; spans of it that come again are not written again.
 
         `settled(positions)` is called from threads of the intake. Raises OSError, and UnreadableError for a run that
         is not as wandb wrote it.
         """
-        with TemporaryFile(dir=_made(options.directory)):
-            pass  # wandb would write elsewhere, and nobody would look for it there
+        _check_writable(options.directory)
         self._options = options
         settings = options.settings
         self._health = Health()
@@ -88,28 +87,15 @@ class Intake:
             table_interval=settings.table_interval,
             delivery=proof,
         )
-        keep, prices = settings.keep, chosen_prices(None, settings)
         self._pipeline = Pipeline(
             self._source,
             [self._sink],
-            Choices(keep if callable(keep) else KEEPS[keep], {**PRICES, **prices}),
-            Limits(
-                quiet=settings.quiet,
-                idle=settings.idle,
-                max_age=settings.max_age,
-                remembered=_REMEMBERED_TRACES,
-                remembered_spans=_REMEMBERED_SPANS,
-            ),
+            _choices(settings),
+            _limits(settings),
             health=self._health,
             accounts=self._ledger,
         )
-        written = left_over(options.directory, most_spans=_REMEMBERED_SPANS, seconds=settings.max_age)
-        self._half_written = HalfWritten(written)
-        for piece in written.pieces:
-            self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
-        if is_online({"mode": options.mode}):
-            for run in runs_left_behind(options.directory, options.keys.get):
-                self._uploads.add(run)
+        self._half_written = self._read_left_over()
 
     @property
     def health(self) -> Health:
@@ -141,7 +127,7 @@ class Intake:
 
     @property
     def closed_runs(self) -> int:
-        """How many runs are on the disk that are closed and not known to be at W&B."""
+        """How many closed runs are on the disk that W&B may not have yet."""
         return self._uploads.waiting
 
     @property
@@ -150,7 +136,7 @@ class Intake:
         return [run.address for run in self._sink.runs]
 
     def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool:
-        """Take what was received at a position; False if too much waits, and then nothing was taken. Never blocks."""
+        """Take what was received at a position. False, with nothing taken, if too much waits. Never blocks."""
         if self._broken or self.is_held_up or self._pipeline.waiting[1] > self._options.most_bytes:
             return False
         self._ledger.open(position, len(spans) + len(events))
@@ -165,7 +151,7 @@ class Intake:
         return True
 
     def forget(self, part: int) -> None:
-        """Drop what waits of a part of the source: another takes it over, and nothing of it is settled any more.
+        """Drop the waiting spans of a part of the source, which another process takes over; settle none of them.
 
         What is on its way to a run is written. The number of the part must not be used again.
         """
@@ -177,7 +163,7 @@ class Intake:
         return self._pipeline.flush(timeout)
 
     def close(self, timeout: float) -> bool:
-        """The same, and finish the runs. What is unfinished stays open: it is to be submitted to the next intake."""
+        """Flush, and finish the runs. Unfinished traces stay unsettled: submit them to the next intake."""
         done = self._pipeline.close(timeout)
         self._uploads.abandon()
         return done
@@ -187,6 +173,17 @@ class Intake:
         self._break("it was abandoned")
         self._pipeline.abandon()
         self._uploads.abandon()
+
+    def _read_left_over(self) -> HalfWritten:
+        """Learn what earlier processes wrote, and upload their runs."""
+        options = self._options
+        written = left_over(options.directory, most_spans=_REMEMBERED_SPANS, seconds=options.settings.max_age)
+        for piece in written.pieces:
+            self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
+        if is_online({"mode": options.mode}):
+            for run in runs_left_behind(options.directory, options.keys.get):
+                self._uploads.add(run)
+        return HalfWritten(written)
 
     def _let_go(self, run: OpenRun) -> None:
         place = run.place
@@ -221,6 +218,23 @@ class Intake:
         return run
 
 
-def _made(directory: str) -> str:
+def _check_writable(directory: str) -> None:
+    """Raise OSError if nothing can be written there: wandb would write elsewhere, where nobody looks for it."""
     os.makedirs(directory, exist_ok=True)
-    return directory
+    with TemporaryFile(dir=directory):
+        pass
+
+
+def _choices(settings: Settings) -> Choices:
+    keep = settings.keep
+    return Choices(keep if callable(keep) else KEEPS[keep], {**PRICES, **chosen_prices(None, settings)})
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        quiet=settings.quiet,
+        idle=settings.idle,
+        max_age=settings.max_age,
+        remembered=_REMEMBERED_TRACES,
+        remembered_spans=_REMEMBERED_SPANS,
+    )

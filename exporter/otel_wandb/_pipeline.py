@@ -92,7 +92,7 @@ class Pipeline(Generic[S]):
         return True
 
     def complete(self, completion: Completion) -> None:
-        """Write the rows of tables that an earlier process did not come to write, from any thread."""
+        """Write the rows of tables that an earlier process could not write any more, from any thread."""
         self._worker.put(completion)
 
     def forget(self, part: int) -> None:
@@ -104,12 +104,12 @@ class Pipeline(Generic[S]):
         return self._assembler.has_emitted(trace_id, span_id)
 
     def remember(self, emitted: Mapping[str, Sequence[str]]) -> None:
-        """Before the first span: take these spans, by trace id, for written by an earlier process."""
+        """Note spans, by trace id, that an earlier process wrote. To be called before the first span."""
         for trace_id, span_ids in emitted.items():
             self._assembler.remember(trace_id, span_ids, monotonic())
 
     def put(self, spans: Sequence[S]) -> None:
-        """Take spans from a thread that bounds them itself, by `waiting`."""
+        """Take spans. The caller bounds them, by `waiting`."""
         self._waiting.add(len(spans), sum(map(self._source.size_of, spans)))
         self._worker.put(spans)
 
@@ -238,7 +238,7 @@ class Pipeline(Generic[S]):
             self._begin(read.trace.trace_id)
 
     def _complete(self) -> None:
-        """Write the completions whose log records had their time to come."""
+        """Write the completions that have waited long enough for their log records."""
         while self._completions and self._completions[0][0] <= monotonic():
             _, found = self._completions.popleft()
             trace = replace(found.trace, spans=self._source.with_late_logs(found.trace.spans))
@@ -273,7 +273,7 @@ class Pipeline(Generic[S]):
         return trace
 
     def _goes_on(self, trace: Trace) -> bool:
-        """Whether this is the root of a trace whose calls were written before. It is written whatever it is."""
+        """Whether this is the root of a trace whose calls were written before; it is then written, wanted or not."""
         return trace.sequence > 0 and trace.trace_id in self._begun and any(s.is_local_root for s in trace.spans)
 
     def _begin(self, trace_id: str) -> None:

@@ -10,7 +10,7 @@ from otel_wandb._traces.open_spans import OPEN_SPANS
 
 
 class WandbSpanProcessor(SpanProcessor):
-    """A `WandbSpanExporter` with the processor that suits it.
+    """A `WandbSpanExporter` with a processor made for it.
 
     Takes the arguments of the exporter, or an exporter as `exporter`.
 
@@ -25,7 +25,7 @@ class WandbSpanProcessor(SpanProcessor):
 
     def __init__(self, *, exporter: WandbSpanExporter | None = None, **arguments: Any) -> None:
         if exporter is not None and arguments:
-            raise TypeError(f"an exporter is made already: {', '.join(arguments)} cannot be given with it")
+            raise TypeError(f"an exporter was given: {', '.join(arguments)} cannot be given with it")
         self.exporter = exporter or WandbSpanExporter(**arguments)
         """The exporter, for `log_feedback`, `counters`, ..."""
 

@@ -166,5 +166,5 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
         value = math.nan
     if math.isfinite(value) and value > 0:
         return value
-    log.warning("%s=%r is no positive number of seconds; using %g", name, text, default)
+    log.warning("%s=%r is not a positive number of seconds; using %g", name, text, default)
     return default

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_wandb._costs.prices import PRICES, Price
+from otel_wandb._costs.prices import PRICES
+from otel_wandb._options import Options
 from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._process.health import Health
 from otel_wandb._runs.account import key_of, server_of
 from otel_wandb._runs.opening import RunOptions, given_run, init_beside, open_run
-from otel_wandb._runs.private import forget_service
+from otel_wandb._runs.private.service import forget_service
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
-from otel_wandb._settings import Keep, Settings, Weave
 from otel_wandb._spans.log_records import LogStore
 from otel_wandb._spans.source import SdkSpans
 from otel_wandb._traces.assembly import Limits
@@ -28,23 +28,6 @@ from otel_wandb._traces.sink import Sink
 
 if TYPE_CHECKING:
     import wandb
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the exporter was told."""
-
-    settings: Settings
-    keep: Keep
-    prices: Mapping[str, Price]
-    """The user's own."""
-    weave: Weave
-    init: Mapping[str, Any]
-    """The arguments of `wandb.init` for runs of our own."""
-    is_routed: bool
-    """Whether spans may name their project; else all traces go to one run."""
-    run: "wandb.Run | None" = None
-    """The run of the user's that traces go to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +71,7 @@ class TraceWriter:
 
     @property
     def unused(self) -> OpenRun | None:
-        """The given run, if no trace was written to it; it is told what was left out all the same."""
+        """The given run, if no trace was written to it. Its summary gets the counters all the same."""
         return None if self._pipeline is None or self.runs else self._given
 
     def follow(self, next_run: "Callable[[], wandb.Run | None]") -> None:
@@ -150,7 +133,7 @@ class TraceWriter:
         return self._attached(open_run(RunOptions(init, number, self._options.settings.exit_timeout), resource))
 
     def _attached(self, run: OpenRun) -> OpenRun:
-        """`run`, prepared to be written to before somebody else ends it."""
+        """`run`, prepared so that waiting traces are written before somebody else ends it."""
         if self._options.settings.journal:
             run.keep_journal(self._health.journal_failed, html=self._options.settings.html)
         run.tells_steps = bool(self._options.weave)

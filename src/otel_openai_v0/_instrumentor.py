@@ -68,10 +68,10 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
           `OTEL_INSTRUMENTATION_OPENAI_V0_BAGGAGE_KEYS`, separated by commas, else none;
         - the last two are those of `BaseInstrumentor`, for `opentelemetry-instrument`.
 
-        Where openai is instrumented already, by `opentelemetry-instrument`, by `autolog` or by an earlier call, what is
-        said about content holds for every call that starts from then on, and what is not said stays as it is.
+        If openai is instrumented already, by `opentelemetry-instrument`, by `autolog` or by an earlier call, the given
+        choices about content apply to every call that starts from then on, and the others stay as they are.
 
-        Raises ValueError or TypeError for an argument that means nothing, before anything is changed.
+        Raises ValueError or TypeError for a wrong argument, before anything is changed.
         """
         choices = read_choices(capture_content, redact, baggage_keys)
         providers = Providers(tracer_provider, meter_provider, logger_provider)

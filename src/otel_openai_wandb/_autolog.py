@@ -7,15 +7,16 @@ import logging
 import sys
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_openai_v0 import CaptureContent, OpenAIInstrumentor, Redactor
-from otel_openai_v0._interface import Guest, read_choices
+from otel_openai_v0._interface import Choices, Guest, read_choices
 from otel_openai_wandb._processor import SwitchableProcessor
 from otel_openai_wandb._reading.last_line import say_how_to_see
 from otel_openai_wandb._session import Session, may_record, own_provider
@@ -60,22 +61,22 @@ class Autolog:
         weave: Weave | None = None,
         **more: Any,
     ) -> None:
-        """Start to log; a second time is `disable()` and `enable()`.
+        """Start to log; if it has started already, `disable()` first.
 
         `init`, and any other keyword, is what `wandb.init` takes. Without them the active run is used, or a new one
         made. Without an API key and a terminal to ask for it, or without a server, the run is made offline, with one
         warning.
 
-        `capture_content` and `redact` are those of `OpenAIInstrumentor().instrument()`: they hold, as what that is told
-        does, until somebody says otherwise, and until `disable()`. `keep`, `prices` and `weave` are those of
-        `WandbSpanExporter`.
+        `capture_content` and `redact` are those of `OpenAIInstrumentor().instrument()`. They hold until they are set
+        again, or until `disable()`. `keep`, `prices` and `weave` are those of `WandbSpanExporter`.
 
-        Where nothing can be recorded, for OpenTelemetry is switched off or another package instruments openai, one
+        If nothing can be recorded, because OpenTelemetry is disabled or another package instruments openai, one
         warning says so, and no run is made.
 
-        Raises TypeError for an `init` that is no dict and for an argument that `wandb.init` does not take, TypeError or
-        ValueError for one of ours that means nothing, ImportError if openai is missing or of a version without these
-        classes; all before anything is done. What else `wandb.init` raises passes through, with nothing patched.
+        Raises TypeError for an `init` that is not a dict, and for an argument that `wandb.init` does not take;
+        TypeError or ValueError for a wrong value of our own arguments; ImportError if openai is missing or has an
+        unsupported version. In all these cases nothing was changed. Other errors of `wandb.init` are passed on, with
+        nothing patched.
         """
         choices = read_choices(capture_content, redact)
         _check_exporting(keep, prices, weave)
@@ -89,19 +90,10 @@ class Autolog:
                 return
             self._end_what_came_after()
             run, self._owns_run = _make_run(init)
-            # Called before what wandb has registered, which ends its process, and after what the exporter will.
+            # It runs before wandb's callback, which ends wandb's process, and after the exporter's.
             atexit.unregister(self._last_words)
             atexit.register(self._last_words)
-            try:
-                exporter = WandbSpanExporter(run=run, keep=keep, prices=prices, weave=weave)
-                exporter.follow(_active_run)
-                session = self._session = Session(run, exporter, self._switch_of)
-                OpenAIInstrumentor().have_guest(Guest(choices, session.route))
-            except BaseException:
-                if self._session is None and self._owns_run:
-                    run.finish()
-                self.disable()
-                raise
+            self._start(run, choices, partial(WandbSpanExporter, run=run, keep=keep, prices=prices, weave=weave))
             self._left = {**_where_runs_are(init), "project": run.project, "entity": run.entity or None}
 
     __call__ = enable
@@ -137,6 +129,19 @@ class Autolog:
             if self._after is None and self._left is not None:
                 self._after = WandbSpanExporter(**self._left)
             return self._after
+
+    def _start(self, run: "wandb.Run", choices: Choices, make_exporter: Callable[[], WandbSpanExporter]) -> None:
+        """Listen to calls. If that fails, a run of ours is finished."""
+        try:
+            exporter = make_exporter()
+            exporter.follow(_active_run)
+            session = self._session = Session(run, exporter, self._switch_of)
+            OpenAIInstrumentor().have_guest(Guest(choices, session.route))
+        except BaseException:
+            if self._session is None and self._owns_run:
+                run.finish()
+            self.disable()
+            raise
 
     def _last_words(self) -> None:
         session = self._session

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What one `enable()` set up, and `disable()` takes down."""
+    """One `autolog()`, from `enable()` to `disable()`."""
 
     def __init__(
         self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], SwitchableProcessor]
@@ -33,7 +33,7 @@ class Session:
         self._aside: list[WandbSpanExporter] = []  # they would write the same spans to another run
 
     def route(self, provider: trace.TracerProvider) -> TracerProvider:
-        """The provider that openai's spans go to: the program's, if it has one that may record; listened to by us."""
+        """The provider for openai's spans: the program's, if it may record, else our own. We listen to it."""
         if isinstance(provider, TracerProvider) and may_record(provider):
             for other in live_exporters():
                 if other is not self.exporter and other not in self._aside:

@@ -21,7 +21,7 @@ _NOTHING: Final = "There is nothing to show: no trace was written yet, or OTEL_W
 
 
 class Traces:
-    """What was written so far. It is read each time that it is shown, and shows itself to nobody who does not ask.
+    """The traces that were written so far. They are read each time that they are shown.
 
     A notebook shows the page of `openai-wandb view` in a frame of its own, which may run the page's script, save files,
     and nothing else. As a text it is the trees of `openai-wandb show`.

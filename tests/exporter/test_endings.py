@@ -160,7 +160,7 @@ print(signal.getsignal(signal.SIGTERM) is found)
 
 
 def test_nothing_else_of_the_process_is_changed(tmp_path: Path, server: OpenAIServer) -> None:
-    """What `import wandb` and `wandb.init` themselves do not leave as it was stands in the README."""
+    """The README lists what `import wandb` and `wandb.init` themselves change."""
     body = """
 import logging, signal
 def state():

@@ -107,7 +107,7 @@ assert not {"wandb", "openai"} & set(sys.modules)
 """
     done = run_program(tmp_path, source, env={"OTEL_WANDB_EXIT_TIMEOUT": "soon"})
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("OTEL_WANDB_EXIT_TIMEOUT='soon' is no positive number of seconds; using 30") == 1
+    assert done.stderr.count("OTEL_WANDB_EXIT_TIMEOUT='soon' is not a positive number of seconds; using 30") == 1
 
 
 def test_a_run_and_arguments_for_one_are_refused(tmp_path: Path, server: OpenAIServer) -> None:
@@ -119,7 +119,7 @@ except TypeError as error:
     print(error)
 """
     done = program(tmp_path, server, body)
-    assert "a run is made already: project cannot be given with it" in done.stdout
+    assert "project cannot be given with run=, because that run exists already" in done.stdout
 
 
 def test_a_given_run_is_written_to_and_stays_the_users(tmp_path: Path, server: OpenAIServer) -> None:

@@ -196,7 +196,7 @@ def test_values_of_json(value: Any, expected: Any) -> None:
     ids=lambda body: f"{body[:30]!r}{len(body)}",
 )
 def test_a_body_that_is_no_otlp_in_json(body: bytes) -> None:
-    with pytest.raises(MalformedError, match=r"^the body is no OTLP in JSON$"):
+    with pytest.raises(MalformedError, match=r"^the body is not OTLP in JSON$"):
         read_spans(body, Encoding.JSON)
 
 

@@ -236,7 +236,7 @@ def test_a_run_that_its_owner_finishes_knows_what_weave_took(
     env = {**wandb_server.environment, "WF_TRACE_SERVER_URL": weave_server.url}
     again = run_command(["openai-wandb", "weave", str(directory)], tmp_path, env=env)
     assert (again.returncode, len(weave_server.calls)) == (1, 1)
-    assert "was sent to Weave while it ran" in again.stderr
+    assert "sent its traces to Weave while it ran" in again.stderr
 
 
 @pytest.mark.parametrize("way", ["autolog", "a given run", "a run of ours"])

@@ -214,7 +214,7 @@ with wandb.init(project="mine"):
         ("'gpt5'", "TypeError: autolog() takes a dict of arguments for wandb.init(), or nothing, not str"),
         ("{'projct': 'gpt5'}", "TypeError: wandb.init() got an unexpected keyword argument 'projct'"),
         ("projct='gpt5'", "TypeError: wandb.init() got an unexpected keyword argument 'projct'"),
-        ("redact='gpt5'", "TypeError: redact='gpt5' is no function"),
+        ("redact='gpt5'", "TypeError: redact='gpt5' is not a function"),
         ("capture_content='gpt5'", "ValueError: capture_content='gpt5' is none of "),
         ("keep='gpt5'", "ValueError: keep='gpt5' is none of "),
         ("prices={'gpt5': 1}", "ValueError: "),

@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from otel_openai_wandb._demo.run import Place
+from otel_openai_wandb._demo.run import where_to_look
 from otel_openai_wandb._reading.tree import trace_tree
 from otel_wandb._install import how_to_install
 from otel_wandb._journal.schema import TraceRecord
@@ -215,7 +215,7 @@ def test_a_directory_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Pa
     assert done.returncode == 2, done.stdout
     (line,) = done.stderr.splitlines()
     assert line.startswith("The demo cannot write its run: ")
-    assert line.endswith("; WANDB_DIR names another place.")
+    assert line.endswith(". Set WANDB_DIR to another directory.")
 
 
 def test_a_newer_openai_is_said_in_one_sentence(tmp_path: Path) -> None:
@@ -276,15 +276,17 @@ def test_a_tree_fits_its_width_and_adds_tokens_up(width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "line"),
+    ("url", "directory", "line"),
     [
-        (Place("https://wandb.test/me/p/runs/1", "wandb/run-1"), "https://wandb.test/me/p/runs/1"),
-        (Place(None, "/a directory/offline-run-1"), "wandb sync '/a directory/offline-run-1'"),
-        (Place(None, None), None),
+        ("https://wandb.test/me/p/runs/1", "wandb/run-1", "https://wandb.test/me/p/runs/1"),
+        (None, "/a directory/offline-run-1", "wandb sync '/a directory/offline-run-1'"),
+        (None, None, None),
     ],
 )
-def test_a_place_is_an_address_or_a_command_that_can_be_copied(place: Place, line: str | None) -> None:
-    assert next(place.described())[1] == line
+def test_a_run_is_at_an_address_or_has_a_command_that_can_be_copied(
+    url: str | None, directory: str | None, line: str | None
+) -> None:
+    assert next(where_to_look(url, directory))[1] == line
 
 
 def rendered(trace: TraceRecord, width: int) -> list[str]:

@@ -71,7 +71,7 @@ def test_a_wandb_that_lacks_a_comfort_is_a_note(tmp_path: Path) -> None:
     for field, value in part.items():
         hide = hide.replace(f"{{{field}!r}}", repr(value))
     done = run_program(tmp_path, SOURCE.format(before=hide))
-    said = "this version does without keeping our run out of wandb's active runs"
+    said = "this version lacks what we use for keeping our run out of wandb's active runs"
     assert (done.returncode, findings(done)["wandb"]) == (0, ("note", said)), done.stderr
     assert "wandb" not in findings(doctor(tmp_path))
 
@@ -257,7 +257,7 @@ def test_a_part_of_the_calls_is_noted(tmp_path: Path) -> None:
         ({"OTEL_METRICS_EXPORTER": "statsd"}, "opentelemetry-instrument started this program and did not instrument"),
         (
             {"OTEL_TRACES_EXPORTER": "wandb", "OTEL_PYTHON_DISTRO": "nobody's"},
-            "opentelemetry-instrument set up no SDK, so that nothing is recorded",
+            "opentelemetry-instrument set up no SDK, so nothing is recorded",
         ),
     ],
 )
@@ -272,7 +272,7 @@ def test_a_launch_without_an_exporter_leaves_the_sdk_to_the_program(tmp_path: Pa
     done = doctor(tmp_path, "opentelemetry-instrument")
     state, text = findings(done)["instrumentor"]
     assert (done.returncode, state) == (0, "note"), done.stdout
-    assert text.endswith("the program has to set OpenTelemetry up itself")
+    assert text.endswith("the program must set up OpenTelemetry itself")
 
 
 def test_wandb_and_otlp_are_there(tmp_path: Path) -> None:
@@ -316,13 +316,19 @@ dependencies.version = version
         (
             VERSIONS.format(other={"openai": "1.12.0"}),
             "packages",
-            ["openai<1,>=0.27.8 is needed, openai 1.12.0 is here"],
+            ["openai<1,>=0.27.8 is needed, but openai 1.12.0 is installed"],
         ),
-        (VERSIONS.format(other={"wrapt": "1.0"}), "packages", ["wrapt<3,>=1.11 is needed, wrapt 1.0 is here"]),
+        (VERSIONS.format(other={"wrapt": "1.0"}), "packages", ["wrapt<3,>=1.11 is needed, but wrapt 1.0 is installed"]),
         (
             VERSIONS.format(other={"openai": "1.12.0", "wandb": None, "opentelemetry-sdk": None}),
             "packages",
-            ["openai<1,>=0.27.8 is needed, openai 1.12.0", "wandb", "is missing", "opentelemetry-sdk", "pip install "],
+            [
+                "openai<1,>=0.27.8 is needed, but openai 1.12.0",
+                "wandb",
+                "is missing",
+                "opentelemetry-sdk",
+                "pip install ",
+            ],
         ),
     ],
     ids=["another instrumentation", "newer openai", "older wrapt", "no extras and newer openai"],

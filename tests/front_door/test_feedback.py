@@ -108,8 +108,8 @@ def test_another_process_can_say_it(tmp_path: Path, server: OpenAIServer) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("'abc', 'thumbs', 1", "ValueError: 'abc' is no trace id: 32 hex digits"),
-        ("'0' * 32, 'thumbs', None", "TypeError: feedback is a number or a text, not NoneType"),
+        ("'abc', 'thumbs', 1", "ValueError: 'abc' is not a trace id, which has 32 hex digits"),
+        ("'0' * 32, 'thumbs', None", "TypeError: feedback must be a number or a text, not NoneType"),
     ],
 )
 def test_what_cannot_be_feedback_is_refused(tmp_path: Path, server: OpenAIServer, arguments: str, said: str) -> None:

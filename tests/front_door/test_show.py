@@ -80,7 +80,7 @@ def test_what_is_not_there_is_said(tmp_path: Path, server: OpenAIServer) -> None
     empty = made(tmp_path, server, "import wandb\nwandb.init().finish()\nwandb.teardown()")
     done = show(tmp_path, str(empty))
     assert (done.returncode, done.stderr) == (
-        *(1, f"The run {empty} has no trace: nothing was called, or it was killed before.\n"),
+        *(1, f"The run {empty} has no trace: no call was made, or the program was killed before one was written.\n"),
     )
 
 

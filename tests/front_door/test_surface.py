@@ -67,7 +67,7 @@ print("wandb" in sys.modules)
         ("run=wandb.init(mode='offline', settings={'silent': True})", ["True"]),
         ("run=wandb.init(mode='disabled')", ["True"]),
         ("projekt='p'", ["TypeError: wandb.init() got an unexpected keyword argument 'projekt'", "True"]),
-        ("run='x'", ["TypeError: run='x' is no wandb.Run", "True"]),
+        ("run='x'", ["TypeError: run='x' is not a wandb.Run", "True"]),
     ],
 )
 def test_a_wrong_argument_of_the_exporter_is_told_where_it_is_made(

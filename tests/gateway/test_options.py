@@ -26,7 +26,7 @@ def test_this_machine_needs_no_tokens() -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0:4318", "[::]:4318", "10.0.0.1:4318", "gateway:4318", "127.0.0.1.x:1"])
 def test_who_can_be_reached_from_elsewhere_asks_for_tokens(tmp_path: Path, address: str) -> None:
-    with pytest.raises(OptionsError, match="needs --tokens, or --client-ca"):
+    with pytest.raises(OptionsError, match="needs --tokens or --client-ca"):
         checked(replace(LOCAL, http=address), {})
     tokens = tmp_path / "tokens"
     tokens.write_text(line("one"))
@@ -38,7 +38,7 @@ def test_who_can_be_reached_from_elsewhere_asks_for_tokens(tmp_path: Path, addre
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        (replace(LOCAL, http="none", grpc="none"), "neither --http nor --grpc"),
+        (replace(LOCAL, http="none", grpc="none"), "--http and --grpc are both none"),
         (replace(LOCAL, http="4318"), "neither HOST:PORT nor none"),
         (replace(LOCAL, http="127.0.0.1:http"), "neither HOST:PORT nor none"),
         (replace(LOCAL, http="127.0.0.1:70000"), "neither HOST:PORT nor none"),

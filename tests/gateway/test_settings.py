@@ -30,6 +30,7 @@ def test_settings(make: Callable[[], None], interval: float, monkeypatch: pytest
         made.append(given)
 
     monkeypatch.setattr("otel_wandb._interface.intake.Intake", intake)
+    monkeypatch.setattr(consuming, "Intake", intake)
     make()
     for name, value in {"QUIET": "3", "IDLE": "4", "MAX_AGE": "5", "TABLE_INTERVAL": "6", "KEEP": "all"}.items():
         monkeypatch.setenv(f"OTEL_WANDB_{name}", value)

@@ -52,14 +52,14 @@ def test_a_key_is_not_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("secret-token", "no JSON object"),
-        ('["secret-token"]', "no JSON object"),
-        ('{"token": "secret-token"}', "a field is none of"),
+        ("secret-token", "not a JSON object"),
+        ('["secret-token"]', "not a JSON object"),
+        ('{"token": "secret-token"}', "an unknown field"),
         ('{"sha256": "secret-token"}', "64 lower-case hex digits"),
-        (line("one", entity=""), "`entity` is no name"),
-        (line("one", project="../../etc"), "`project` is no name"),
-        (line("one", project=" shop"), "`project` is no name"),
-        (line("one", key_variable="NOT_SET"), "is not there"),
+        (line("one", entity=""), "`entity` is missing, or is not a valid name"),
+        (line("one", project="../../etc"), "`project` is missing, or is not a valid name"),
+        (line("one", project=" shop"), "`project` is missing, or is not a valid name"),
+        (line("one", key_variable="NOT_SET"), "does not exist"),
         (line("one", key_file="not-there"), "No such file"),
         (line("one", key_variable="A", key_file="b"), "`key_variable` and `key_file`"),
     ],
@@ -74,7 +74,7 @@ def test_a_line_that_is_wrong_is_named_and_not_quoted(tmp_path: Path, text: str,
 def test_a_file_that_says_nothing_or_two_things_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TokensError, match="has no token"):
         read(tmp_path, "# none")
-    with pytest.raises(TokensError, match="there already"):
+    with pytest.raises(TokensError, match="in the file twice"):
         read(tmp_path, line("one"), line("one", project="mail"))
     with pytest.raises(TokensError, match="two W&B keys"):
         read(tmp_path, line("one"), line("two", key_variable="KEY"), KEY="key")

@@ -351,7 +351,7 @@ async def test_only_listed_baggage_is_recorded(
 
 
 def test_one_text_is_no_list_of_keys(instrument: Instrument) -> None:
-    with pytest.raises(ValueError, match="takes a list"):
+    with pytest.raises(ValueError, match="must be a list"):
         instrument(baggage_keys="tenant")
 
 

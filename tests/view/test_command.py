@@ -46,7 +46,7 @@ def test_without_a_run_it_says_where_it_looked(
     assert main(["view", "--no-browser"]) == 1
     assert "no run below ./wandb" in capsys.readouterr().err
     assert main(["view", str(tmp_path / "nowhere")]) == 1
-    assert "is no directory" in capsys.readouterr().err
+    assert "is not a directory" in capsys.readouterr().err
 
 
 def test_a_run_without_a_journal_says_so(tmp_path: Path, capsys: Captured) -> None:

@@ -56,15 +56,20 @@ def test_what_is_not_there_is_said(tmp_path: Path, server: OpenAIServer, wandb_s
         ("view", path, {}, f"The run {path} has no journal in W&B: "),
         ("show", path, {}, f"The run {path} has no journal in W&B: "),
         ("view", f"{path}x", {}, f"There is no run {path}x on {wandb_server.url}, or the key may not see it."),
-        ("view", path, {"WANDB_API_KEY": ""}, f"There is no key for {wandb_server.url}, where {path} would be."),
-        ("view", path, {"WANDB_API_KEY": "0" * 40}, f"{wandb_server.url} did not give the run {path}: "),
+        (
+            "view",
+            path,
+            {"WANDB_API_KEY": ""},
+            f"There is no W&B key for {wandb_server.url}, which is needed to read {path}.",
+        ),
+        ("view", path, {"WANDB_API_KEY": "0" * 40}, f"The run {path} could not be read from {wandb_server.url}: "),
     ):
         done = command(tmp_path, wandb_server, name, wrong, **env)
         assert done.returncode in (1, 2), (wrong, env)
         assert why in done.stderr
         assert "Traceback" not in done.stderr
     done = command(tmp_path, wandb_server, "view", path, "--follow")
-    assert (done.returncode, "is no run on this machine" in done.stderr) == (1, True)
+    assert (done.returncode, "it cannot be followed" in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

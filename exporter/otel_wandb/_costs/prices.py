@@ -190,10 +190,10 @@ def read_prices(text: str) -> Mapping[str, Price]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"the prices are no JSON: {error}; {_EXPECTED}") from error
+        raise ValueError(f"the prices are not JSON: {error}; {_EXPECTED}") from error
     if not isinstance(found, dict):
         raise ValueError(  # noqa: TRY004 - it is the text that is wrong
-            f"the prices are no JSON object but {_kind(found)}; {_EXPECTED}"
+            f"the prices must be a JSON object, not {_kind(found)}; {_EXPECTED}"
         )
     return {model: Price(_dollars(model, row, "input"), _dollars(model, row, "output")) for model, row in found.items()}
 
@@ -228,7 +228,7 @@ def _dollars(model: str, row: Any, side: str) -> float:
         raise ValueError(f"the price of {model!r} must be exactly an input and an output; {_EXPECTED}")
     value = row[side]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST_DOLLARS:
-        raise ValueError(f"the {side} price of {model!r} is no number of dollars but {_kind(value)}; {_EXPECTED}")
+        raise ValueError(f"the {side} price of {model!r} must be a number of dollars, not {_kind(value)}; {_EXPECTED}")
     return float(value)
 
 

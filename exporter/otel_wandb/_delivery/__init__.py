@@ -1,1 +1,1 @@
-"""Spans that somebody keeps until they are on the disk: which are, and what a killed process left."""
+"""Spans that their sender keeps until they are on the disk: which ones are, and what a killed process left."""

@@ -1,4 +1,4 @@
-"""Puts together again the traces whose timeline a killed process had written, but not all rows of tables."""
+"""Completes traces of which a killed process wrote the timeline, but not all rows of tables."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -25,11 +25,11 @@ class HalfWritten:
         self._spans: dict[Piece, dict[str, SpanRecord]] = {}
 
     def has(self, trace_id: str, span_id: str) -> bool:
-        """Whether a span is one of theirs."""
+        """Whether a span belongs to such a trace."""
         return (trace_id, span_id) in self._ids
 
     def take(self, spans: Iterable[SpanRecord]) -> tuple[Sequence[SpanRecord], Sequence[Completion]]:
-        """The spans that are none of theirs, and the traces that are together."""
+        """The spans of other traces, and the traces that are complete now."""
         if not self._piece_of:
             return tuple(spans), ()
         others, whole = [], []

@@ -1,4 +1,4 @@
-"""Finds what a killed process had written to its runs: what is sent again is not written again."""
+"""Finds what a killed process wrote to its runs, so that spans that are sent again are not written twice."""
 
 import glob
 import json
@@ -27,7 +27,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Written:
-    """What a run, or several, have of traces."""
+    """The traces that one or several runs have."""
 
     pieces: list[Piece] = field(default_factory=list)
     """Those with a row in the history, the latest run first."""
@@ -37,14 +37,14 @@ class Written:
     """The least sequence of the rows of `traces`, by trace id: the row of a trace in pieces has that of the first."""
 
     def add(self, other: "Written") -> None:
-        """Take what another run has."""
+        """Add the traces of another run."""
         self.pieces += other.pieces
         self.call_rows |= other.call_rows
         for trace_id, sequence in other.trace_rows.items():
             self.add_trace_row(trace_id, sequence)
 
     def add_trace_row(self, trace_id: str, sequence: int) -> None:
-        """Take a row of `traces`."""
+        """Add a row of `traces`."""
         self.trace_rows[trace_id] = min(sequence, self.trace_rows.get(trace_id, sequence))
 
     def has_row(self, piece: Piece) -> bool:
@@ -72,7 +72,7 @@ def left_over(directory: str, *, most_spans: int, seconds: float) -> Written:
 
 
 def written_to(path: str) -> Written:
-    """What one run has, by its file. Raises as `left_over`."""
+    """The traces in the file of one run. Raises what `left_over` raises."""
     directory = os.path.dirname(path)
     journal = _pieces_in(directory)
     found = Written()

@@ -1,4 +1,4 @@
-"""Settles spans once what was logged of them stands in the files of their runs, on the disk.
+"""Settles spans when everything that was logged of them is in the files of their runs, on the disk.
 
 wandb acknowledges nothing: its service process writes what it was handed within a second, or is killed before. The
 rows of a run's history are counted in its file instead. Our runs are written to by nobody else.
@@ -35,7 +35,7 @@ class _Claim:
 
 
 class Proof:
-    """Looks for what was logged in the files of runs, in a thread of its own."""
+    """Checks in a thread of its own that logged rows are in the files of runs."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Proof:
         rotation: Rotation,
         most_runs: int,
     ) -> None:
-        """`lost(why)` is called when rows do not get into a file, `let_go(run)` when a closed run has all of them."""
+        """`lost(why)` is called if rows do not reach a file, `let_go(run)` when a closed run has all its rows."""
         self._let_go = let_go
         self._lost = lost
         self.rotation = rotation
@@ -125,7 +125,7 @@ class Proof:
         return True
 
     def _rows_of(self, run: OpenRun) -> float:
-        """How many rows are in the file of a run; all there will be, where it has ended."""
+        """How many rows are in the file of a run. Of a run that has ended, this number is final."""
         reader = self._logs.get(run)
         if reader is None:
             reader = self._logs[run] = RunLog(run.log_file)
@@ -139,7 +139,7 @@ class Proof:
         return float("inf") if reader.has_ended else rows
 
     def _forget(self) -> None:
-        """Let closed runs go that nothing is expected of."""
+        """Let closed runs go if no more rows are expected in their files."""
         expected = {run for claim in self._claims for run in claim.rows}
         for run in [run for run in self._closed if run not in expected]:
             self._closed.remove(run)

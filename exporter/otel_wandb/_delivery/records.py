@@ -1,4 +1,4 @@
-"""The source of spans that were received: they are read already, and log records may come before or after them."""
+"""The source of received spans. They are parsed already; log records may come before or after them."""
 
 import threading
 from collections import OrderedDict
@@ -31,7 +31,7 @@ class ReceivedSpans:
     def __init__(
         self, settle: Callable[[Iterable[Position]], None], *, seconds: float, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Log records wait `seconds` for their spans; `settle` is told of those whose spans did not come."""
+        """Log records wait `seconds` for their spans. `settle` is called for those whose spans did not come."""
         self._settle = settle
         self._seconds = seconds
         self._clock = clock

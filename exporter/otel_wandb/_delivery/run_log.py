@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
-from otel_wandb._runs import private
+from otel_wandb._runs.private.history import read_record
 
 _MAGIC: Final = b":W&B"
 _HEADER_BYTES: Final = 7
@@ -23,7 +23,7 @@ class UnreadableError(Exception):
 
 
 class RunLog:
-    """One file. Each `read()` goes on where the one before it came to the end."""
+    """One file. Each `read()` continues where the last one ended."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -59,7 +59,7 @@ class RunLog:
                 self._parts = []
             self._parts.append(data)
             if kind in (_FULL, _LAST):
-                yield private.read_record(b"".join(self._parts))
+                yield read_record(b"".join(self._parts))
 
     def _fragments(self) -> Iterator[tuple[int, bytes]]:
         """The type and data of each whole fragment."""
@@ -83,7 +83,7 @@ class RunLog:
         if self._at == 0:
             header = file.read(_HEADER_BYTES)
             if not header.startswith(_MAGIC[: len(header)]):
-                raise UnreadableError(f"{self.path} is no file of wandb's")
+                raise UnreadableError(f"{self.path} is not a file of wandb")
             self._at = _HEADER_BYTES if len(header) == _HEADER_BYTES else 0
         return self._at > 0
 

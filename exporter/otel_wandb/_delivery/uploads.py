@@ -27,10 +27,10 @@ class _Task:
 
 
 class Uploads:
-    """Looks after runs that nobody writes to any more, in a thread of its own."""
+    """Uploads and deletes closed runs, in a thread of its own."""
 
     def __init__(self, environment: Mapping[str, str], *, keep_seconds: float) -> None:
-        """A run is kept `keep_seconds` longer: who is killed reads there what was written."""
+        """A run is kept `keep_seconds` longer, because after a kill the next process reads there what was written."""
         self._environment = environment
         self._keep_seconds = keep_seconds
         self._tasks: list[_Task] = []
@@ -62,7 +62,7 @@ class Uploads:
                 self._tasks.append(_Task(task.run, now + (0.0 if task.is_first else _RETRY_SECONDS), is_first=False))
 
     def _is_done(self, run: LocalRun) -> bool:
-        """Whether the run is at W&B; then it is deleted here. One that is not is uploaded, to be looked at again."""
+        """Delete the run if W&B has all of it, else upload it; whether it was deleted."""
         try:
             if is_uploaded(run):
                 shutil.rmtree(run.directory)
@@ -71,7 +71,7 @@ class Uploads:
         except Exception as error:  # noqa: BLE001
             why = type(error).__qualname__
         if why is not None:
-            log.warning("the run in %s is not at W&B yet: %s", run.directory, why)
+            log.warning("the run in %s is not in W&B yet: %s", run.directory, why)
         return False
 
 
@@ -85,4 +85,4 @@ def runs_left_behind(directory: str, key_of: Callable[[str], str | None]) -> Ite
             try:
                 yield LocalRun(folder, f"{project}/{about['id']}", RunLog(path).count(), key_of(project))
             except (OSError, UnreadableError) as error:
-                log.warning("the run in %s stays there: %s", folder, error)
+                log.warning("the run in %s cannot be uploaded: %s", folder, error)

@@ -1,7 +1,7 @@
 """Turns the messages of every dialect into those of the GenAI conventions (`opentelemetry-util-genai` 1.3b0).
 
 A message is `{"role", "parts", "name"?, "finish_reason"?}`. The form is open: messages that have it already are passed
-on with all their other keys. What cannot be read as a message stays a text, shown as it is.
+on with all their other keys. What is not a message stays a text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

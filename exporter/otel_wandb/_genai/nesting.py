@@ -43,7 +43,7 @@ _MOST_ALIKE: Final = 500  # calls with the same tokens that are compared with ea
 
 
 def innermost(spans: Sequence[SpanRecord], views: Mapping[str, SpanView]) -> Mapping[str, SpanView]:
-    """The views, with only the innermost calls as calls. They take over what only a span around them says."""
+    """The views, with only the innermost calls as calls. What only a span around them says is added to them."""
     calls = {span.span_id: _Call(span, call) for span in spans if (call := views[span.span_id].call) is not None}
     if len(calls) <= 1:
         return views
@@ -86,12 +86,12 @@ class _Call:
 
     @cached_property
     def question(self) -> tuple[Paragraph, ...]:
-        """The request as it reads, for dialects keep different things of a message."""
+        """The text of the request. Dialects keep different parts of a message, so only the text can be compared."""
         return tuple(request_of(self.call))
 
     @property
     def alike(self) -> Sequence["_Call"]:
-        """Nearby calls that may be the same one."""
+        """Neighbouring spans that may be of the same call."""
         return [one for one in self.near if one.family == self.family]
 
 

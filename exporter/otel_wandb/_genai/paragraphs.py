@@ -1,4 +1,4 @@
-"""Who says what in the messages of a call, whatever they are made of. How that is laid out is up to `_records`."""
+"""The messages of a call as paragraphs with a speaker. `_records` decides how they are laid out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -101,7 +101,7 @@ def amount(value: Any) -> float | None:
 
 
 def dollars(value: Any) -> float | None:
-    """The cost of a call. Nobody pays a million for one."""
+    """The cost of a call. A million or more is an error."""
     found = amount(value)
     return None if found is None or found > _MOST_DOLLARS else found
 
@@ -161,7 +161,7 @@ def at(value: Any, *path: str) -> Any:
 
 
 def always(answer: T) -> Callable[[Any], T]:
-    """A reader that says `answer` whatever the value is."""
+    """A reader that returns `answer` for every value."""
     return lambda _: answer
 
 
@@ -176,7 +176,7 @@ def one_of(answers: Mapping[str, T]) -> Callable[[Any], T | None]:
 
 
 def other_than(default: float, read: Callable[[Any], T | None]) -> Callable[[Any], T | None]:
-    """A reader that does not believe `default`: some dialects write it where the caller said nothing."""
+    """A reader that ignores `default`: some dialects write it for a parameter that the caller did not set."""
 
     def disbelieve(value: Any) -> T | None:
         return None if number(value) == default else read(value)

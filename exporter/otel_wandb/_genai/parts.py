@@ -40,7 +40,7 @@ def tool_calls(value: Any) -> tuple[Part, ...] | None:
 
 
 def tool_response(call_id: Any, response: Any) -> Part:
-    """What a tool gave."""
+    """The result of a tool."""
     return {"type": "tool_call_response", "id": call_id, "response": response}
 
 
@@ -97,7 +97,7 @@ def size_of_base64(text: str) -> int:
 
 
 def _tool_result(part: Part) -> Part:
-    """What a tool gave, where that is a part of the content: Anthropic, and Vercel of two versions."""
+    """The result of a tool as a part of the content: Anthropic, and two versions of Vercel."""
     output = first_of(part, "content", "output", "result")
     if isinstance(output, MAPPING) and "value" in output:
         output = output["value"]

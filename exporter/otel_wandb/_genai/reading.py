@@ -62,7 +62,7 @@ class Fields:
         return None
 
     def all_but(self, left_out: Collection[Field[Any]]) -> Said:
-        """The same, read at once, for a reader that asks for much more than a span says."""
+        """All fields but these, read at once: quicker than asking for many fields that the span does not have."""
         said = {field: self.get(field) for field in self._rows if field not in left_out}
         return said.get
 

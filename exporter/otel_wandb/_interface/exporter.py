@@ -1,4 +1,4 @@
-"""The exporters of this process, and what they can be told."""
+"""The exporters of this process, and their options."""
 
 from otel_wandb._costs.prices import read_prices
 from otel_wandb._exporter import live_exporters

@@ -1,4 +1,4 @@
-"""What is made of the journal's records: rows, sums, texts. Needs neither wandb nor the SDK."""
+"""Rows, sums and texts from the journal's records. Needs neither wandb nor the SDK."""
 
 from otel_wandb._costs.billing import summed
 from otel_wandb._genai.paragraphs import part_text

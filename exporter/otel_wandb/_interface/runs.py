@@ -2,4 +2,5 @@
 
 from otel_wandb._runs.account import configured_server, has_key, key_of, lacks_key, mode_of, server_of
 from otel_wandb._runs.opening import RECORDS_NOTHING, is_of_this_process, without_weave
-from otel_wandb._runs.private import missing_comforts, wait_until_written
+from otel_wandb._runs.private.missing import missing_comforts
+from otel_wandb._runs.private.service import wait_until_written

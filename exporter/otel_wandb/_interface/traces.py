@@ -1,4 +1,4 @@
-"""Traces without a run, where a trace is, and what became of it."""
+"""Traces without a run, the place of a trace, and the counters of spans."""
 
 from otel_wandb._journal.from_spans import records_of
 from otel_wandb._process.health import Health

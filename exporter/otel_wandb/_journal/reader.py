@@ -1,4 +1,4 @@
-"""Reads a journal, whatever became of its writer. A file that was cut anywhere ends with its last whole line.
+"""Reads a journal, also of a process that was killed. A file that was cut ends with its last whole line.
 
 Of a file that is damaged in the middle the rest is read from the next place that refers to nothing before it; messages
 whose record was in the damaged part are missing. A warning says how much could not be read.

@@ -1,4 +1,4 @@
-"""Makes the records of the journal from the objects that the history row and the tables are made from. Pure."""
+"""Makes the journal's records, from the same objects as the history row and the tables. Pure."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,11 +44,11 @@ class Numbering(Protocol):
     """Numbers what is kept once in a file."""
 
     def add_message(self, message: Message) -> int:
-        """That of a message."""
+        """The number of a message."""
         ...
 
     def add_tools(self, tools: Sequence[Json]) -> int:
-        """That of a list of definitions."""
+        """The number of a list of definitions."""
         ...
 
 

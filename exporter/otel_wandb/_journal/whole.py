@@ -1,4 +1,4 @@
-"""Puts the pieces of a trace together again: calls that were written before the root above them was there. Pure."""
+"""Joins the pieces of a trace, whose calls were written before their root. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final

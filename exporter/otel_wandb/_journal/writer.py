@@ -1,4 +1,4 @@
-"""Writes a journal. It is the only object that does IO; its faults are counted and logged, and cost W&B nothing.
+"""Writes a journal. Only this module does IO for it. Its faults are counted and logged; the run is not affected.
 
 After each trace the compressor is flushed and the file written, so a killed process leaves whole lines. Level 1 takes
 half the time of level 6 for files that are a tenth larger.
@@ -164,7 +164,7 @@ class Journal:
 
 
 class _File:
-    """One file, and what it has already."""
+    """One file, and the messages and tools that are in it already."""
 
     def __init__(self, raw: FileIO) -> None:
         self.path = str(raw.name)
@@ -185,7 +185,7 @@ class _File:
         return self._number("tools", _encoded(tools))
 
     def add(self, record: Record) -> None:
-        """Write a record, and what came up while it was made. Raises OSError, and then the file is to be released."""
+        """Write a record, after the messages and tools that are new in it. After an OSError release the file."""
         self._lines += (_encoded(record), "")
         lines, self._lines = "\n".join(self._lines), []
         is_restart = self.size - self._restarted >= _RESTART_BYTES
@@ -202,7 +202,7 @@ class _File:
             self._raw.close()
 
     def release(self) -> None:
-        """Close the file without a word."""
+        """Close the file without writing to it."""
         self._raw.close()
 
     def _number(self, kind: str, text: str) -> int:

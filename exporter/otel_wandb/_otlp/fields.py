@@ -15,7 +15,7 @@ _PREFIX: Final = "gen_ai."
 
 
 class MalformedError(ValueError):
-    """A body is no OTLP. The message quotes nothing of it."""
+    """A body is not OTLP. The message quotes nothing of it."""
 
 
 def has_ids(trace_id: str, span_id: str) -> bool:
@@ -24,7 +24,7 @@ def has_ids(trace_id: str, span_id: str) -> bool:
 
 
 def parent_of(span_id: str) -> str | None:
-    """The id of a parent; None for what is no id, as zeros and nothing are not."""
+    """The id of a parent; None for zeros, an empty id and anything else that is not an id."""
     return span_id if _is_id(span_id, _SPAN_DIGITS) else None
 
 

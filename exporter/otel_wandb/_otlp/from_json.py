@@ -122,7 +122,7 @@ def _text(of: Fields, name: str) -> str:
 
 
 def _hex(of: Fields, name: str) -> str:
-    """An id in lower case; empty for what is none."""
+    """An id in lower case; empty if it is not an id."""
     found = _text(of, name).lower()
     return found if _HEX.issuperset(found) else ""
 
@@ -136,7 +136,7 @@ def _is_error(code: Any) -> bool:
 
 
 def _number(given: Any) -> int:
-    """An integer, which JSON may have as a text; 0 for nothing."""
+    """An integer, which JSON may have as a text; 0 if there is none."""
     if given is None:
         return 0
     if isinstance(given, bool) or not isinstance(given, (int, str)):
@@ -151,7 +151,7 @@ def _number(given: Any) -> int:
 
 
 def _fraction(given: Any) -> float:
-    """A number, which JSON has as a text where it is none or infinite."""
+    """A number. JSON has NaN and infinity as texts."""
     if isinstance(given, bool) or not isinstance(given, (int, float, str)):
         raise _malformed()
     try:
@@ -174,7 +174,7 @@ def _checked(given: Any, kind: type) -> Any:
 
 
 def _malformed() -> MalformedError:
-    return MalformedError("the body is no OTLP in JSON")
+    return MalformedError("the body is not OTLP in JSON")
 
 
 _SCALARS: Final[Mapping[str, Callable[[Any], Any]]] = {

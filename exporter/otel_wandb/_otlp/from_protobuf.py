@@ -43,7 +43,7 @@ def _parse(request: Any, body: bytes) -> None:
     try:
         request.ParseFromString(body)
     except Exception as error:  # protobuf's DecodeError, of each implementation its own
-        raise MalformedError("the body is no OTLP in protobuf") from error
+        raise MalformedError("the body is not OTLP in protobuf") from error
 
 
 def _span(span: Any, scope: str, resource: dict[str, Any]) -> SpanRecord | None:

@@ -18,7 +18,7 @@ class Encoding(Enum):
 
 
 class Signal(Enum):
-    """What a body has."""
+    """What a body contains."""
 
     TRACES = "traces"
     LOGS = "logs"

@@ -1,10 +1,10 @@
-"""What wandb would do: its mode, its server, and whether it has a key. It asks wandb, and never a terminal."""
+"""The mode, the server and the key that wandb would use. wandb is asked, never a person at a terminal."""
 
 import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from otel_wandb._runs.private import has_session_key, session_key
+from otel_wandb._runs.private.service import has_session_key, session_key
 
 _SYNONYMS: Final = {"run": "online", "dryrun": "offline"}
 _ONLINE: Final = ("online", "shared")
@@ -56,7 +56,7 @@ def has_key(init: Mapping[str, Any]) -> bool:
 
 
 def lacks_key(init: Mapping[str, Any]) -> bool:
-    """Whether a run of `wandb.init(**init)` would be online and has no key: whoever asks nobody keeps it offline."""
+    """Whether a run of `wandb.init(**init)` would be online, but has no key. We ask nobody, and keep it offline."""
     return is_online(init) and not has_key(init)
 
 
@@ -73,7 +73,7 @@ def key_of(init: Mapping[str, Any]) -> str | None:
 
 
 def _finds_key(host: str) -> bool:
-    """The same by the places where older versions of wandb look, for a wandb that cannot be asked."""
+    """Whether there is a key where older versions of wandb look; for a wandb that cannot be asked."""
     from requests.utils import get_netrc_auth
 
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):

@@ -1,4 +1,4 @@
-"""What the sink tells of spans that somebody keeps until they are on the disk."""
+"""What the sink reports about spans whose sender keeps them until they are on the disk."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -46,5 +46,5 @@ class Delivery(Protocol):
         ...
 
     def stop(self, timeout: float) -> bool:
-        """The same, for the last time."""
+        """Flush, for the last time."""
         ...

@@ -24,7 +24,7 @@ OpenNextRun = Callable[[Mapping[str, Any], int], OpenRun]
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """When another run goes on: after so many traces, or seconds."""
+    """When another run follows: after so many traces, or seconds."""
 
     traces: int = 50_000
     """W&B documents 100,000 points for each metric of a run."""
@@ -108,12 +108,12 @@ class Destination:
             if self._run is run:
                 self._run = None
                 run.abandon()
-                log.warning("the W&B run %s was ended from outside (%s); a new one goes on", run.id, described(error))
+                log.warning("the W&B run %s was ended from outside (%s); a new one continues", run.id, described(error))
             return self._run or self._open()
 
     @property
     def is_full(self) -> bool:
-        """Whether another run should go on: this one is large, or old, or was kept offline because W&B was away.
+        """Whether another run should follow: this one is large, or old, or was kept offline because W&B was away.
 
         What tables leave behind in a run grows with their number, however few traces there are.
         """

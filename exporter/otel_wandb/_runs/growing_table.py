@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_wandb._records.table import Row, Table
-from otel_wandb._runs import private
+from otel_wandb._runs.private.tables import leave_no_copies, write_cells_as_they_are
 
 if TYPE_CHECKING:
     import wandb
@@ -57,8 +57,8 @@ class GrowingTable:
             optional=True,
             log_mode="INCREMENTAL",
         )
-        private.write_cells_as_they_are(self._current)
-        private.leave_no_copies(self._current)
+        write_cells_as_they_are(self._current)
+        leave_no_copies(self._current)
         self.made += 1
         self._increments = 0
         return self._current

@@ -15,8 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_wandb._runs import private
 from otel_wandb._runs.account import lacks_key, mode_of, settings_given
+from otel_wandb._runs.private.runs import apart_from_their_run, is_run, leave_active_runs, process_of
+from otel_wandb._runs.private.service import means_gone
+from otel_wandb._runs.private.tables import skip_artifact_check
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._spans import attributes as names
 from otel_wandb._spans.clean import clean, clean_text
@@ -49,7 +51,7 @@ class DisabledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `wandb.init` is called with for a run of ours, which number it has, and how many seconds it may take."""
+    """The arguments of `wandb.init` for a run of ours, the number of the run, and the seconds it may take."""
 
     init: Mapping[str, Any]
     number: int
@@ -57,9 +59,9 @@ class RunOptions:
 
 
 def check_run(run: object) -> None:
-    """Raise TypeError for a `run` that is none."""
-    if run is not None and not private.is_run(run):
-        raise TypeError(f"run={run!r} is no wandb.Run")
+    """Raise TypeError if `run` is not a run."""
+    if run is not None and not is_run(run):
+        raise TypeError(f"run={run!r} is not a wandb.Run")
 
 
 def check_init(init: Mapping[str, Any]) -> None:
@@ -82,8 +84,8 @@ def given_run(run: "wandb.Run") -> OpenRun:
 
 
 def is_of_this_process(run: "wandb.Run") -> bool:
-    """Whether `run` was made here. A forked child inherits the name `wandb.run`, and nothing that is behind it."""
-    return private.process_of(run) in (None, os.getpid())
+    """Whether this process made `run`. A forked child inherits `wandb.run`, but not the process that writes it."""
+    return process_of(run) in (None, os.getpid())
 
 
 def init_beside(run: "wandb.Run") -> Mapping[str, Any]:
@@ -120,7 +122,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
     if mode == "shared" and "mode" not in options.init:
         mode = init["mode"] = "online"  # the user's runs are shared, not ours
     is_makeshift = False
-    with without_weave(), private.apart_from_their_run():
+    with without_weave(), apart_from_their_run():
         if lacks_key(options.init):
             run = _offline(init, options, resource, "there is no W&B API key")
         else:
@@ -129,8 +131,8 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
             except wandb.Error as error:
                 is_makeshift = True
                 run = _offline(init, options, resource, str(error).partition("\n")[0].rstrip("."))
-    private.skip_artifact_check(run)
-    private.leave_active_runs(run)
+    skip_artifact_check(run)
+    leave_active_runs(run)
     if not run.offline and run.url:  # asking an offline run for its address prints a warning
         wandb.termlog(f"OpenTelemetry traces are written to {run.url}")
     return OpenRun(run, owned=True, is_makeshift=is_makeshift)
@@ -143,7 +145,7 @@ def _init(init: Mapping[str, Any]) -> "wandb.Run":
     try:
         return wandb.init(**init)
     except Exception as error:
-        if not private.means_gone(error):
+        if not means_gone(error):
             raise
         with suppress(ConnectionError):
             wandb.teardown()

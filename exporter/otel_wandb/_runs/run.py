@@ -17,8 +17,10 @@ from otel_wandb._page.latest import latest_page
 from otel_wandb._records.history import USAGE
 from otel_wandb._records.table import Row, Table
 from otel_wandb._records.tree_json import TreeJson
-from otel_wandb._runs import private
 from otel_wandb._runs.growing_table import GrowingTable
+from otel_wandb._runs.private.runs import call_before_finish, is_finished
+from otel_wandb._runs.private.service import means_gone, wait_until_written
+from otel_wandb._runs.private.tables import without_asking_the_server
 from otel_wandb._runs.shared_history import SharedHistory
 from otel_wandb._traces.feedback import Feedback
 from otel_wandb._traces.read_trace import ReadTrace
@@ -167,7 +169,7 @@ class OpenRun:
         growing = self._tables.get(table.key)
         if growing is None:
             growing = self._tables[table.key] = GrowingTable(table, self._named(table.key))
-        with private.without_asking_the_server():
+        with without_asking_the_server():
             growing.add(rows, self._log)
 
     def log_page(self) -> None:
@@ -191,8 +193,9 @@ class OpenRun:
 
     def was_ended(self, error: Exception) -> bool:
         """Whether `error` means that somebody finished the run, or that wandb's service process has gone."""
-        is_finished = type(error).__name__ == "UsageError" and private.is_finished(self._run) is not False
-        return is_finished or private.means_gone(error)
+        if type(error).__name__ == "UsageError" and is_finished(self._run) is not False:
+            return True
+        return means_gone(error)
 
     def summarise(self, values: Mapping[str, int]) -> None:
         """Write counters to the run's summary. A fault of wandb's is only logged: the data may be on disk."""
@@ -214,7 +217,7 @@ class OpenRun:
                 self.log_page()
                 self._end_journal()
 
-        private.call_before_finish(self._run, flush_unless_closing)
+        call_before_finish(self._run, flush_unless_closing)
 
     def close(self, summary: Mapping[str, int]) -> None:
         """Write the last of the summary, and finish the run if it is ours."""
@@ -234,7 +237,7 @@ class OpenRun:
         self._end_journal()
         try:
             self._run.finish()
-            private.wait_until_written(_WRITTEN_SECONDS)
+            wait_until_written(_WRITTEN_SECONDS)
         except Exception as error:  # noqa: BLE001
             log.warning("the W&B run %s could not be finished (%s); its data is in %s", self.id, error, self.directory)
 
@@ -249,7 +252,7 @@ class OpenRun:
             self.logged_rows += 1
 
     def _named(self, key: str) -> str:
-        """A key that only this process writes: each of those that share a run has tables and counters of its own."""
+        """The key of this process: processes that share a run have their own tables and counters."""
         return key if self._rank is None else f"{key}_{self._rank}"
 
     def _end_journal(self) -> None:
@@ -258,7 +261,7 @@ class OpenRun:
 
 
 def _rank(run: "wandb.Run") -> str | None:
-    """What tells this process from others that write to the same run; None where it has the run for itself."""
+    """The label of this process among those that write to the same run; None if it is the only one."""
     settings = run.settings
     if getattr(settings, "mode", None) != "shared":
         return None

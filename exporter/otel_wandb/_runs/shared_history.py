@@ -8,7 +8,8 @@ it the next free step at the upload. wandb has no public way; where the private 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from otel_wandb._runs import private
+from otel_wandb._runs.private.history import publish_row, row_json
+from otel_wandb._runs.private.runs import is_finished
 
 if TYPE_CHECKING:
     import wandb
@@ -25,13 +26,13 @@ class SharedHistory:
         from wandb.errors import UsageError
 
         run = self._run
-        is_finished = private.is_finished(run)
-        if is_finished:
+        ended = is_finished(run)
+        if ended:
             raise UsageError(f"Run ({run.id}) is finished")
         if run.disabled:
             return
-        values = None if is_finished is None else private.row_json(run, row)  # `run.log` knows whether it is
-        if values is None or not private.publish_row(run, values):
+        values = None if ended is None else row_json(run, row)  # None: `run.log` knows
+        if values is None or not publish_row(run, values):
             run.log(dict(row))
             return
         kept = {name: value for name, value in values.items() if not name.startswith("_") and name != "trace"}

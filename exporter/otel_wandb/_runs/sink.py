@@ -77,7 +77,7 @@ class RunSink:
         return [run for destination in self._open if (run := destination.run) is not None]
 
     def write(self, read: ReadTrace, place: Place | None = None) -> Place | None:  # noqa: ARG002
-        """Write a trace, and count what became of its spans. The answer is None unless it was written.
+        """Write a trace, and count its spans as logged or dropped. Returns its place, or None if it was not written.
 
         Raises NotNowError if it can be written later, and whoever sent its spans keeps them until then.
         """
@@ -143,7 +143,7 @@ class RunSink:
                 self._tables.close_run(run)
 
     def close(self, timeout: float) -> bool:
-        """Write all rows, and close the runs. Where that takes too long, say where the data is."""
+        """Write all rows, and close the runs. If that takes too long, the log says where the data is."""
         for run in self.runs:
             self._tables.close_run(run)
         deadline = monotonic() + timeout
@@ -159,7 +159,7 @@ class RunSink:
             run.abandon()
 
     def say_late(self) -> None:
-        """Say where the data of runs is that W&B did not take in time."""
+        """Log where the data is of runs that W&B did not take in time."""
         for run in self.runs:
             log.warning("W&B did not take everything in time: %s", run.whereabouts)
 
@@ -188,7 +188,7 @@ class RunSink:
         return Route() if self._route is None else route_of(spans, self._route)
 
     def _whole(self, destination: Destination, trace: Trace, rows: Sequence[Row]) -> list[Row]:
-        """Of these rows of `traces` what may be written: one row for a trace that came in pieces."""
+        """The rows of `traces` that may be written now: one row for a trace that came in pieces."""
         pieces = self._pieces.get(destination)
         if pieces is None:
             pieces = self._pieces[destination] = Pieces(_MOST_PIECES, _PIECE_SECONDS)

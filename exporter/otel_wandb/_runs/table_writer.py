@@ -163,7 +163,7 @@ class TableWriter:
 
 
 def next_wait(interval: float, wait: float, rows: int, longest: float = _LONGEST_WAIT) -> float:
-    """How many seconds the next rows wait, where the last ones waited `wait` and were `rows`."""
+    """How many seconds the next rows wait, after `rows` rows came while the last ones waited `wait` seconds."""
     return interval if rows >= _FEW_ROWS else max(interval, min(2 * wait, longest))
 
 

@@ -1,4 +1,4 @@
-"""Whether a run is at W&B, and how one is uploaded that is not."""
+"""Whether W&B has a run, and the upload of a run that it does not have."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ class LocalRun:
 
 
 def is_uploaded(run: LocalRun) -> bool:
-    """Whether W&B has all rows of the history, and the whole journal. Raises what wandb raises where it cannot say."""
+    """Whether W&B has all rows of the history and the whole journal. Raises what wandb raises if it cannot tell."""
     import wandb
 
     theirs = wandb.Api(timeout=_SECONDS, api_key=run.key).run(run.path)
@@ -39,7 +39,7 @@ def is_uploaded(run: LocalRun) -> bool:
 
 
 def sync(run: LocalRun, environment: Mapping[str, str]) -> str | None:
-    """Upload a run by `wandb sync`; what it said where that failed. What is there already is not repeated."""
+    """Upload a run by `wandb sync`; returns its output if it failed. What W&B has already is not sent again."""
     env = {**environment, **({} if run.key is None else {"WANDB_API_KEY": run.key})}
     command = [sys.executable, "-m", "wandb", "sync", "--include-online", "--include-synced", run.directory]
     try:

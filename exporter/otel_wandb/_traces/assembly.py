@@ -1,4 +1,4 @@
-"""Puts spans together to traces: a pure state machine that is told the time and does no IO.
+"""Assembles spans into traces: a pure state machine. Time is an argument, and it does no IO.
 
 A trace has no end mark. Children end before their parents and may come in other batches; parents can be remote,
 unsampled or never end; a batch processor that is full drops the oldest spans, so that a root in hand does not mean
@@ -16,11 +16,11 @@ Every span that is offered is emitted in exactly one trace, or counted as a dupl
 
 import enum
 import heapq
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otel_wandb._spans.span import SpanRecord
+from otel_wandb._traces.emitted import EmittedTraces
 
 
 class Reason(enum.Enum):
@@ -90,15 +90,6 @@ class _Waiting:
         return min(self.last + wait, self.first + limits.max_age)
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    pieces: int
-    span_ids: frozenset[str]
-    missing: frozenset[str]
-    """Ids of spans that were missing above the emitted ones."""
-    until: float
-
-
 class TraceAssembler:
     """For one thread. Times are seconds of one monotonic clock, given by the caller."""
 
@@ -107,13 +98,15 @@ class TraceAssembler:
         self._limits = limits or Limits()
         self._is_open = is_open
         self._waiting: dict[str, _Waiting] = {}
-        self._done: OrderedDict[str, _Done] = OrderedDict()
-        self._deadlines: list[
-            tuple[float, str]
-        ] = []  # deleted lazily: an entry counts only if it is still the trace's deadline
+        self._emitted = EmittedTraces(
+            traces=self._limits.remembered,
+            spans=self._limits.remembered_spans,
+            seconds=self._limits.remember_seconds,
+        )
+        # An entry counts only if it is still the trace's deadline.
+        self._deadlines: list[tuple[float, str]] = []
         self._spans = 0
         self._bytes = 0
-        self._remembered_spans = 0
         self._duplicates: list[SpanRecord] = []
 
     @property
@@ -135,28 +128,24 @@ class TraceAssembler:
 
     def has_emitted(self, trace_id: str, span_id: str) -> bool:
         """Whether a span was emitted, as far as is remembered. From any thread."""
-        done = self._done.get(trace_id)
-        return done is not None and span_id in done.span_ids
+        return span_id in self._emitted.of(trace_id).span_ids
 
     def remember(self, trace_id: str, span_ids: Iterable[str], now: float) -> None:
-        """Take spans for emitted before, as one piece of their trace, which an earlier process did."""
-        before = self._done.pop(trace_id, _Done(0, frozenset(), frozenset(), 0.0))
-        ids = before.span_ids.union(span_ids)
-        self._remembered_spans += len(ids) - len(before.span_ids)
-        self._done[trace_id] = _Done(before.pieces + 1, ids, frozenset(), now + self._limits.remember_seconds)
+        """Note spans as emitted: an earlier process wrote them, as one piece of their trace."""
+        self._emitted.add(trace_id, span_ids, (), pieces=1, now=now)
 
     def offer(self, span: SpanRecord, now: float, size: int = 0) -> list[Trace]:
         """Take a span of `size` bytes. Returns the traces that a limit cuts short because of it."""
-        done = self._done.get(span.trace_id)
+        emitted = self._emitted.of(span.trace_id).span_ids
         trace = self._waiting.get(span.trace_id)
-        if (trace is not None and span.span_id in trace.spans) or (done is not None and span.span_id in done.span_ids):
+        if span.span_id in emitted or (trace is not None and span.span_id in trace.spans):
             self._duplicates.append(span)
             return []
         if trace is None:
             trace = self._waiting[span.trace_id] = _Waiting(now, now)
         trace.size += size
         self._bytes += size
-        self._add(trace, span, now, frozenset() if done is None else done.span_ids)
+        self._add(trace, span, now, emitted)
         return list(self._over_limit(span.trace_id, trace, now))
 
     def tick(self, now: float) -> list[Trace]:
@@ -175,7 +164,7 @@ class TraceAssembler:
                 self._schedule(trace_id, trace)
             else:
                 emitted += self._emit(trace_id, self._reason(trace, now), now)
-        self._forget(now)
+        self._emitted.forget(now)
         return emitted
 
     def next_deadline(self) -> float | None:
@@ -205,9 +194,9 @@ class TraceAssembler:
         kept = self._waiting[trace_id] = _Waiting(trace.first, trace.last)
         kept.size = trace.size * len(rest) // len(trace.spans)
         self._bytes += kept.size
-        done = self._done.get(trace_id)
+        emitted = self._emitted.of(trace_id).span_ids
         for span in rest:
-            self._add(kept, span, trace.last, frozenset() if done is None else done.span_ids)
+            self._add(kept, span, trace.last, emitted)
 
     def _add(self, trace: _Waiting, span: SpanRecord, now: float, emitted: frozenset[str]) -> None:
         trace.spans[span.span_id] = span
@@ -251,32 +240,15 @@ class TraceAssembler:
         trace = self._waiting.pop(trace_id)
         self._spans -= len(trace.spans)
         self._bytes -= trace.size
-        self._remembered_spans += len(trace.spans)
-        before = self._done.pop(trace_id, None)
-        pieces = 0 if before is None else before.pieces
-        missing = frozenset() if before is None else before.missing
-        emitted = []
+        before = self._emitted.of(trace_id)
+        emitted: list[Trace] = []
         for root, spans in _groups(trace.spans):
-            is_new = root is not None and missing.isdisjoint(span.span_id for span in spans)
+            is_new = root is not None and before.missing.isdisjoint(span.span_id for span in spans)
+            sequence = 0 if is_new else before.pieces + len(emitted)
             count = 0 if root is not None else len(trace.missing)
-            emitted.append(Trace(trace_id, 0 if is_new else pieces, reason, spans, count))
-            pieces += 1
-        ids = frozenset(trace.spans) if before is None else before.span_ids | frozenset(trace.spans)
-        missing = (missing | frozenset(trace.missing)) - ids
-        self._done[trace_id] = _Done(pieces, ids, missing, now + self._limits.remember_seconds)
+            emitted.append(Trace(trace_id, sequence, reason, spans, count))
+        self._emitted.add(trace_id, trace.spans, trace.missing, pieces=len(emitted), now=now)
         return emitted
-
-    def _forget(self, now: float) -> None:
-        while self._done:
-            trace_id, done = next(iter(self._done.items()))
-            if done.until > now and not self._remembers_too_much():
-                return
-            del self._done[trace_id]
-            self._remembered_spans -= len(done.span_ids)
-
-    def _remembers_too_much(self) -> bool:
-        limits = self._limits
-        return len(self._done) > limits.remembered or self._remembered_spans > limits.remembered_spans
 
 
 def _groups(spans: Mapping[str, SpanRecord]) -> list[tuple[SpanRecord | None, tuple[SpanRecord, ...]]]:

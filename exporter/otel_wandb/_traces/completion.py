@@ -1,4 +1,4 @@
-"""What is left to write of a trace that a killed process had written the timeline of, but not all rows of tables."""
+"""The rest of a trace of which a killed process wrote the timeline, but not all rows of tables."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from otel_wandb._traces.assembly import Trace
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A trace, and which rows of tables there are."""
+    """A trace, and the rows of tables that were written."""
 
     trace: Trace
     calls: AbstractSet[str]

@@ -1,4 +1,4 @@
-"""Which positions of a source are open, and when each is settled: what is settled need not be sent again."""
+"""Which positions of a source are open. What is settled need not be sent again."""
 
 import threading
 from collections import Counter
@@ -11,13 +11,13 @@ from otel_wandb._spans.span import Position, SpanRecord
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Another reads a part of the source from now on: what of it waits is dropped."""
+    """From now on another process reads a part of the source; its waiting spans are dropped."""
 
     part: int
 
 
 class Accounts(Protocol):
-    """Is told of spans that need not be kept any longer by whoever sent them. Thread safe."""
+    """Is told which spans their sender need not keep any longer. Thread safe."""
 
     def settle(self, spans: Iterable[SpanRecord]) -> None:
         """Each of `spans` is written, on the disk, or was counted as trimmed, a duplicate or dropped."""
@@ -25,7 +25,7 @@ class Accounts(Protocol):
 
 
 class Ledger:
-    """Counts the open spans of each position, and says once when it has none. Thread safe."""
+    """Counts the open spans of each position, and reports once when there are none. Thread safe."""
 
     def __init__(self, settled: Callable[[Sequence[Position]], None]) -> None:
         """`settled(positions)` is called in the thread that settles, without a lock held."""
@@ -71,7 +71,7 @@ class Ledger:
 
 
 class NoAccounts:
-    """For spans of this process: nobody would send them again."""
+    """For spans of this process, which nobody sends again."""
 
     def settle(self, spans: Iterable[SpanRecord]) -> None:
         """See `Accounts`."""

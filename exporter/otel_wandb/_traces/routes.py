@@ -21,7 +21,7 @@ class Route:
 
 
 def route_of(spans: Sequence[SpanRecord], given: Route) -> Route:
-    """Where a trace goes: as its spans say, else as the exporter was told, else as their resource says.
+    """Where a trace goes: its spans decide, else the exporter's arguments, else the resource.
 
     The first span that says so decides. The attributes are `wandb.project` and `wandb.entity`, which W&B's own
     OpenTelemetry endpoint reads from resources. A project name that W&B would refuse is changed; otherwise the whole

@@ -35,7 +35,7 @@ class Sink(Protocol):
         ...
 
     def complete(self, read: ReadTrace, completion: Completion) -> None:
-        """Write what is left to write of a trace."""
+        """Write the rest of a trace."""
         ...
 
     def write_feedback(self, said: Feedback) -> None:
@@ -43,7 +43,7 @@ class Sink(Protocol):
         ...
 
     def summarise(self) -> None:
-        """Write what waits for more, and the counters."""
+        """Write rows that wait for more, and the counters."""
         ...
 
     def flush(self, timeout: float) -> bool:
@@ -63,5 +63,5 @@ class Sink(Protocol):
         ...
 
     def say_late(self) -> None:
-        """Say what a close that took too long left behind."""
+        """Log what a close that took too long has left behind."""
         ...

@@ -36,7 +36,7 @@ def as_agent(source: Source) -> Iterator[tuple[str, Value]]:
 
 
 def _of_step(source: Source, inputs: str, outputs: str) -> Iterator[tuple[str, Value]]:
-    """A step has the messages that it says; a root that says none those of the first and the last call below it."""
+    """The messages of a step; for a root without any, those of the first and the last call below it."""
     first, last = first_and_last(source.record) if source.is_root else (None, None)
     if inputs:
         yield _INPUTS, as_json([_said("user", inputs)])

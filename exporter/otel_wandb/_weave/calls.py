@@ -1,4 +1,4 @@
-"""A span as a call of Weave's: `inputs` and `output` as JSON, and what else is known in `wandb.attributes`. Pure."""
+"""A span as a call in Weave: `inputs` and `output` as JSON, and everything else in `wandb.attributes`. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,7 +31,7 @@ def as_call(source: Source) -> Iterator[tuple[str, Value]]:
 
 
 def _sides(source: Source) -> tuple[Mapping[str, Any], Any]:
-    """What goes in and what comes out. A root that says neither shows the first question and the last answer below."""
+    """The input and the output. A root without either shows the first question and the last answer below it."""
     span, texts = source.span, source.texts
     if span["call"] is not None:
         return _inputs(span["call"], texts), _output(span["call"], texts)
@@ -71,7 +71,7 @@ def _output(call: Call, texts: Texts) -> Mapping[str, Any]:
 
 
 def _more(source: Source) -> Mapping[str, Any]:
-    """What else is known, which Weave adds to the call's attributes."""
+    """Everything else, which Weave adds to the call's attributes."""
     record, span, call = source.record, source.span, source.span["call"]
     found: dict[str, Any] = {
         "service": record["service"],

@@ -57,7 +57,7 @@ class _Batch:
 
 
 class WeaveSender:
-    """Sends to one target. What it cannot send is counted and said; nothing else notices."""
+    """Sends to one target. What it cannot send is counted and logged, and affects nothing else."""
 
     def __init__(self, target: Target, health: Health) -> None:
         self._target = target
@@ -187,5 +187,5 @@ def _seconds_in(text: str | None) -> float | None:
 
 
 def _no_other_key(request: Any) -> Any:
-    """Without it, requests would send what `~/.netrc` has for the host, beside the key."""
+    """Without it, requests would also send what `~/.netrc` has for the host."""
     return request

@@ -24,7 +24,7 @@ _SHARE_OF_EXIT: Final = 1 / 3  # the run comes first
 
 
 class WeaveSink:
-    """Sends traces in the background. Its faults and its slowness are its own."""
+    """Sends traces in the background. Its faults and delays do not affect the run."""
 
     def __init__(self, target: Callable[[], Target | None], endpoint: Endpoint, health: Health) -> None:
         """`target` is asked once, at the first trace of an online run; None if there is no key."""
@@ -75,7 +75,7 @@ class WeaveSink:
             self._sender.stop(0.0)
 
     def say_late(self) -> None:
-        """Count what was not sent, where the run was so late that nobody asked to close this."""
+        """Count what was not sent, if the run took so long that this sink was not closed."""
         if self._sender is not None:
             self._sender.stop(0.0)
 

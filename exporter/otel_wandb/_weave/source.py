@@ -56,7 +56,7 @@ def first_and_last(record: TraceRecord) -> tuple[Call | None, Call | None]:
 
 
 def of_call(call: Call) -> Iterator[tuple[str, Value]]:
-    """What the GenAI conventions call it, which both endpoints read."""
+    """The attributes of the GenAI conventions, which both endpoints read."""
     said = {
         "gen_ai.operation.name": call["operation"],
         "gen_ai.provider.name": call["provider"],

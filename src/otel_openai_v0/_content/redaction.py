@@ -33,5 +33,5 @@ def _checked(redacted: Any) -> Sequence[Any]:
     if redacted is None:
         return ()
     if not isinstance(redacted, (list, tuple)) or not all(isinstance(item, Mapping) for item in redacted):
-        raise TypeError("redact() returned no list of dicts")
+        raise TypeError("redact() must return a list of dicts, or None")
     return redacted

@@ -112,9 +112,9 @@ def read_choices(
     called.
     """
     if redact is not None and not callable(redact):
-        raise TypeError(f"redact={redact!r} is no function of a kind and a list of items")
+        raise TypeError(f"redact={redact!r} is not a function that takes a kind and a list of items")
     if isinstance(baggage_keys, str):
-        raise ValueError(f"baggage_keys={baggage_keys!r} is one text; it takes a list of keys")  # noqa: TRY004
+        raise ValueError(f"baggage_keys={baggage_keys!r} is a string, and must be a list of keys")  # noqa: TRY004
     keys = None if baggage_keys is None else tuple(key for key in baggage_keys if key)
     return Choices(_capture_argument(capture_content), redact, keys)
 

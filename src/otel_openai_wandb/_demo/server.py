@@ -14,7 +14,7 @@ _PAUSE_SECONDS: Final = 0.03  # between the events of a stream
 
 
 def stand_in() -> ExitStack:
-    """Start a stand-in in this process and point openai at it, until what is returned is closed."""
+    """Start a stand-in in this process and point openai at it, until the returned object is closed."""
     import openai
 
     stack = ExitStack()

@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -10,15 +12,16 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_wandb import autolog
 from otel_openai_wandb._demo.calls import STEPS, Step
 from otel_openai_wandb._demo.interrupts import Interrupts
-from otel_openai_wandb._demo.run import Place, current_place, run_settings
+from otel_openai_wandb._demo.run import where_to_look
 from otel_openai_wandb._demo.screen import Screen
 from otel_openai_wandb._demo.server import stand_in
-from otel_wandb._interface.runs import lacks_key
+from otel_openai_wandb._reading.run_directories import from_here
+from otel_openai_wandb._session import own_provider
+from otel_wandb._interface.runs import RECORDS_NOTHING, lacks_key
 from otel_wandb._interface.traces import records_of
 
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
@@ -60,7 +63,7 @@ class _Session:
         self._screen = screen
         self._stack = ExitStack()
         self._spans = InMemorySpanExporter()
-        self._place: Place | None = None
+        self._where: Iterable[tuple[str, str | None]] = ()  # sentences on the run, and their lines
         self._traces = 0
 
     def load(self) -> None:
@@ -83,7 +86,7 @@ class _Session:
         self._find_api()
         provider = trace.get_tracer_provider()
         if not isinstance(provider, TracerProvider):
-            provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+            provider = own_provider()
             trace.set_tracer_provider(provider)  # autolog adds its exporter to it
         provider.add_span_processor(SimpleSpanProcessor(self._spans))
         self._start_autolog()
@@ -122,7 +125,7 @@ class _Session:
         if interrupted:
             traces = "trace" if self._traces == 1 else "traces"
             self._screen.say(f"Interrupted after {self._traces} {traces}.", "yellow")
-        for sentence, line in self._place.described() if self._place is not None else ():
+        for sentence, line in self._where:
             self._screen.say(sentence)
             if line:
                 self._screen.verbatim(line)
@@ -144,13 +147,20 @@ class _Session:
         offline = lacks_key({})
         if offline:
             self._screen.say("No W&B API key was found: the run is kept offline.")
+        settings = wandb.Settings(**RECORDS_NOTHING, init_timeout=15, finish_timeout=30)
         try:
-            autolog(project=self._project, settings=run_settings(), mode="offline" if offline else None)
+            autolog(project=self._project, settings=settings, mode="offline" if offline else None)
         except (ImportError, wandb.Error) as error:
             raise CannotRunError(f"The demo cannot run: {error}") from error
         except OSError as error:
-            raise CannotRunError(f"The demo cannot write its run: {error}; WANDB_DIR names another place.") from error
-        self._place = current_place()
+            raise CannotRunError(
+                f"The demo cannot write its run: {error}. Set WANDB_DIR to another directory."
+            ) from error
+        run = wandb.run
+        if run is None or run.disabled:
+            self._where = where_to_look(None, None)
+        else:
+            self._where = where_to_look(None if run.offline else run.url, from_here(Path(run.dir).parent))
 
 
 def _host(openai: Any) -> str:

@@ -44,7 +44,7 @@ def run(project: str) -> int:
     if missing:
         return _refused(f"This needs {' and '.join(missing)}: {how_to_install('weave')}")
     if mode_of({}) != "online" or lacks_key({}):
-        return _refused("This needs a W&B account: log in with `wandb login`, and leave WANDB_MODE alone.")
+        return _refused("This needs a W&B account: log in with `wandb login`, and unset WANDB_MODE.")
     made = [_made(project, weave) for weave in _NAMES]
     for one, lost in made:
         sys.stdout.write(f"{one.url}\n")

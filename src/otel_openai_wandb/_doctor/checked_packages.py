@@ -39,7 +39,7 @@ def check_tested() -> Finding | None:
     outside = [
         f"{found.found} ({needed})" for needed, found in conflicts if found is not None and found.found is not None
     ]
-    return note("versions", f"outside of what was tested: {'; '.join(outside)}") if outside else None
+    return note("versions", f"outside of the tested range: {'; '.join(outside)}") if outside else None
 
 
 def _wrong() -> Iterator[str]:
@@ -50,7 +50,7 @@ def _wrong() -> Iterator[str]:
             continue
         conflict = get_dependency_conflicts([needed.strip()])
         if conflict is not None:
-            found = "is missing" if conflict.found is None else f"is needed, {conflict.found} is here"
+            found = "is missing" if conflict.found is None else f"is needed, but {conflict.found} is installed"
             yield f"{needed.strip()} {found}"
 
 

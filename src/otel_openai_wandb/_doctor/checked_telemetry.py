@@ -37,14 +37,14 @@ def check_instrumentor(environ: Mapping[str, str]) -> Finding:
         said = f"openai is instrumented by {other} already: every call would have two spans"
         return failed(what, said, f"leave out {other.rpartition('.')[0] or other}")
     if not _was_launched():
-        return ok(what, "ready; a program starts it with opentelemetry-instrument, or in its code")
+        return ok(what, "ready: a program enables it with opentelemetry-instrument, or in its code")
     if not OpenAIInstrumentor().is_instrumented_by_opentelemetry:
         said = "opentelemetry-instrument started this program and did not instrument openai; its log says why"
         return failed(what, said, "OTEL_LOG_LEVEL=debug opentelemetry-instrument openai-wandb doctor")
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         if not any(environ.get(_variable(signal)) for signal in _SIGNALS):
-            return note(what, "active; no exporter is named, so that the program has to set OpenTelemetry up itself")
-        said = "opentelemetry-instrument set up no SDK, so that nothing is recorded; its log says why"
+            return note(what, "active; no exporter is named, so the program must set up OpenTelemetry itself")
+        said = "opentelemetry-instrument set up no SDK, so nothing is recorded; its log says why"
         return failed(what, said, f"{how_to_install('all')}, and OTEL_TRACES_EXPORTER=wandb")
     return ok(what, "active, started by opentelemetry-instrument")
 
@@ -90,7 +90,7 @@ def check_exporters(environ: Mapping[str, str]) -> Iterator[Finding]:
         names = [name.strip() for name in named.split(",") if name.strip()]
         problems = [why for name in names if name != "none" and (why := _why_not_loaded(name, signal, environ))]
         if problems:
-            remedy = f"{variable}={'wandb' if signal == 'traces' else 'none'}, or install what is named"
+            remedy = f"{variable}={'wandb' if signal == 'traces' else 'none'}, or install the exporter"
             yield failed(f"{signal} exporter", f"{variable}={','.join(names)}: {'; '.join(problems)}", remedy)
         elif signal == "traces":
             yield _traces_exporter(variable, names)

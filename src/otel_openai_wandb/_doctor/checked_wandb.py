@@ -98,16 +98,14 @@ def check_trace(project: str) -> Finding:
     lost = {name.removeprefix("otel/"): count for name, count in counters.items() if "dropped" in name}
     if lost or not counters["otel/logged"] or not written:
         said = ", ".join(f"{name}: {count}" for name, count in lost.items()) or "no span came"
-        return failed(
-            "test trace", f"did not reach a run ({said})", "openai-wandb doctor, and read the lines before it"
-        )
+        return failed("test trace", f"did not reach a run ({said})", "see the lines above")
     return ok("test trace", "reached a run, which was deleted")
 
 
 def check_comforts() -> Finding | None:
     """What the test trace found missing in this version of wandb; None if nothing."""
     missing = missing_comforts()
-    return note("wandb", f"this version does without {'; '.join(missing)}") if missing else None
+    return note("wandb", f"this version lacks what we use for {'; '.join(missing)}") if missing else None
 
 
 def _call() -> None:

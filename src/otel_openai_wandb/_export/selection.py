@@ -51,7 +51,7 @@ class Condition:
             raise ValueError(f"{text!r} has no name")
         name, operator, value = found[1], found[2] or "", found[3] or ""
         if operator in (">=", "<=") and _number(value) is None:
-            raise ValueError(f"{value!r} is no number")
+            raise ValueError(f"{value!r} is not a number")
         return cls(name, operator, value)
 
     def holds(self, said: Sequence[FeedbackRecord]) -> bool:

@@ -1,4 +1,4 @@
-"""The command `openai-wandb gateway`: checks what it was given, and runs until it is told to stop."""
+"""The command `openai-wandb gateway`: checks its arguments, and runs until it is told to stop."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _PACKAGES: Final = (
 
 
 def run(given: Given) -> int:
-    """Serve until SIGTERM or Ctrl-C; the exit code is 0, 1 if the disk failed, 2 if it cannot be started so."""
+    """Serve until SIGTERM or Ctrl-C; the exit code is 0, 1 if the disk failed, 2 if it cannot start."""
     missing = missing_of(_PACKAGES)
     if missing:
         return _refuse(f"The gateway needs {' and '.join(missing)}: {how_to_install('gateway')}")
@@ -31,8 +31,8 @@ def run(given: Given) -> int:
 
     if not has_fast_protobuf():
         return _refuse(
-            "protobuf is here without its compiled part and would read 200 times slower: install it from a wheel, "
-            "and unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION."
+            "protobuf is installed without its compiled part, and would read 200 times slower. Install it from a "
+            "wheel, and unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION."
         )
     try:
         options = checked(given, os.environ)
@@ -60,7 +60,9 @@ def _serve(options: Options) -> int:
         sys.stderr.write(f"{error}.\n")
         return _FAILED
     if not is_written:
-        log.warning("not all was written in %g seconds; the spool has the rest, for the next start", stop_seconds)
+        log.warning(
+            "not everything was written within %g seconds; the rest stays in the spool for the next start", stop_seconds
+        )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What the gateway was told on its command line."""
+"""The options of the gateway: read from its command line, and checked."""
 
 import ipaddress
 import os
@@ -15,7 +15,7 @@ MOST_PORTS: Final = 65_535
 
 
 class OptionsError(ValueError):
-    """The gateway cannot be started so; the message says why."""
+    """The gateway cannot start with these options; the message says why."""
 
 
 class Address(NamedTuple):
@@ -40,7 +40,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files in PEM. With `clients`, only who has a certificate of that authority may connect."""
+    """Files in PEM. With `clients`, only clients with a certificate of that authority may connect."""
 
     certificate: Path
     private_key: Path
@@ -49,7 +49,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """All of it, checked."""
+    """The options, checked."""
 
     directory: Path
     http: Address | None
@@ -85,7 +85,7 @@ def checked(given: Given, environ: Mapping[str, str]) -> Options:
     """The options. Raises OptionsError."""
     http, grpc = _address(given.http), _address(given.grpc)
     if http is None and grpc is None:
-        raise OptionsError("there is neither --http nor --grpc to listen on")
+        raise OptionsError("--http and --grpc are both none: there is nothing to listen on")
     try:
         tokens = Tokens() if given.tokens is None else read_tokens(Path(given.tokens), environ)
     except TokensError as error:
@@ -93,9 +93,9 @@ def checked(given: Given, environ: Mapping[str, str]) -> Options:
     tls = _tls(given)
     for address in (http, grpc):
         if address is not None and not address.is_loopback and not tokens and (tls is None or tls.clients is None):
-            raise OptionsError(f"{address} can be reached from other machines: that needs --tokens, or --client-ca")
+            raise OptionsError(f"{address} can be reached from other machines, which needs --tokens or --client-ca")
     if given.body_mib < 1 or given.spool_mib < 2 * given.body_mib:
-        raise OptionsError("--spool-mib must be at least twice --body-mib, and that at least 1")
+        raise OptionsError("--body-mib must be at least 1, and --spool-mib at least twice --body-mib")
     return Options(
         directory=Path(given.directory),
         http=http,

@@ -73,7 +73,7 @@ def read_tokens(path: Path, environ: Mapping[str, str]) -> Tokens:
             except (ValueError, OSError) as error:
                 raise TokensError(f"{path}, line {number}: {error}") from error
             if digest in found:
-                raise TokensError(f"{path}, line {number}: this token is there already")
+                raise TokensError(f"{path}, line {number}: this token is in the file twice")
             found[digest] = tenant
     if not found:
         raise TokensError(f"{path} has no token")
@@ -84,7 +84,7 @@ def read_tokens(path: Path, environ: Mapping[str, str]) -> Tokens:
 def _tenant(line: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, Tenant]:
     said = _object(line)
     if not said.keys() <= _FIELDS:
-        raise ValueError(f"a field is none of {', '.join(sorted(_FIELDS))}")
+        raise ValueError(f"an unknown field; known are {', '.join(sorted(_FIELDS))}")
     digest = said.get("sha256")
     if not (isinstance(digest, str) and _HASH.fullmatch(digest)):
         raise ValueError("`sha256` is not 64 lower-case hex digits")
@@ -94,7 +94,7 @@ def _tenant(line: str, folder: Path, environ: Mapping[str, str]) -> tuple[str, T
 def _name(said: Mapping[str, Any], field_name: str) -> str:
     name = said.get(field_name)
     if not (isinstance(name, str) and _NAME.fullmatch(name) and name == name.strip()):
-        raise ValueError(f"`{field_name}` is no name that W&B takes")
+        raise ValueError(f"`{field_name}` is missing, or is not a valid name in W&B")
     return name
 
 
@@ -104,14 +104,14 @@ def _object(line: str) -> Mapping[str, Any]:
     except ValueError:
         said = None
     if not isinstance(said, dict):
-        raise ValueError("this is no JSON object")  # noqa: TRY004 - of the file, not of a caller
+        raise ValueError("this is not a JSON object")  # noqa: TRY004 - of the file, not of a caller
     return said
 
 
 def _key(said: Mapping[str, Any], folder: Path, environ: Mapping[str, str]) -> str | None:
     variable, file = said.get("key_variable"), said.get("key_file")
     if variable is not None and file is not None:
-        raise ValueError("there is `key_variable` and `key_file`")
+        raise ValueError("`key_variable` and `key_file` cannot be used together")
     if variable is not None:
         key = environ.get(str(variable), "")
     elif file is not None:
@@ -119,7 +119,7 @@ def _key(said: Mapping[str, Any], folder: Path, environ: Mapping[str, str]) -> s
     else:
         return None
     if not key.strip():
-        raise ValueError("the W&B key that it names is not there")
+        raise ValueError("the W&B key that it names does not exist")
     return key.strip()
 
 

@@ -1,4 +1,4 @@
-"""The command `openai-wandb kafka`: checks what it was given, and runs until it is told to stop."""
+"""The command `openai-wandb kafka`: checks its arguments, and runs until it is told to stop."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ _PACKAGES: Final = ("opentelemetry-sdk", "wandb", "opentelemetry-proto", "conflu
 
 
 def run(given: Given) -> int:
-    """Read until SIGTERM or Ctrl-C; the exit code is 0, 1 if Kafka or the disk failed, 2 if it cannot be started so."""
+    """Read until SIGTERM or Ctrl-C; the exit code is 0, 1 if Kafka or the disk failed, 2 if it cannot start."""
     missing = missing_of(_PACKAGES)
     if missing:
         return _refuse(f"The consumer needs {' and '.join(missing)}: {how_to_install('kafka')}")
@@ -30,8 +30,8 @@ def run(given: Given) -> int:
 
     if not has_fast_protobuf():
         return _refuse(
-            "protobuf is here without its compiled part and would read 200 times slower: install it from a wheel, "
-            "and unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION."
+            "protobuf is installed without its compiled part, and would read 200 times slower. Install it from a "
+            "wheel, and unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION."
         )
     try:
         options = checked(given)
@@ -62,7 +62,7 @@ def _consume(options: Options) -> int:
         sys.stderr.write(f"{options.directory}: {error}\n")
         return _FAILED
     if not is_written:
-        log.warning("not all was written in %g seconds; Kafka has the rest", stop_seconds)
+        log.warning("not everything was written within %g seconds; the rest is still in Kafka", stop_seconds)
     return 0
 
 

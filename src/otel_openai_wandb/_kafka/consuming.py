@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from threading import Event
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -21,9 +21,9 @@ from otel_openai_wandb._kafka.offsets import EMPTY, Commit
 from otel_openai_wandb._kafka.options import Options
 from otel_openai_wandb._kafka.partitions import Partitions
 from otel_wandb import SpanRecord
-from otel_wandb._interface.intake import Position
+from otel_wandb._interface.exporter import RECEIVED, read_settings
+from otel_wandb._interface.intake import Intake, IntakeOptions, Position
 from otel_wandb._interface.otlp import MalformedError
-from otel_wandb._interface.traces import Health
 
 log: Final = logging.getLogger(__name__)
 
@@ -41,22 +41,6 @@ _TABLE_SECONDS: Final = 2.0  # what another worker writes twice, if this one is 
 
 class KafkaFailedError(Exception):
     """Nothing more can be read by this process."""
-
-
-class Intake(Protocol):
-    """Writes spans to runs, and says which positions are settled: the exporter's."""
-
-    @property
-    def health(self) -> Health: ...
-    @property
-    def broken(self) -> str | None: ...
-    @property
-    def waiting(self) -> tuple[int, int]: ...
-    def submit(self, position: Position, spans: Sequence[SpanRecord]) -> bool: ...
-    def forget(self, part: int) -> None: ...
-    def flush(self, timeout: float) -> bool: ...
-    def close(self, timeout: float) -> bool: ...
-    def abandon(self) -> None: ...
 
 
 MakeIntake = Callable[[Callable[[Sequence[Position]], None]], Intake]
@@ -298,9 +282,6 @@ class Consuming:
 
 def make_intakes(options: Options) -> MakeIntake:
     """The exporter's intakes."""
-    from otel_wandb._interface.exporter import RECEIVED, read_settings
-    from otel_wandb._interface.intake import Intake as WandbIntake
-    from otel_wandb._interface.intake import IntakeOptions
 
     def make(settled: Callable[[Sequence[Position]], None]) -> Intake:
         given = IntakeOptions(
@@ -311,8 +292,7 @@ def make_intakes(options: Options) -> MakeIntake:
             most_bytes=MOST_BYTES,
             settings=read_settings(os.environ, replace(RECEIVED, table_interval=_TABLE_SECONDS)),
         )
-        intake: Intake = WandbIntake(given, settled)
-        return intake
+        return Intake(given, settled)
 
     return make
 

@@ -35,7 +35,7 @@ class DeadLetters:
     def put(self, letter: Letter) -> None:
         """Take a record."""
         if self._producer is None:
-            log.warning("the record at %s is no OTLP; it is left out", letter.origin)
+            log.warning("the record at %s is not OTLP; it is skipped", letter.origin)
             self._settle([letter.position])
         else:
             self._waiting.append(letter)
@@ -64,7 +64,7 @@ class DeadLetters:
             if error is None:
                 self._settle([letter.position])
             else:
-                log.warning("the record at %s was not taken as a dead letter: %s", letter.origin, error)
+                log.warning("the record at %s could not be sent to the topic of dead letters: %s", letter.origin, error)
                 self._waiting.append(letter)
 
         headers: list[tuple[str, str | bytes | None]] = [("openai-wandb.origin", letter.origin)]

@@ -1,4 +1,4 @@
-"""What `openai-wandb kafka` was told on its command line."""
+"""The options of `openai-wandb kafka`: read from its command line, and checked."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ OURS: Final = frozenset(
 
 
 class OptionsError(ValueError):
-    """The consumer cannot be started so; the message says why."""
+    """The consumer cannot start with these options; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """All of it, checked."""
+    """The options, checked."""
 
     brokers: str
     topic: str
@@ -111,7 +111,7 @@ def _config(file: Path) -> Mapping[str, str]:
         if not line or line.startswith("#"):
             continue
         if not equals:
-            raise OptionsError(f"line {number} of {file} is no name=value")
+            raise OptionsError(f"line {number} of {file} is not name=value")
         if name in OURS:
             raise OptionsError(f"line {number} of {file} sets {name}, which this command sets")
         found[name] = value

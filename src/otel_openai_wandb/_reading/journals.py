@@ -1,4 +1,4 @@
-"""What the journal of a run says of the whole run, for the commands that show it."""
+"""What the commands that show a run need to know of its whole journal."""
 
 import os
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Contents:
 
 
 def found_journal(named: str | None) -> Path:
-    """The directory of a run with a journal. Raises NoRunError, or NoJournalError with what became of it."""
+    """The directory of a run with a journal. Raises NoRunError, or NoJournalError, which says why it has none."""
     directory = run_directory(named, os.environ)
     if journal_files(str(directory)):
         return directory
@@ -52,5 +52,7 @@ def found_journal(named: str | None) -> Path:
             f"wrote it. W&B shows them: wandb sync {directory}"
         )
     if list(directory.glob("*.wandb")):
-        raise NoJournalError(f"The run {directory} has no trace: nothing was called, or it was killed before.")
-    raise NoRunError(f"{directory} is no run directory: it has no .wandb file.")
+        raise NoJournalError(
+            f"The run {directory} has no trace: no call was made, or the program was killed before one was written."
+        )
+    raise NoRunError(f"{directory} is not a run directory: it has no .wandb file.")

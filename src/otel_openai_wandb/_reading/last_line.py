@@ -1,4 +1,4 @@
-"""What `autolog` says at the end of an offline run of its own."""
+"""The lines that `autolog` prints at the end of an offline run of its own."""
 
 import os
 import shlex

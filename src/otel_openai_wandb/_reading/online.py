@@ -82,12 +82,14 @@ def _download(path: str, into: Path) -> None:
 
 def _journal_files(path: str) -> "list[File]":
     if missing_of(("wandb",)):
-        raise NoRunError(f"A run that is online needs wandb: {how_to_install('all')}")
+        raise NoRunError(f"Reading a run from W&B needs wandb: {how_to_install('all')}")
     from otel_wandb._interface.runs import configured_server, has_key  # imports wandb
 
     server = configured_server()
     if not has_key({}):
-        raise NoRunError(f"There is no key for {server}, where {path} would be. Type: wandb login --host={server}")
+        raise NoRunError(
+            f"There is no W&B key for {server}, which is needed to read {path}. Type: wandb login --host={server}"
+        )
     import wandb
 
     try:
@@ -97,7 +99,7 @@ def _journal_files(path: str) -> "list[File]":
     except Exception as error:  # noqa: BLE001  # of the key, of the server, of the network
         if isinstance(getattr(error, "exc", error), ValueError):  # wandb wraps its RunNotFoundError
             raise NoRunError(f"There is no run {path} on {server}, or the key may not see it.") from None
-        raise NoRunError(f"{server} did not give the run {path}: {_first_line(error)}") from None
+        raise NoRunError(f"The run {path} could not be read from {server}: {_first_line(error)}") from None
     return sorted(found, key=lambda file: file.name)
 
 

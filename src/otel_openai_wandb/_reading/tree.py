@@ -74,7 +74,7 @@ def seconds(nanoseconds: int) -> str:
 
 
 def problem_of(span: Span) -> str | None:
-    """What went wrong with a span, in a line; None where nothing did."""
+    """The error of a span in one line; None if it has none."""
     if not span["error"]:
         return None
     kind = span["call"]["error_type"] if span["call"] else span["attributes"].get("error.type")
@@ -104,7 +104,7 @@ def _root(trace: TraceRecord) -> _Branch:
 def _place(
     top: Span, below: Mapping[str | None, Sequence[Span]], placed: dict[str, tuple[_Branch, _Branch | None]]
 ) -> None:
-    """Give `top` and all below it a place; what is too deep hangs beside the span that it belongs below."""
+    """Place `top` and everything below it. A span that is too deep is placed beside the one above it."""
     waiting: list[tuple[Span, _Branch | None, int]] = [(top, None, 0)]
     while waiting:
         span, above, depth = waiting.pop()

@@ -1,4 +1,4 @@
-"""Foreign text for a terminal: what would move the cursor, colour the screen or turn text around is spelled out."""
+"""Makes foreign text safe for a terminal: control characters are shown as escapes."""
 
 import unicodedata
 from typing import Final

@@ -42,7 +42,7 @@ class Address:
 
 
 def run(named: str | None, address: Address) -> int:
-    """Send the traces of the run `named`, or of the newest. The exit code is 1 if not all of them are there then."""
+    """Send the traces of the run `named`, or of the newest. The exit code is 1 if some could not be sent."""
     missing = missing_of(("rich", "wandb", "opentelemetry-proto"))
     if missing:
         return _refused(f"This needs {' and '.join(missing)}: {how_to_install('all')}", _IMPOSSIBLE)
@@ -120,11 +120,13 @@ class _Sending:
 
     def _finish(self, batch: list[str]) -> int:
         if not self._sender.flush(_SECONDS):
-            raise RefusedError("Weave does not answer. What it took is noted; call this again to send the rest.")
+            raise RefusedError(
+                "Weave does not answer. Run this command again later: it sends only what Weave does not have."
+            )
         lost = {name: count for name, count in self._health.summary().items() if "weave_dropped" in name}
         if lost:
             said = ", ".join(f"{name.removeprefix('otel/weave_dropped_')}: {count}" for name, count in lost.items())
-            raise RefusedError(f"Weave did not take all spans ({said}). Call this again to send what is left.")
+            raise RefusedError(f"Weave did not take all spans ({said}). Run this command again to send the rest.")
         with (self._directory / _SENT).open("a", encoding="utf-8") as file:
             file.writelines(f"{name}\n" for name in batch)
         return len(batch)
@@ -147,7 +149,7 @@ def _counted(directory: Path, sent: frozenset[str]) -> tuple[int, int]:
             total += 1
             waiting += _name(record) not in sent
         elif record["record"] == "end" and record["counters"].get("otel/weave_sent"):
-            raise RefusedError(f"The run {directory} was sent to Weave while it ran.")
+            raise RefusedError(f"The run {directory} sent its traces to Weave while it ran.")
     return total, waiting
 
 

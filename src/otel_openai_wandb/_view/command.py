@@ -23,9 +23,7 @@ def run(given: Sequence[str], output: str | None, *, follow: bool, browser: bool
     """Show the runs, or the newest one; the exit code is 0, or 1 if there was nothing to show."""
     online = [name for name in given if online_path(name)]
     if follow and online:
-        _complain(
-            f"{online[0]} is no run on this machine: W&B has its journal when it has ended, and it does not grow."
-        )
+        _complain(f"{online[0]} is a run in W&B, which has its journal only after its end: it cannot be followed.")
         return _FAILED
     with ExitStack() as copies:
         directories = _directories(given, copies)
@@ -63,7 +61,7 @@ def _directories(given: Sequence[str], copies: ExitStack) -> list[Directory]:
         if os.path.isdir(directory.path):
             found.append(directory)
         else:
-            _complain(f"{directory.path} is no directory.")
+            _complain(f"{directory.path} is not a directory.")
     return found
 
 
@@ -93,7 +91,7 @@ def _serve(directories: Sequence[Directory], *, browser: bool) -> int:
 
     for directory in directories:
         if not directory.journals():
-            _complain(f"{directory.path} has no journal yet; its traces come when it has one.")
+            _complain(f"{directory.path} has no journal yet; its traces are shown when there is one.")
     growth = Growth(directories)
     with Server(growth) as server:
         threading.Thread(target=growth.watch, name="openai-wandb-view", daemon=True).start()

@@ -38,7 +38,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field(Generic[T_co]):
-    """One thing that a span may say; `read` gives what a value says, or None where it cannot be read."""
+    """One field of a span. `read` returns the value, or None if it cannot be read."""
 
     name: str
     read: Callable[[Any], T_co | None]
@@ -46,7 +46,7 @@ class Field(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row(Generic[T_co]):
-    """Where one dialect says it.
+    """Where one dialect writes a field.
 
     `key` is the name of an attribute, or for `prefix.N` that of a family of attributes with an index, which is read as
     one list of nested values. `inside` is the path into the JSON that the attribute holds. `read` reads a value that is

@@ -29,7 +29,7 @@ _COST: Final = "langfuse.observation.cost_details"
 
 
 def _operation(value: Any) -> str | None:
-    """Nothing but its form tells a prompt from messages."""
+    """Only its form tells a prompt from messages."""
     return "text_completion" if isinstance(document(value), str) and not is_cut(value) else None
 
 

@@ -22,7 +22,7 @@ def _operation(request: Any) -> str | None:
 
 
 def _asked(request: Any) -> Messages | None:
-    """Nothing where only the model of a request is left, as when the conventions' messages are beside it."""
+    """The request; None if it has only a model, because the messages are in the conventions' attributes."""
     return asked(request) if is_cut(request) or _operation(request) is not None else None
 
 

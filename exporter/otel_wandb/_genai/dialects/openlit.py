@@ -32,5 +32,5 @@ ROWS: Final[tuple[Row[Any], ...]] = (
 
 
 def is_invented(key: str, value: Any) -> bool:
-    """Whether a value is a default of OpenLIT's."""
+    """Whether OpenLIT writes this value by default."""
     return isinstance(value, (int, float, str)) and key in _INVENTED and bool(_INVENTED[key] == value)

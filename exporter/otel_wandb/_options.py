@@ -1,0 +1,61 @@
+"""The options of the exporter: its arguments and its settings, checked."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from otel_wandb._costs.prices import Price
+from otel_wandb._install import require
+from otel_wandb._settings import Keep, Settings, Weave, checked_keep, chosen_prices, chosen_weave, read_settings
+
+if TYPE_CHECKING:
+    import wandb
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an exporter writes."""
+
+    settings: Settings
+    keep: Keep
+    prices: Mapping[str, Price]
+    """The user's own."""
+    weave: Weave
+    init: Mapping[str, Any]
+    """The arguments of `wandb.init` for runs of our own."""
+    is_routed: bool
+    """Whether spans may name their project; else all traces go to one run."""
+    run: "wandb.Run | None" = None
+    """The user's run that traces go to."""
+
+
+def checked_options(
+    init: Mapping[str, Any],
+    run: "wandb.Run | None",
+    *,
+    keep: Keep | None,
+    prices: Mapping[str, Mapping[str, float]] | None,
+    weave: Weave | None,
+) -> Options:
+    """The options. Raises what `WandbSpanExporter` says. wandb is imported only if there is something to check."""
+    given = {key: value for key, value in init.items() if value is not None}
+    if run is not None and given:
+        raise TypeError(f"{', '.join(given)} cannot be given with run=, because that run exists already")
+    require("WandbSpanExporter", "wandb", "wandb")
+    others = {key: value for key, value in init.items() if key not in ("project", "entity")}
+    if run is not None or others:
+        from otel_wandb._runs.opening import check_init, check_run
+
+        check_run(run)
+        check_init(others)
+    settings = read_settings(os.environ)
+    return Options(
+        settings,
+        checked_keep(keep or settings.keep),
+        chosen_prices(prices, settings),
+        chosen_weave(weave, settings),
+        given,
+        is_routed=run is None,
+        run=run,
+    )

@@ -1,0 +1,26 @@
+"""What this version of wandb lacks of the private parts that we use."""
+
+import logging
+from typing import Any, Final
+
+log: Final = logging.getLogger(__name__)
+
+_MISSING: Final[set[str]] = set()
+
+
+def missing_comforts() -> tuple[str, ...]:
+    """What was found missing in this process, each in words that follow "without"."""
+    return tuple(sorted(_MISSING))
+
+
+def attribute(owner: object, name: str) -> Any:
+    try:
+        return getattr(owner, name, None)
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def without(comfort: str, error: Exception | None) -> None:
+    if comfort not in _MISSING:
+        _MISSING.add(comfort)
+        log.info("this wandb does not offer what %s needs (%s)", comfort, type(error).__name__ if error else "no name")
