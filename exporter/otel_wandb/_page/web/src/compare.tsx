@@ -1,60 +1,15 @@
 // The view Compare: groups of calls on one axis, with what is not sure said.
-import { computed } from "@preact/signals";
-import { NONE, cost, count, duration, percent } from "./format";
-import { ascending, known, medianInterval, quantile, wilson, wordDiff } from "./figures";
+import { NONE, cost, count, duration, percent, plural } from "./format";
+import { medianInterval, quantile, wilson, wordDiff } from "./figures";
+import { BY, groups, models, others } from "./groups";
+import type { Group } from "./groups";
 import { Icon } from "./icons";
-import { baseline, compareBy, compareWithin, filtered, mainModel, settings, show } from "./state";
-import { firstSpan, index, messages, text } from "./store";
+import { LatencyOverTime } from "./latency";
+import { baseline, compareBy, compareWithin, show } from "./state";
+import { firstSpan, index, messages } from "./store";
 import { Words } from "./text";
 import { useRead } from "./trace";
 import { words } from "./words";
-
-const BY: [string, string][] = [["model", "Model"], ["prompt", "Prompt version"], ["temperature", "Temperature"], ["name", "Trace name"], ["run", "Run"]];
-const GROUPS = 8;
-
-interface Group { name: string; spans: number[]; rows: Map<number, number>; failed: number; took: number[]; first: number[]; output: number[]; cost: { sum: number | null; missing: number }; models: Map<string, number> }
-
-function keyOf(row: number, at: number): string {
-  const { model, prompt, settings: set } = index.spans;
-  switch (compareBy.value) {
-    case "prompt": return prompt[at]! < 0 ? "" : text(prompt[at]!);
-    case "temperature": return set[at]! < 0 ? "" : String(settings(set[at]!)["temperature"] ?? "not set");
-    case "name": return text(index.traces.name[row]!);
-    case "run": return index.runs[index.traces.run[row]!]!.name;
-    default: return text(model[at]!);
-  }
-}
-
-const groups = computed(() => {
-  const made = new Map<string, Group>();
-  const { kind, call, model, error, duration: took, first, output, cost: dollars } = index.spans;
-  for (const row of filtered.value)
-    for (let at = firstSpan[row]!, end = at + index.traces.spans[row]!; at < end; at++) {
-      if (!call[at] || kind[at] !== 1) continue;
-      const name = keyOf(row, at);
-      const of = text(model[at]!);
-      if (!name || (compareWithin.value && of !== compareWithin.value)) continue;
-      let group = made.get(name);
-      if (!group) made.set(name, (group = { name, spans: [], rows: new Map(), failed: 0, took: [], first: [], output: [], cost: { sum: null, missing: 0 }, models: new Map() }));
-      group.spans.push(at);
-      group.rows.set(at, row);
-      group.models.set(of, (group.models.get(of) ?? 0) + 1);
-      if (error[at]) group.failed++;
-      else {
-        group.took.push(took[at]!);
-        if (output[at] !== null) group.output.push(output[at]!);
-      }
-      if (first[at] !== null) group.first.push(first[at]!);
-    }
-  for (const group of made.values()) {
-    group.cost = known(group.spans.map((at) => dollars[at]!));
-    group.took = ascending(group.took);
-    group.first = ascending(group.first);
-    group.output = ascending(group.output);
-  }
-  return [...made.values()].sort((a, b) => b.spans.length - a.spans.length).slice(0, GROUPS);
-});
-const models = computed(() => [...new Set(index.spans.model.filter((_, at) => index.spans.kind[at] === 1 && index.spans.call[at]).map(text))].filter(Boolean).sort());
 
 function Choice({ label, value, values, onChange }: { label: string; value: string; values: [string, string][]; onChange(value: string): void }) {
   return <label class="choice"><span>{label}</span><select value={value} onChange={(event) => onChange(event.currentTarget.value)}>{values.map(([key, name]) => <option key={key} value={key} selected={key === value}>{name}</option>)}</select></label>;
@@ -70,12 +25,13 @@ export function CompareView() {
         <Choice label="Compare by" value={compareBy.value} values={BY} onChange={(value) => { compareBy.value = value; baseline.value = ""; }} />
         <Choice label="Baseline" value={base?.name ?? ""} values={all.map((group) => [group.name, group.name])} onChange={(value) => (baseline.value = value)} />
         <Choice label="Within" value={compareWithin.value} values={[["", "all models"], ...models.value.map((name): [string, string] => [name, name])]} onChange={(value) => (compareWithin.value = value)} />
-        <span class="hint">{count(of)} calls · bar: middle half · line: 5 to 95 % · mark: median</span>
+        <span class="hint">{count(of)} calls{others.value > 0 && `, without ${plural(others.value, "smaller group")}`} · bar: middle half · line: 5 to 95 % · mark: median</span>
       </div>
       {!base ? <p class="empty">No call has this. Choose something else to compare by.</p> : (
         <>
           <Caution all={all} base={base} />
           <Table all={all} base={base} />
+          <LatencyOverTime />
           <SameQuestion all={all} base={base} />
         </>
       )}
@@ -198,4 +154,3 @@ function Answers({ question, spans, all, base }: { question: number; spans: (num
   );
 }
 const openSpan = (row: number, at: number): void => show(row, at - firstSpan[row]!);
-export { mainModel };

@@ -29,6 +29,16 @@ export function medianInterval(sorted: readonly number[]): [number, number] {
   return [sorted[low] ?? NaN, sorted[high] ?? NaN];
 }
 
+/** Where an axis from 0 has its marks: about four, at round numbers, none close to its end. */
+export function ticks(total: number): number[] {
+  const rough = total / 4;
+  const unit = 10 ** Math.floor(Math.log10(rough || 1));
+  const step = [1, 2, 5, 10].map((times) => times * unit).find((one) => one >= rough) ?? unit;
+  const made = [];
+  for (let at = 0; at < total * 0.97; at += step) made.push(at);
+  return made;
+}
+
 /** null if nothing is known. */
 export function known(values: Iterable<number | null>): { sum: number | null; missing: number } {
   let sum: number | null = null;

@@ -12,6 +12,9 @@ export function duration(ns: number): string {
   return seconds < 3600 ? `${Math.floor(seconds / 60)} m ${seconds % 60} s` : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} m`;
 }
 
+/** A round duration, on an axis. */
+export const briefly = (ns: number): string => duration(ns).replace(/(\.0+|(?<=\.\d)0) s$/, " s").replace(/ 0 [sm]$/, "");
+
 export const count = (value: number): string => value.toLocaleString("en-US");
 
 export function short(value: number): string {
@@ -40,6 +43,12 @@ export function clock(ms: number, fine = false): string {
 export function day(ms: number): string {
   const at = new Date(ms);
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+/** A time of an axis, as fine as its steps of so many ms; with the day where the axis is as long. */
+export function moment(ms: number, step: number, range: number): string {
+  const time = step < 60e3 ? clock(ms, step < 1e3) : clock(ms).slice(0, 5);
+  return range < 86_400e3 ? time : `${day(ms).slice(5)} ${time}`;
 }
 
 export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? "" : "s"}`;
