@@ -21,12 +21,10 @@ export function wilson(hits: number, of: number): [number, number] {
   return [Math.max(0, (middle - reach) / base), Math.min(1, (middle + reach) / base)];
 }
 
-/** The 95 % interval of a median, by the ranks of the binomial distribution. */
+/** The 95 % interval of a median, by the ranks of the binomial distribution; of five or fewer there is none. */
 export function medianInterval(sorted: readonly number[]): [number, number] {
-  const reach = 0.98 * Math.sqrt(sorted.length);
-  const low = Math.max(0, Math.floor(sorted.length / 2 - reach));
-  const high = Math.min(sorted.length - 1, Math.ceil(sorted.length / 2 + reach));
-  return [sorted[low] ?? NaN, sorted[high] ?? NaN];
+  const low = Math.floor(sorted.length / 2 - 0.5 - 0.98 * Math.sqrt(sorted.length));
+  return low < 0 ? [-Infinity, Infinity] : [sorted[low]!, sorted[sorted.length - 1 - low]!];
 }
 
 /** Where an axis from 0 has its marks: about four, at round numbers, none close to its end. */

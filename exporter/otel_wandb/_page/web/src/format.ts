@@ -2,12 +2,14 @@
 
 export const NONE = "–";
 
+/** Each unit ends where its last digit would be rounded up to the next one's. */
 export function duration(ns: number): string {
+  if (ns < 0) return `−${duration(-ns)}`; // clocks that differ
   const ms = ns / 1e6;
-  if (ms < 1) return ns === 0 ? "0 ms" : `${Math.max(1, Math.round(ns / 1e3))} µs`;
-  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ns < 999_500) return ns === 0 ? "0 ms" : `${Math.max(1, Math.round(ns / 1e3))} µs`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 9995) return `${(ms / 1e3).toFixed(2)} s`;
-  if (ms < 60e3) return `${(ms / 1e3).toFixed(1)} s`;
+  if (ms < 59_950) return `${(ms / 1e3).toFixed(1)} s`;
   const seconds = Math.round(ms / 1e3);
   return seconds < 3600 ? `${Math.floor(seconds / 60)} m ${seconds % 60} s` : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} m`;
 }
@@ -19,7 +21,7 @@ export const count = (value: number): string => value.toLocaleString("en-US");
 
 export function short(value: number): string {
   if (value < 10_000) return count(value);
-  return value < 1e6 ? `${(value / 1e3).toFixed(1)}k` : `${(value / 1e6).toFixed(2)}M`;
+  return value < 999_950 ? `${(value / 1e3).toFixed(1)}k` : `${(value / 1e6).toFixed(2)}M`;
 }
 
 export function cost(dollars: number | null): string {
@@ -30,7 +32,10 @@ export function cost(dollars: number | null): string {
   return dollars < 1 ? `$${dollars.toFixed(4)}` : `$${dollars.toFixed(2)}`;
 }
 
-export const percent = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+export function percent(share: number): string {
+  if (share > 0 && share < 0.0005) return "<0.1 %";
+  return `${(share * 100).toFixed(share > 0 && share < 0.0995 ? 1 : 0)} %`;
+}
 
 const two = (value: number): string => String(value).padStart(2, "0");
 

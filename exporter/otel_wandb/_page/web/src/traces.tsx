@@ -5,7 +5,7 @@ import { NONE, clock, cost, count, day, duration, percent, short } from "./forma
 import { ascending, known, quantile } from "./figures";
 import { Icon } from "./icons";
 import { List } from "./list";
-import { csv, saveChats, saveCsv, saveJson, copy } from "./saving";
+import { copy, rowsAsCsv, saveChats, saveCsv, saveJson } from "./saving";
 import { answered, found, query } from "./search";
 import { between, clearFilters, counts, durations, filtered, filters, keyOf, mainModel, openRow, order, rising, show, sorted, toggle } from "./state";
 import type { Order } from "./state";
@@ -231,7 +231,7 @@ function Export() {
         <button onClick={done(saveJson)}>Traces, JSON lines</button>
         <button onClick={done(saveCsv)}>Rows, CSV</button>
         <button onClick={done(saveChats)}>Chats, fine-tuning lines</button>
-        <button onClick={done((rows) => copy(csv(rows), "Rows"))}>Copy rows as CSV</button>
+        <button onClick={done((rows) => copy(rowsAsCsv(rows), "Rows"))}>Copy rows as CSV</button>
       </div>
     </details>
   );
