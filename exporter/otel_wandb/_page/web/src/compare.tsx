@@ -51,6 +51,7 @@ function Caution({ all, base }: { all: Group[]; base: Group }) {
   );
 }
 
+const titleOf = (by: string): string => BY.find(([key]) => key === by)?.[1] ?? "Group";
 const WIDE = 200;
 
 function Range({ sorted, most, base, color }: { sorted: number[]; most: number; base: number; color: number }) {
@@ -80,11 +81,12 @@ function Table({ all, base }: { all: Group[]; base: Group }) {
   const top = (column: "took" | "first" | "output") => Math.max(...all.map((group) => quantile(group[column], 0.95)).filter(Number.isFinite), 0) || 1;
   const [took, first, output] = [top("took"), top("first"), top("output")];
   const middle = (group: Group, column: "took" | "first" | "output") => quantile(group[column], 0.5);
+  const title = titleOf(compareBy.value);
   const errors = Math.max(...all.map((group) => wilson(group.failed, group.spans.length)[1]), 0.01);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Groups">
       <table class="cmp">
-        <thead><tr><th scope="col">{BY.find(([key]) => key === compareBy.value)?.[1] ?? "Group"}</th><th scope="col">Calls</th><th scope="col">Errors <small>to {percent(errors)}</small></th><th scope="col" colSpan={2}>Latency <small>to {duration(took)}</small></th><th scope="col">First token <small>to {duration(first)}</small></th><th scope="col">Output tokens <small>to {count(Math.round(output))}</small></th><th scope="col">Cost a call</th><th scope="col">Total</th></tr></thead>
+        <thead><tr><th scope="col">{title}</th><th scope="col">Calls</th><th scope="col">Errors <small>to {percent(errors)}</small></th><th scope="col" colSpan={2}>Latency <small>to {duration(took)}</small></th><th scope="col">First token <small>to {duration(first)}</small></th><th scope="col">Output tokens <small>to {count(Math.round(output))}</small></th><th scope="col">Cost a call</th><th scope="col">Total</th></tr></thead>
         <tbody>
           {all.map((group, at) => {
             const [low, high] = wilson(group.failed, group.spans.length);
@@ -120,9 +122,10 @@ function SameQuestion({ all, base }: { all: Group[]; base: Group }) {
   const mine = byQuestion[all.indexOf(base)]!;
   const shared = [...mine.keys()].filter((question) => byQuestion.some((other) => other !== mine && other.has(question)));
   if (shared.length === 0) return null;
+  const title = titleOf(compareBy.value);
   return (
     <section>
-      <h2 class="big">Same question</h2>
+      <h2 class="big">Same question, different {title.toLowerCase()}</h2>
       <p class="hint">{count(shared.length)} questions were answered by more than one; words that the baseline does not have are marked.</p>
       {shared.slice(0, 3).map((question) => <Answers key={question} question={question} spans={byQuestion.map((one) => one.get(question))} all={all} base={all.indexOf(base)} />)}
     </section>

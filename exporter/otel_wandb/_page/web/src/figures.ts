@@ -8,7 +8,7 @@ export function quantile(sorted: readonly number[], share: number): number {
   return sorted[low]! + (sorted[high]! - sorted[low]!) * (at - low);
 }
 
-export const ascending = (values: Iterable<number>): number[] => Float64Array.from(values).sort() as unknown as number[];
+export const ascending = (values: Iterable<number>): number[] => Array.from(Float64Array.from(values).sort()); // numbers sort fastest so
 
 /** The 95 % interval of a share (Wilson). */
 export function wilson(hits: number, of: number): [number, number] {

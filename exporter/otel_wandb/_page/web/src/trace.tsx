@@ -53,6 +53,7 @@ function lines(row: number): Line[] {
 }
 
 const TALL = 28;
+const LABELLED = 0.75; // of the axis: a label further right would run into the next column
 
 function Waterfall({ row }: { row: number }) {
   const [made] = useState(() => lines(row));
@@ -63,7 +64,7 @@ function Waterfall({ row }: { row: number }) {
     <section class="wf" aria-label="Waterfall" style={{ "--rows": String(Math.min(made.length, 14)) }}>
       <div class="axis">
         <span>Span</span>
-        <span class="scale">{ticks(total).map((tick) => <i key={tick} style={{ left: `${(tick / total) * 100}%` }}>{tick === 0 ? "0" : briefly(tick)}</i>)}</span>
+        <span class="scale">{ticks(total).filter((tick) => tick <= total * LABELLED).map((tick) => <i key={tick} style={{ left: `${(tick / total) * 100}%` }}>{tick === 0 ? "0" : briefly(tick)}</i>)}</span>
         <span class="r">duration</span><span class="r">tokens</span><span class="r">cost</span>
       </div>
       <List class="wlist" count={made.length} height={TALL} label="Spans" selected={at} id={(one) => `${row}-${made[one]!.at}`} onSelect={(one) => (wanted.value = made[one]!.at)}
