@@ -52,6 +52,11 @@ def test_no_view_is_wider_than_the_window(show: Show, width: int) -> None:
         assert shown.tab.evaluate(CUT, ".page, .panel, .detail, .top, .tabs") == [], view
 
 
+@pytest.mark.parametrize("width", [1400, 1280, 1000, 390])
+def test_no_tile_cuts_its_figures(show: Show, width: int) -> None:
+    assert show(corpus(641), width=width).tab.evaluate(CUT, ".tile") == []
+
+
 @pytest.mark.parametrize(("width", "hash_"), [(390, ""), (1400, "open")])
 def test_a_narrow_list_shows_what_was_asked(show: Show, width: int, hash_: str) -> None:
     records = list(corpus(60))

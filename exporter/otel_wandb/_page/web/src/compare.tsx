@@ -61,7 +61,7 @@ function Range({ sorted, most, base, color }: { sorted: number[]; most: number; 
   return (
     <svg class={`range g${color}`} viewBox={`0 0 ${WIDE} 24`} preserveAspectRatio="none" aria-hidden="true">
       {Number.isFinite(base) && <line class="base" x1={x(base)} x2={x(base)} y1={0} y2={24} />}
-      <rect class="reach" x={low} y={11} width={Math.max(1, high - low)} height={2} /><rect class="half" x={a} y={7} width={Math.max(1, b - a)} height={10} /><rect class="mid" x={middle - 1} y={4} width={2.5} height={16} />
+      <rect class="reach" x={low} y={11} width={Math.max(1, high - low)} height={2} /><rect class="half" x={a} y={7} width={Math.max(1, b - a)} height={10} /><rect class="mid" x={Math.max(0, Math.min(WIDE - 2.5, middle - 1))} y={4} width={2.5} height={16} />
     </svg>
   );
 }
@@ -99,7 +99,7 @@ function Table({ all, base }: { all: Group[]; base: Group }) {
                 <td>{count(group.spans.length)}</td>
                 <td>{percent(group.failed / group.spans.length)} <small class="dim">{group.failed || ""}</small><span class="wil" title={`between ${percent(low)} and ${percent(high)}`}><i style={{ left: `${(low / errors) * 100}%`, width: `${((high - low) / errors) * 100}%` }} /><b style={{ left: `${(group.failed / group.spans.length / errors) * 100}%` }} /></span></td>
                 <td class="plot"><Range sorted={group.took} most={took} base={middle(base, "took")} color={at} /></td>
-                <td>{group.took.length ? duration(middle(group, "took")) : NONE} <small class="dim">p95 {group.took.length ? duration(quantile(group.took, 0.95)) : NONE}</small><br />{group === base ? <small class="dim">baseline</small> : <Change sorted={group.took} base={base.took} />}</td>
+                <td>{group.took.length > 0 && <>{duration(middle(group, "took"))} <small class="dim">p95 {duration(quantile(group.took, 0.95))}</small><br /></>}{group === base ? <small class="dim">baseline</small> : <Change sorted={group.took} base={base.took} />}</td>
                 <td class="plot"><Range sorted={group.first} most={first} base={middle(base, "first")} color={at} /><small class="dim">{group.first.length ? duration(middle(group, "first")) : ""}</small></td>
                 <td class="plot"><Range sorted={group.output} most={output} base={middle(base, "output")} color={at} /><small class="dim">{group.output.length ? count(Math.round(middle(group, "output"))) : ""}</small></td>
                 <td>{cost(each)}<br />{group === base ? <small class="dim">baseline</small> : each !== null && was ? <small class={each < was ? "better" : "worse"}>{each < was ? "−" : "+"}{Math.abs((each / was - 1) * 100).toFixed(0)} %</small> : null}</td>

@@ -54,9 +54,10 @@ function Spark({ values, line = false, error = false }: { values: number[]; line
       </svg>
     );
   const points = values.map((value, x) => [x * 4 + 2, at(value)] as const).filter(([, y]) => Number.isFinite(y));
+  const [only] = points.length === 1 ? points : [];
   return (
     <svg class="spark" viewBox={`0 0 ${values.length * 4} 22`} preserveAspectRatio="none" aria-hidden="true">
-      <polyline points={points.map(([x, y]) => `${x},${y}`).join(" ")} vector-effect="non-scaling-stroke" />
+      <polyline points={(only ? [[only[0] - 2, only[1]], [only[0] + 2, only[1]]] : points).map(([x, y]) => `${x},${y}`).join(" ")} vector-effect="non-scaling-stroke" />
     </svg>
   );
 }
