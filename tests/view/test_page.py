@@ -2,6 +2,7 @@ import ast
 import html
 import json
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -42,6 +43,13 @@ def test_the_tiles_say_what_the_journal_says(show: Show) -> None:
     tokens = sum(trace["totals"][side] or 0 for trace in traces for side in ("input", "output"))
     assert f"≈ {tokens / 1000:.1f}k" in tiles[5]
     assert "estimated" in tiles[5]
+    waits = sorted(
+        span["call"]["first_chunk"]
+        for trace in traces
+        for span in trace["spans"]
+        if span["call"] and span["call"]["first_chunk"] is not None
+    )
+    assert abs(median(waits) * 1e3 - float(tiles[4].split()[3])) <= 0.5
     cost = sum(trace["totals"]["cost"] or 0 for trace in traces)
     assert f"${cost:.2f}" in tiles[6]
     assert "unknown" in tiles[6]

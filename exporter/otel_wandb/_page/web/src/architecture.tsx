@@ -77,7 +77,7 @@ function settingLines(node: Node): string[] {
 }
 
 function laidOut(roots: Node[]): { width: number; height: number } {
-  let next = 10, deep = 0;
+  let next = 4, deep = 0;
   const place = (node: Node): void => {
     deep = Math.max(deep, node.depth);
     const before = next;
@@ -147,17 +147,19 @@ function Shape({ name, rows }: { name: string; rows: number[] }) {
       </div>
       <h2 class="big">Settings</h2>
       <p class="hint">What the calls of this shape were asked with; W&B groups its traces by the same dict.</p>
-      <table class="cmp"><thead><tr><th scope="col">Calls</th><th scope="col">Traces</th><th scope="col">p50</th><th scope="col">p95</th><th scope="col">Errors</th><th scope="col">Cost a trace</th></tr></thead>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Settings">
+      <table class="cmp settings"><thead><tr><th scope="col">Calls</th><th scope="col">Traces</th><th scope="col">p50</th><th scope="col">p95</th><th scope="col">Errors</th><th scope="col">Cost a trace</th></tr></thead>
         <tbody>{made.slice(0, 30).map(([calls, list]) => {
           const times = ascending(list.map((row) => index.traces.duration[row]!));
           const dollars = known(list.map((row) => index.traces.cost[row]!));
           return <tr key={calls}><th scope="row">{calls.split("\n").map((call, place) => <>{place > 0 && " → "}<span class="tag">{call}</span></>)}</th><td>{count(list.length)}</td><td>{duration(quantile(times, 0.5))}</td><td>{duration(quantile(times, 0.95))}</td><td>{percent(list.filter((row) => index.traces.error[row]! >= 0).length / list.length)}</td><td>{cost(dollars.sum === null ? null : dollars.sum / (list.length - dollars.missing))}</td></tr>;
         })}</tbody></table>
+      </div>
     </main>
   );
 }
 
-const left = (node: Node): number => 10 + node.depth * (WIDE + APART);
+const left = (node: Node): number => 1 + node.depth * (WIDE + APART);
 
 function Card({ node, of, paid }: { node: Node; of: number; paid: number | null }) {
   const times = ascending(node.spans.map((at) => index.spans.duration[at]!));

@@ -1,60 +1,15 @@
 // The view Compare: groups of calls on one axis, with what is not sure said.
-import { computed } from "@preact/signals";
-import { NONE, cost, count, duration, percent } from "./format";
-import { ascending, known, medianInterval, quantile, wilson, wordDiff } from "./figures";
+import { NONE, cost, count, duration, percent, plural } from "./format";
+import { medianInterval, quantile, wilson, wordDiff } from "./figures";
+import { BY, groups, models, others } from "./groups";
+import type { Group } from "./groups";
 import { Icon } from "./icons";
-import { baseline, compareBy, compareWithin, filtered, mainModel, settings, show } from "./state";
-import { firstSpan, index, messages, text } from "./store";
+import { LatencyOverTime } from "./latency";
+import { baseline, compareBy, compareWithin, show } from "./state";
+import { firstSpan, index, messages } from "./store";
 import { Words } from "./text";
 import { useRead } from "./trace";
 import { words } from "./words";
-
-const BY: [string, string][] = [["model", "Model"], ["prompt", "Prompt version"], ["temperature", "Temperature"], ["name", "Trace name"], ["run", "Run"]];
-const GROUPS = 8;
-
-interface Group { name: string; spans: number[]; rows: Map<number, number>; failed: number; took: number[]; first: number[]; output: number[]; cost: { sum: number | null; missing: number }; models: Map<string, number> }
-
-function keyOf(row: number, at: number): string {
-  const { model, prompt, settings: set } = index.spans;
-  switch (compareBy.value) {
-    case "prompt": return prompt[at]! < 0 ? "" : text(prompt[at]!);
-    case "temperature": return set[at]! < 0 ? "" : String(settings(set[at]!)["temperature"] ?? "not set");
-    case "name": return text(index.traces.name[row]!);
-    case "run": return index.runs[index.traces.run[row]!]!.name;
-    default: return text(model[at]!);
-  }
-}
-
-const groups = computed(() => {
-  const made = new Map<string, Group>();
-  const { kind, call, model, error, duration: took, first, output, cost: dollars } = index.spans;
-  for (const row of filtered.value)
-    for (let at = firstSpan[row]!, end = at + index.traces.spans[row]!; at < end; at++) {
-      if (!call[at] || kind[at] !== 1) continue;
-      const name = keyOf(row, at);
-      const of = text(model[at]!);
-      if (!name || (compareWithin.value && of !== compareWithin.value)) continue;
-      let group = made.get(name);
-      if (!group) made.set(name, (group = { name, spans: [], rows: new Map(), failed: 0, took: [], first: [], output: [], cost: { sum: null, missing: 0 }, models: new Map() }));
-      group.spans.push(at);
-      group.rows.set(at, row);
-      group.models.set(of, (group.models.get(of) ?? 0) + 1);
-      if (error[at]) group.failed++;
-      else {
-        group.took.push(took[at]!);
-        if (output[at] !== null) group.output.push(output[at]!);
-      }
-      if (first[at] !== null) group.first.push(first[at]!);
-    }
-  for (const group of made.values()) {
-    group.cost = known(group.spans.map((at) => dollars[at]!));
-    group.took = ascending(group.took);
-    group.first = ascending(group.first);
-    group.output = ascending(group.output);
-  }
-  return [...made.values()].sort((a, b) => b.spans.length - a.spans.length).slice(0, GROUPS);
-});
-const models = computed(() => [...new Set(index.spans.model.filter((_, at) => index.spans.kind[at] === 1 && index.spans.call[at]).map(text))].filter(Boolean).sort());
 
 function Choice({ label, value, values, onChange }: { label: string; value: string; values: [string, string][]; onChange(value: string): void }) {
   return <label class="choice"><span>{label}</span><select value={value} onChange={(event) => onChange(event.currentTarget.value)}>{values.map(([key, name]) => <option key={key} value={key} selected={key === value}>{name}</option>)}</select></label>;
@@ -70,12 +25,13 @@ export function CompareView() {
         <Choice label="Compare by" value={compareBy.value} values={BY} onChange={(value) => { compareBy.value = value; baseline.value = ""; }} />
         <Choice label="Baseline" value={base?.name ?? ""} values={all.map((group) => [group.name, group.name])} onChange={(value) => (baseline.value = value)} />
         <Choice label="Within" value={compareWithin.value} values={[["", "all models"], ...models.value.map((name): [string, string] => [name, name])]} onChange={(value) => (compareWithin.value = value)} />
-        <span class="hint">{count(of)} calls · bar: middle half · line: 5 to 95 % · mark: median</span>
+        <span class="hint">{count(of)} calls{others.value > 0 && `, without ${plural(others.value, "smaller group")}`} · bar: middle half · line: 5 to 95 % · mark: median</span>
       </div>
       {!base ? <p class="empty">No call has this. Choose something else to compare by.</p> : (
         <>
           <Caution all={all} base={base} />
           <Table all={all} base={base} />
+          <LatencyOverTime />
           <SameQuestion all={all} base={base} />
         </>
       )}
@@ -95,6 +51,7 @@ function Caution({ all, base }: { all: Group[]; base: Group }) {
   );
 }
 
+const titleOf = (by: string): string => BY.find(([key]) => key === by)?.[1] ?? "Group";
 const WIDE = 200;
 
 function Range({ sorted, most, base, color }: { sorted: number[]; most: number; base: number; color: number }) {
@@ -104,7 +61,7 @@ function Range({ sorted, most, base, color }: { sorted: number[]; most: number; 
   return (
     <svg class={`range g${color}`} viewBox={`0 0 ${WIDE} 24`} preserveAspectRatio="none" aria-hidden="true">
       {Number.isFinite(base) && <line class="base" x1={x(base)} x2={x(base)} y1={0} y2={24} />}
-      <rect class="reach" x={low} y={11} width={Math.max(1, high - low)} height={2} /><rect class="half" x={a} y={7} width={Math.max(1, b - a)} height={10} /><rect class="mid" x={middle - 1} y={4} width={2.5} height={16} />
+      <rect class="reach" x={low} y={11} width={Math.max(1, high - low)} height={2} /><rect class="half" x={a} y={7} width={Math.max(1, b - a)} height={10} /><rect class="mid" x={Math.max(0, Math.min(WIDE - 2.5, middle - 1))} y={4} width={2.5} height={16} />
     </svg>
   );
 }
@@ -124,11 +81,12 @@ function Table({ all, base }: { all: Group[]; base: Group }) {
   const top = (column: "took" | "first" | "output") => Math.max(...all.map((group) => quantile(group[column], 0.95)).filter(Number.isFinite), 0) || 1;
   const [took, first, output] = [top("took"), top("first"), top("output")];
   const middle = (group: Group, column: "took" | "first" | "output") => quantile(group[column], 0.5);
+  const title = titleOf(compareBy.value);
   const errors = Math.max(...all.map((group) => wilson(group.failed, group.spans.length)[1]), 0.01);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Groups">
       <table class="cmp">
-        <thead><tr><th scope="col">{BY.find(([key]) => key === compareBy.value)?.[1] ?? "Group"}</th><th scope="col">Calls</th><th scope="col">Errors <small>to {percent(errors)}</small></th><th scope="col" colSpan={2}>Latency <small>to {duration(took)}</small></th><th scope="col">First token <small>to {duration(first)}</small></th><th scope="col">Output tokens <small>to {count(Math.round(output))}</small></th><th scope="col">Cost a call</th><th scope="col">Total</th></tr></thead>
+        <thead><tr><th scope="col">{title}</th><th scope="col">Calls</th><th scope="col">Errors <small>to {percent(errors)}</small></th><th scope="col" colSpan={2}>Latency <small>to {duration(took)}</small></th><th scope="col">First token <small>to {duration(first)}</small></th><th scope="col">Output tokens <small>to {count(Math.round(output))}</small></th><th scope="col">Cost a call</th><th scope="col">Total</th></tr></thead>
         <tbody>
           {all.map((group, at) => {
             const [low, high] = wilson(group.failed, group.spans.length);
@@ -141,7 +99,7 @@ function Table({ all, base }: { all: Group[]; base: Group }) {
                 <td>{count(group.spans.length)}</td>
                 <td>{percent(group.failed / group.spans.length)} <small class="dim">{group.failed || ""}</small><span class="wil" title={`between ${percent(low)} and ${percent(high)}`}><i style={{ left: `${(low / errors) * 100}%`, width: `${((high - low) / errors) * 100}%` }} /><b style={{ left: `${(group.failed / group.spans.length / errors) * 100}%` }} /></span></td>
                 <td class="plot"><Range sorted={group.took} most={took} base={middle(base, "took")} color={at} /></td>
-                <td>{group.took.length ? duration(middle(group, "took")) : NONE} <small class="dim">p95 {group.took.length ? duration(quantile(group.took, 0.95)) : NONE}</small><br />{group === base ? <small class="dim">baseline</small> : <Change sorted={group.took} base={base.took} />}</td>
+                <td>{group.took.length > 0 && <>{duration(middle(group, "took"))} <small class="dim">p95 {duration(quantile(group.took, 0.95))}</small><br /></>}{group === base ? <small class="dim">baseline</small> : <Change sorted={group.took} base={base.took} />}</td>
                 <td class="plot"><Range sorted={group.first} most={first} base={middle(base, "first")} color={at} /><small class="dim">{group.first.length ? duration(middle(group, "first")) : ""}</small></td>
                 <td class="plot"><Range sorted={group.output} most={output} base={middle(base, "output")} color={at} /><small class="dim">{group.output.length ? count(Math.round(middle(group, "output"))) : ""}</small></td>
                 <td>{cost(each)}<br />{group === base ? <small class="dim">baseline</small> : each !== null && was ? <small class={each < was ? "better" : "worse"}>{each < was ? "−" : "+"}{Math.abs((each / was - 1) * 100).toFixed(0)} %</small> : null}</td>
@@ -164,9 +122,10 @@ function SameQuestion({ all, base }: { all: Group[]; base: Group }) {
   const mine = byQuestion[all.indexOf(base)]!;
   const shared = [...mine.keys()].filter((question) => byQuestion.some((other) => other !== mine && other.has(question)));
   if (shared.length === 0) return null;
+  const title = titleOf(compareBy.value);
   return (
     <section>
-      <h2 class="big">Same question</h2>
+      <h2 class="big">Same question, different {title.toLowerCase()}</h2>
       <p class="hint">{count(shared.length)} questions were answered by more than one; words that the baseline does not have are marked.</p>
       {shared.slice(0, 3).map((question) => <Answers key={question} question={question} spans={byQuestion.map((one) => one.get(question))} all={all} base={all.indexOf(base)} />)}
     </section>
@@ -198,4 +157,3 @@ function Answers({ question, spans, all, base }: { question: number; spans: (num
   );
 }
 const openSpan = (row: number, at: number): void => show(row, at - firstSpan[row]!);
-export { mainModel };

@@ -8,7 +8,7 @@ export function quantile(sorted: readonly number[], share: number): number {
   return sorted[low]! + (sorted[high]! - sorted[low]!) * (at - low);
 }
 
-export const ascending = (values: Iterable<number>): number[] => Float64Array.from(values).sort() as unknown as number[];
+export const ascending = (values: Iterable<number>): number[] => Array.from(Float64Array.from(values).sort()); // numbers sort fastest so
 
 /** The 95 % interval of a share (Wilson). */
 export function wilson(hits: number, of: number): [number, number] {
@@ -21,12 +21,20 @@ export function wilson(hits: number, of: number): [number, number] {
   return [Math.max(0, (middle - reach) / base), Math.min(1, (middle + reach) / base)];
 }
 
-/** The 95 % interval of a median, by the ranks of the binomial distribution. */
+/** The 95 % interval of a median, by the ranks of the binomial distribution; of five or fewer there is none. */
 export function medianInterval(sorted: readonly number[]): [number, number] {
-  const reach = 0.98 * Math.sqrt(sorted.length);
-  const low = Math.max(0, Math.floor(sorted.length / 2 - reach));
-  const high = Math.min(sorted.length - 1, Math.ceil(sorted.length / 2 + reach));
-  return [sorted[low] ?? NaN, sorted[high] ?? NaN];
+  const low = Math.floor(sorted.length / 2 - 0.5 - 0.98 * Math.sqrt(sorted.length));
+  return low < 0 ? [-Infinity, Infinity] : [sorted[low]!, sorted[sorted.length - 1 - low]!];
+}
+
+/** Where an axis from 0 has its marks: about four, at round numbers, none close to its end. */
+export function ticks(total: number): number[] {
+  const rough = total / 4;
+  const unit = 10 ** Math.floor(Math.log10(rough || 1));
+  const step = [1, 2, 5, 10].map((times) => times * unit).find((one) => one >= rough) ?? unit;
+  const made = [];
+  for (let at = 0; at < total * 0.97; at += step) made.push(at);
+  return made;
 }
 
 /** null if nothing is known. */

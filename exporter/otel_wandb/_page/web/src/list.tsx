@@ -22,6 +22,14 @@ export function List({ count, height, label, selected, row, onSelect, id, class:
     watch.observe(element);
     return () => watch.disconnect();
   }, []);
+  // What is looked at stays where it is when all rows get another height.
+  const before = useRef(height);
+  useLayoutEffect(() => {
+    const element = box.current!;
+    const anchor = selected >= 0 ? selected : Math.floor(element.scrollTop / before.current);
+    element.scrollTop += anchor * (height - before.current);
+    before.current = height;
+  }, [height]);
   useLayoutEffect(() => {
     if (selected >= 0) reveal(box.current!, selected, height);
   }, [selected >= 0 && id(selected)]);
@@ -50,7 +58,10 @@ export function List({ count, height, label, selected, row, onSelect, id, class:
   );
 }
 
+/** A neighbour comes in at the edge, what is far away in the middle. */
 function reveal(box: HTMLElement, at: number, height: number): void {
-  if (at * height < box.scrollTop) box.scrollTop = at * height;
-  else if ((at + 1) * height > box.scrollTop + box.clientHeight) box.scrollTop = (at + 1) * height - box.clientHeight;
+  const [above, below] = [box.scrollTop - at * height, (at + 1) * height - box.scrollTop - box.clientHeight];
+  if (Math.max(above, below) > 2 * height) box.scrollTop = (at + 0.5) * height - box.clientHeight / 2;
+  else if (above > 0) box.scrollTop -= above;
+  else if (below > 0) box.scrollTop += below;
 }

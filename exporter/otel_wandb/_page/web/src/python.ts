@@ -11,10 +11,18 @@ export function pythonCall(call: Call, asked: Message[], tools: Json[] | undefin
   else if (operation === "text_completion") lines.push(["prompt", literal(single(asked.map(said)))]);
   else lines.push(["messages", literal(asked.map(chatMessage), 1)]);
   if (tools) lines.push(["functions", literal(tools.map(functionOf), 1)]);
-  for (const [name, value] of Object.entries(call.parameters)) lines.push([name, literal(value, 1)]);
+  const others: [string, Json][] = [];
+  for (const [name, value] of Object.entries(call.parameters))
+    if (isName(name)) lines.push([name, literal(value, 1)]);
+    else others.push([name, value]);
+  const given = [...lines.map(([name, value]) => `${name}=${value}`), ...(others.length > 0 ? [`**${literal(Object.fromEntries(others), 1)}`] : [])];
   const resource = RESOURCES[operation] ?? "ChatCompletion";
-  return `import openai\n\nresponse = openai.${resource}.create(\n${lines.map(([name, value]) => `    ${name}=${value},\n`).join("")})\n`;
+  return `import openai\n\nresponse = openai.${resource}.create(\n${given.map((one) => `    ${one},\n`).join("")})\n`;
 }
+
+const KEYWORDS = /^(False|None|True|and|as|assert|async|await|break|class|continue|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda|nonlocal|not|or|pass|raise|return|try|while|with|yield)$/;
+/** Whether Python takes it for the name of an argument. A journal may come from anybody, and say anything. */
+const isName = (name: string): boolean => /^[a-z_]\w*$/i.test(name) && !KEYWORDS.test(name);
 
 const single = (values: string[]): Json => (values.length === 1 ? values[0]! : values);
 const said = (message: Message): string => (message.parts ? message.parts.map((part) => asText(part.content)).join("") : asText(message.text));

@@ -1,4 +1,5 @@
 // Copies and downloads, also where a sandbox refuses the newer ways.
+import { csv } from "./csv";
 import { cost } from "./format";
 import { chatMessage } from "./python";
 import type { Json, Span, Trace } from "./schema";
@@ -78,22 +79,13 @@ export async function saveChats(rows: readonly number[]): Promise<void> {
   download("chats.jsonl", lines, "application/x-ndjson");
 }
 
-export function csv(rows: readonly number[]): string {
+export function rowsAsCsv(rows: readonly number[]): string {
   const { id, name, start, duration, error, calls, input, output, total, estimated, cost: dollars, session, user } = index.traces;
-  const head = "trace_id,name,model,started,duration_ms,error,calls,input_tokens,output_tokens,total_tokens,estimated,cost_usd,session,user";
-  const lines = rows.map((row) =>
-    [
-      id[row], text(name[row]!), mainModel(row), new Date(index.base + start[row]! / 1e6).toISOString(), duration[row]! / 1e6, text(error[row]!), calls[row],
-      input[row], output[row], total[row], estimated[row] ? "true" : "false", dollars[row], text(session[row]!), text(user[row]!),
-    ].map(cell).join(","),
-  );
-  return [head, ...lines, ""].join("\r\n");
+  return csv(rows.map((row) => ({
+    id: id[row]!, name: text(name[row]!), model: mainModel(row), started: index.base + start[row]! / 1e6, duration: duration[row]! / 1e6, error: text(error[row]!), calls: calls[row]!,
+    input: input[row]!, output: output[row]!, total: total[row]!, estimated: Boolean(estimated[row]), cost: dollars[row]!, session: text(session[row]!), user: text(user[row]!),
+  })));
 }
-/** A text that a spreadsheet would take for a formula is kept one. */
-function cell(value: string | number | null | undefined): string {
-  const made = value === null || value === undefined ? "" : typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(made) ? `"${made.replaceAll('"', '""')}"` : made;
-}
-export const saveCsv = (rows: readonly number[]): void => download("traces.csv", [csv(rows)], "text/csv");
+export const saveCsv = (rows: readonly number[]): void => download("traces.csv", [rowsAsCsv(rows)], "text/csv");
 
 export const costOf = (dollars: number | null, unknown: number): string => (dollars !== null && unknown > 0 ? `${cost(dollars)} + ${unknown} unknown` : cost(dollars));

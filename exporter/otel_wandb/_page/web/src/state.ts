@@ -23,6 +23,9 @@ export const compareBy = signal("model");
 export const compareWithin = signal("");
 export const baseline = signal("");
 export const theme = signal<"light" | "dark">(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+const narrowly = matchMedia("(max-width:820px)"); // as in the style sheet
+export const narrow = signal(narrowly.matches);
+narrowly.addEventListener("change", () => (narrow.value = narrowly.matches));
 /** Rows that are on the page; in a followed run the newest wait until they are asked for. */
 export const shown = signal(0);
 export const newest = signal(false);

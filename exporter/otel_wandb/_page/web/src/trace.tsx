@@ -1,12 +1,12 @@
 // One trace: its waterfall, and of the chosen span the conversation, the attributes, the JSON.
 import { useEffect, useState } from "preact/hooks";
-import { NONE, clock, count, cost, day, duration, plural } from "./format";
-import { known } from "./figures";
+import { NONE, briefly, clock, count, cost, day, duration, plural } from "./format";
+import { known, ticks } from "./figures";
 import { Icon } from "./icons";
 import { Conversation } from "./conversation";
 import { pythonCall } from "./python";
 import { copy, costOf, wholeSpan, wholeTrace } from "./saving";
-import type { Json, Message, Span, Trace } from "./schema";
+import type { Json, Span, Trace } from "./schema";
 import { answered } from "./search";
 import { link, session, show, chosen, span as wanted, view } from "./state";
 import { KINDS, firstSpan, index, messages, text, trace } from "./store";
@@ -52,16 +52,8 @@ function lines(row: number): Line[] {
   return made;
 }
 
-function ticks(total: number): number[] {
-  const rough = total / 4;
-  const unit = 10 ** Math.floor(Math.log10(rough || 1));
-  const step = [1, 2, 5, 10].map((times) => times * unit).find((one) => one >= rough) ?? unit;
-  const made = [];
-  for (let at = 0; at < total * 0.97; at += step) made.push(at);
-  return made;
-}
-
 const TALL = 28;
+const LABELLED = 0.75; // of the axis: a label further right would run into the next column
 
 function Waterfall({ row }: { row: number }) {
   const [made] = useState(() => lines(row));
@@ -72,7 +64,7 @@ function Waterfall({ row }: { row: number }) {
     <section class="wf" aria-label="Waterfall" style={{ "--rows": String(Math.min(made.length, 14)) }}>
       <div class="axis">
         <span>Span</span>
-        <span class="scale">{ticks(total).map((tick) => <i key={tick} style={{ left: `${(tick / total) * 100}%` }}>{tick === 0 ? "0" : duration(tick)}</i>)}</span>
+        <span class="scale">{ticks(total).filter((tick) => tick <= total * LABELLED).map((tick) => <i key={tick} style={{ left: `${(tick / total) * 100}%` }}>{tick === 0 ? "0" : briefly(tick)}</i>)}</span>
         <span class="r">duration</span><span class="r">tokens</span><span class="r">cost</span>
       </div>
       <List class="wlist" count={made.length} height={TALL} label="Spans" selected={at} id={(one) => `${row}-${made[one]!.at}`} onSelect={(one) => (wanted.value = made[one]!.at)}
@@ -258,5 +250,3 @@ function Whole({ span }: { span: Span }) {
   const whole = useRead(span.id, () => wholeSpan(span));
   return whole ? <Tree value={whole} open /> : null;
 }
-
-export type { Message };

@@ -5,39 +5,44 @@ import { NONE, clock, cost, count, day, duration, percent, short } from "./forma
 import { ascending, known, quantile } from "./figures";
 import { Icon } from "./icons";
 import { List } from "./list";
-import { csv, saveChats, saveCsv, saveJson, copy } from "./saving";
+import { copy, rowsAsCsv, saveChats, saveCsv, saveJson } from "./saving";
 import { answered, found, query } from "./search";
-import { between, clearFilters, counts, durations, filtered, filters, keyOf, mainModel, openRow, order, rising, show, sorted, toggle } from "./state";
+import { between, clearFilters, counts, durations, filtered, filters, keyOf, mainModel, narrow, openRow, order, rising, show, sorted, toggle } from "./state";
 import type { Order } from "./state";
 import { KINDS, firstSpan, index, text } from "./store";
 import { Detail } from "./trace";
 import { Words } from "./text";
 
 const SLOTS = 40; // bars of a sparkline
+const ROW = 36, STACKED = 52; // px; where there is little room the question stands below the name
 
 const tiles = computed(() => {
   const rows = filtered.value;
   const { start, duration: took, error, input, output, estimated, cost: dollars, unknown, calls } = index.traces;
   const times = ascending(rows.map((row) => took[row]!));
-  const firsts: number[] = [];
-  for (const row of rows)
-    for (let at = firstSpan[row]!, end = at + index.traces.spans[row]!; at < end; at++) if (index.spans.first[at] !== null) firsts.push(index.spans.first[at]!);
   let from = Infinity, to = -Infinity;
   for (const row of rows) from = Math.min(from, start[row]!), to = Math.max(to, start[row]!);
   const slots: number[][] = Array.from({ length: SLOTS }, () => []);
   for (const row of rows) slots[Math.min(SLOTS - 1, Math.floor(((start[row]! - from) / (to - from || 1)) * SLOTS))]!.push(row);
+  const firsts = slots.map((slot) => ascending(slot.flatMap(firstTokens)));
   const asked = known(rows.map((row) => input[row]!));
   const answers = known(rows.map((row) => output[row]!));
   const paid = known(rows.map((row) => dollars[row]!));
   return {
     rows: rows.length, slots, times,
     errors: rows.filter((row) => error[row]! >= 0).length,
-    firsts: ascending(firsts),
+    firsts, first: ascending(firsts.flat()),
     tokens: asked.sum === null && answers.sum === null ? null : (asked.sum ?? 0) + (answers.sum ?? 0), output: answers.sum,
     estimated: rows.some((row) => estimated[row]!),
     cost: paid.sum, unknown: rows.reduce((sum, row) => sum + (calls[row]! ? unknown[row]! : 0), 0),
   };
 });
+
+/** What the streams of a trace waited for their first token. */
+function firstTokens(row: number): number[] {
+  const from = firstSpan[row]!;
+  return index.spans.first.slice(from, from + index.traces.spans[row]!).filter((one) => one !== null);
+}
 
 function Spark({ values, line = false, error = false }: { values: number[]; line?: boolean; error?: boolean }) {
   const most = Math.max(...values.filter(Number.isFinite), 0) || 1;
@@ -49,9 +54,10 @@ function Spark({ values, line = false, error = false }: { values: number[]; line
       </svg>
     );
   const points = values.map((value, x) => [x * 4 + 2, at(value)] as const).filter(([, y]) => Number.isFinite(y));
+  const [only] = points.length === 1 ? points : [];
   return (
     <svg class="spark" viewBox={`0 0 ${values.length * 4} 22`} preserveAspectRatio="none" aria-hidden="true">
-      <polyline points={points.map(([x, y]) => `${x},${y}`).join(" ")} vector-effect="non-scaling-stroke" />
+      <polyline points={(only ? [[only[0] - 2, only[1]], [only[0] + 2, only[1]]] : points).map(([x, y]) => `${x},${y}`).join(" ")} vector-effect="non-scaling-stroke" />
     </svg>
   );
 }
@@ -61,7 +67,7 @@ function Tile({ name, value, more, values, line, error }: { name: string; value:
 }
 
 function Tiles() {
-  const { rows, slots, times, errors, firsts, tokens, output, estimated, cost: dollars, unknown } = tiles.value;
+  const { rows, slots, times, errors, firsts, first, tokens, output, estimated, cost: dollars, unknown } = tiles.value;
   const { duration: took, error, total, cost: paid } = index.traces;
   const sums = (column: (number | null)[]) => slots.map((slot) => slot.reduce((sum, row) => sum + (column[row] ?? 0), 0));
   const inSlots = (share: number) => slots.map((slot) => quantile(ascending(slot.map((row) => took[row]!)), share));
@@ -72,7 +78,7 @@ function Tiles() {
       <Tile name="Errors" value={rows ? percent(errors / rows) : NONE} more={errors ? count(errors) : undefined} values={slots.map((slot) => slot.filter((row) => error[row]! >= 0).length)} error />
       <Tile name="Duration p50" value={time(0.5)} values={inSlots(0.5)} line />
       <Tile name="Duration p95" value={time(0.95)} values={inSlots(0.95)} line />
-      <Tile name="First token p50" value={firsts.length ? duration(quantile(firsts, 0.5)) : NONE} values={[]} />
+      <Tile name="First token p50" value={first.length ? duration(quantile(first, 0.5)) : NONE} values={firsts.map((slot) => quantile(slot, 0.5))} line />
       <Tile name={estimated ? "Tokens, estimated" : "Tokens"} value={tokens === null ? "unknown" : (estimated ? "≈ " : "") + short(tokens)} more={output === null ? undefined : `${short(output)} out`} values={sums(total)} />
       <Tile name="Cost" value={cost(dollars)} more={unknown ? `${count(unknown)} unknown` : undefined} values={sums(paid)} />
     </section>
@@ -231,7 +237,7 @@ function Export() {
         <button onClick={done(saveJson)}>Traces, JSON lines</button>
         <button onClick={done(saveCsv)}>Rows, CSV</button>
         <button onClick={done(saveChats)}>Chats, fine-tuning lines</button>
-        <button onClick={done((rows) => copy(csv(rows), "Rows"))}>Copy rows as CSV</button>
+        <button onClick={done((rows) => copy(rowsAsCsv(rows), "Rows"))}>Copy rows as CSV</button>
       </div>
     </details>
   );
@@ -240,6 +246,7 @@ function Export() {
 export function TracesView() {
   const rows = sorted.value;
   const selected = openRow.value < 0 ? -1 : rows.indexOf(openRow.value);
+  const stacked = narrow.value || openRow.value >= 0;
   const narrowed = filters.value.size > 0 || between.value !== undefined || query.value !== "";
   return (
     <div class="body">
@@ -257,7 +264,7 @@ export function TracesView() {
             </div>
             <Head />
             {rows.length > 0 ? (
-              <List count={rows.length} height={36} label="Traces" selected={selected} id={(at) => keyOf(rows[at]!)} row={(at) => <Row row={rows[at]!} />} onSelect={(at) => show(rows[at]!)} />
+              <List class={stacked ? "stacked" : ""} count={rows.length} height={stacked ? STACKED : ROW} label="Traces" selected={selected} id={(at) => keyOf(rows[at]!)} row={(at) => <Row row={rows[at]!} />} onSelect={(at) => show(rows[at]!)} />
             ) : (
               <p class="empty">{index.traces.id.length === 0 ? "There is no trace in this journal." : "No trace passes the filters."}</p>
             )}
