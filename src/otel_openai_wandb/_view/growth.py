@@ -3,14 +3,57 @@
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from otel_openai_wandb._view.runs import Directory
-from otel_wandb._interface.journal import JournalFile
-from otel_wandb._interface.page import Mark, PackedRun, Packer, page
+from otel_wandb._interface.journal import Growing, Joining, JournalFile, Numbering, Record
+from otel_wandb._interface.page import Mark, Packer, page
 
 _EVERY: Final = 0.2  # seconds between two looks at the files
+_AT_ONCE: Final = 1_000  # traces that are held unpacked
+
+
+class _GrowingRun:
+    """Packs what is new in the journal of one run. A trace that has grown stays in its row."""
+
+    def __init__(self, directory: Directory, packer: Packer) -> None:
+        self._directory = directory
+        self._packer = packer
+        self._run = packer.open(directory.name)
+        self._files: dict[str, JournalFile] = {}
+        self._numbering, self._joining = Numbering(), Joining()
+        self._rows: dict[int, int] = {}  # by the numbers of the traces
+
+    def look(self) -> int:
+        """Pack, and say how many records were new."""
+        count, grown = 0, dict[int, Growing]()
+        for record in self._new():
+            count += 1
+            shown = self._numbering.through_all_files(record)
+            if shown is None:
+                continue
+            if shown["record"] == "trace":
+                grown |= {trace.number: trace for trace in self._joining.add(shown)}
+            else:
+                self._packer.add(self._run, shown)
+            if len(grown) >= _AT_ONCE:
+                self._pack(grown)
+                grown = {}
+        self._pack(grown)
+        return count
+
+    def _pack(self, grown: Mapping[int, Growing]) -> None:
+        for number, trace in grown.items():
+            self._rows[number] = self._packer.put_trace(self._run, trace.joined(), self._rows.get(number))
+        for trace in self._joining.take_settled():
+            del self._rows[trace.number]
+
+    def _new(self) -> Iterator[Record]:
+        for path in self._directory.journals():
+            file = self._files.setdefault(os.path.abspath(path), JournalFile(path))
+            with contextlib.suppress(FileNotFoundError):  # somebody deleted the run
+                yield from file.records()
 
 
 class Growth:
@@ -18,8 +61,7 @@ class Growth:
 
     def __init__(self, directories: Sequence[Directory]) -> None:
         self._packer = Packer()
-        self._runs = [(directory, self._packer.open(directory.name)) for directory in directories]
-        self._files: dict[str, JournalFile] = {}
+        self._runs = [_GrowingRun(directory, self._packer) for directory in directories]
         self._marks = [Mark()]
         self._grown = threading.Condition()
         self._closed = threading.Event()
@@ -38,7 +80,7 @@ class Growth:
     def look(self) -> None:
         """Pack what is new."""
         with self._grown:
-            if sum(self._read(directory, run) for directory, run in self._runs):
+            if sum(run.look() for run in self._runs):
                 self._marks.append(self._packer.mark())
                 self._grown.notify_all()
 
@@ -52,19 +94,8 @@ class Growth:
             self._grown.wait_for(lambda: event < len(self._marks) - 1 or self._closed.is_set(), patience)
             if not 0 <= event < len(self._marks) - 1:
                 return None
-            mark = self._marks[event]
-            return len(self._marks) - 1, f'{{"texts_before":{mark.texts},{self._packer.since(mark)[1:]}'
+            return len(self._marks) - 1, self._packer.since(self._marks[event])
 
     @property
     def closed(self) -> Callable[[], bool]:
         return self._closed.is_set
-
-    def _read(self, directory: Directory, run: PackedRun) -> int:
-        count = 0
-        for path in directory.journals():
-            file = self._files.setdefault(os.path.abspath(path), JournalFile(path))
-            with contextlib.suppress(FileNotFoundError):  # somebody deleted the run
-                for record in file.records():
-                    self._packer.add(run, record)
-                    count += 1
-        return count
