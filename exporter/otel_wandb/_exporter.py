@@ -87,6 +87,7 @@ class WandbSpanExporter(SpanExporter):
         self._shut = threading.Event()  # set when the shutdown is complete
         self._is_late = False  # W&B had not taken everything in time
         self._is_aside = False
+        self._comes_at_once = False
         self._lost = 0  # as of the last flush
         self._next_run: Callable[[], wandb.Run | None] | None = None
         self._writer: TraceWriter | None = None
@@ -138,7 +139,7 @@ class WandbSpanExporter(SpanExporter):
             return SpanExportResult.SUCCESS
         try:
             with self._lock:
-                pipeline = self._made().pipeline()
+                pipeline = self._made().pipeline(comes_at_once=self._comes_at_once)
         except RuntimeError as error:  # "can't create new thread": Python 3.12.0 and 3.12.1, once the program ends
             self._health.drop("no_thread", len(spans), f"{error}; flush before the end, or use another Python")
             return SpanExportResult.FAILURE
@@ -157,8 +158,12 @@ class WandbSpanExporter(SpanExporter):
             self._health.drop_rows("after_shutdown", 1, self._closed)
             return
         with self._lock:
-            pipeline = self._made().pipeline()
+            pipeline = self._made().pipeline(comes_at_once=self._comes_at_once)
         pipeline.submit_feedback(said)
+
+    def expect_at_once(self) -> None:
+        """Before the first span: each comes when it ends, and is known to be open until then."""
+        self._comes_at_once = True
 
     def stand_aside(self) -> None:
         """Ignore spans that end from now on, until `resume()`: another exporter writes them, to one run only."""

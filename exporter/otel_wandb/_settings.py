@@ -63,6 +63,9 @@ class Settings:
     """Whether a SIGTERM writes everything before it ends the program."""
     quiet: float = 1.0
     """How long a trace waits for more spans after its root has ended."""
+    quiet_at_once: float = 0.05
+    """The same, where each span comes when it ends, and those that are open are known: only what a task begins after
+    the root has ended can still come."""
     idle: float = 30.0
     """How long a trace without its root waits for its next span, where no span of it is known to be open."""
     max_age: float = 600.0
@@ -87,6 +90,7 @@ def read_settings(environ: Mapping[str, str], default: Settings = Settings()) ->
         exit_timeout=_seconds(environ, EXIT_TIMEOUT_VARIABLE, default.exit_timeout),
         table_interval=_seconds(environ, TABLE_INTERVAL_VARIABLE, default.table_interval),
         quiet=_seconds(environ, QUIET_VARIABLE, default.quiet),
+        quiet_at_once=_seconds(environ, QUIET_VARIABLE, default.quiet_at_once),
         idle=_seconds(environ, IDLE_VARIABLE, default.idle),
         max_age=_seconds(environ, MAX_AGE_VARIABLE, default.max_age),
         keep=_chosen(environ, KEEP_VARIABLE, _KEEPS, default.keep),

@@ -78,8 +78,8 @@ class TraceWriter:
         """When somebody ends the given run, go on in the run that `next_run` returns, if any."""
         self._next_run = next_run
 
-    def pipeline(self) -> Pipeline[ReadableSpan]:
-        """The pipeline. Raises RuntimeError where no thread can be started any more."""
+    def pipeline(self, *, comes_at_once: bool = False) -> Pipeline[ReadableSpan]:
+        """The pipeline, for spans that come when they end or later. Raises RuntimeError where no thread can start."""
         if self._pipeline is None:
             settings, keep, weave = self._options.settings, self._options.keep, self._options.weave
             runs = RunSink(
@@ -93,7 +93,11 @@ class TraceWriter:
                 SdkSpans(self._logs),
                 [runs, *self._weave_sinks()],
                 Choices(keep if callable(keep) else KEEPS[keep], {**PRICES, **self._options.prices}),
-                Limits(quiet=settings.quiet, idle=settings.idle, max_age=settings.max_age),
+                Limits(
+                    quiet=settings.quiet_at_once if comes_at_once else settings.quiet,
+                    idle=settings.idle,
+                    max_age=settings.max_age,
+                ),
                 health=self._health,
             )
             self._runs = runs

@@ -224,3 +224,43 @@ for number in range(1000):
     asked = [asked[0]["parts"][0]["content"] for _, asked, _ in conversations(records)]
     assert asked[:30] == [str(number) for number in range(30)]
     assert not [record for record in records if record["record"] == "end"]
+
+
+COUNTED = {
+    "our processor": """
+from otel_wandb import WandbSpanProcessor
+processor = WandbSpanProcessor(project="p")
+provider = TracerProvider()
+provider.add_span_processor(processor)
+OpenAIInstrumentor().instrument(tracer_provider=provider)
+written = processor.force_flush
+""",
+    "autolog": """
+from otel_openai_wandb import autolog
+provider = TracerProvider()
+trace.set_tracer_provider(provider)
+autolog(project="p")
+written = autolog.exporter.force_flush
+""",
+}
+
+
+@pytest.mark.parametrize("how", COUNTED)
+def test_a_trace_that_has_ended_is_kept_by_a_kill_soon_after(tmp_path: Path, server: OpenAIServer, how: str) -> None:
+    """It is written after 0.05 seconds; only a second later where nobody says which spans are open."""
+    body = """
+ask("first")
+assert written()
+with provider.get_tracer("app").start_as_current_span("answer"):
+    ask("one")
+    ask("two")
+threading.Event().wait(0.9)
+os.kill(os.getpid(), 9)
+"""
+    done = program(tmp_path, server, COUNTED[how] + body)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    records = records_below(tmp_path)
+    assert [asked[0]["parts"][0]["content"] for _, asked, _ in conversations(records)] == ["first", "one", "two"]
+    last = traces_in(records)[-1]
+    assert (last["name"], last["complete"], last["reason"], len(last["spans"])) == ("answer", True, "root", 3)
+    assert not [record for record in records if record["record"] == "end"]

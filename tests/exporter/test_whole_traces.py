@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from otel_wandb._journal.reader import Texts, read_journal
 from otel_wandb._journal.schema import RunOfFile, TraceRecord
 from otel_wandb._journal.whole import whole_traces
@@ -58,6 +60,24 @@ def test_a_piece_without_a_root_comes_last_and_as_it_is(tmp_path: Path) -> None:
     journal.close({})
     found = [record for record in whole_traces(read_journal(tmp_path)) if record["record"] == "trace"]
     assert [(record["trace_id"], record["complete"]) for record in found] == [("two", True), ("one", False)]
+
+
+@pytest.mark.parametrize(("others", "names"), [(1, ["early", "other"]), (2, ["early", "other", "other", "late"])])
+def test_what_ends_after_its_root_joins_it_as_long_as_that_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: int, names: list[str]
+) -> None:
+    monkeypatch.setattr("otel_wandb._journal.joining._REMEMBERED", 2)
+    assembler = TraceAssembler(Limits(quiet=0.1))
+    journal = Journal(str(tmp_path / "files"), ABOUT, keep=str, failed=_fail)
+    other = [span("root", trace_id=f"other {number}", name="other") for number in range(others)]
+    for now, one in enumerate([span("root", name="early"), *other, span("below", "root", name="late")]):
+        assembler.offer(one, now)
+        for trace in assembler.tick(now + 0.5):
+            assert journal.add_trace(read_trace(trace, {}))
+    journal.close({})
+    found = [record for record in whole_traces(read_journal(tmp_path)) if record["record"] == "trace"]
+    assert [record["name"] for record in found] == names
+    assert sum(len(record["spans"]) for record in found) == others + 2
 
 
 def _fail(why: object) -> None:

@@ -164,3 +164,63 @@ def test_traces_come_soon_and_nothing_moves_by_itself(browser: Any, server: Serv
     tab.wait_for_selector("text=finished")
     assert shown.problems == []
     tab.close()
+
+
+PLACES = """[
+    document.querySelector('.list .vp').scrollTop,
+    document.querySelector('.list [aria-selected=true]').id,
+    document.querySelector('.list [aria-selected=true]').ariaPosInSet,
+    document.querySelector('.wlist [aria-selected=true]').innerText.split('\\n')[0],
+    document.querySelector('.panel').scrollTop,
+    document.querySelector('.panel').innerText,
+]"""
+
+
+def pieces(trace: Record) -> Iterator[Record]:
+    """The trace as it is written if its root is slow: the first call, then what came after it, then the root."""
+    root, first, *others = trace["spans"]
+    for sequence, spans in enumerate(([first], others, [root])):
+        calls = [span["call"] for span in spans if span["call"]]
+        totals = trace["totals"] | {"calls": len(calls)}
+        start, end = spans[0]["start"], max(span["end"] for span in spans)
+        more = {"spans": spans, "sequence": sequence, "complete": False, "totals": totals, "start": start, "end": end}
+        yield trace | more | {"name": spans[0]["name"]}
+
+
+def test_a_trace_in_pieces_grows_where_it_is_and_nothing_else_moves(
+    browser: Any, server: Server, growing: Growing
+) -> None:
+    records = list(corpus(60))
+    (slow,) = (record for record in records if record.get("name") == "invoke_agent support" and "c001" in str(record))
+    first, second, root = pieces(slow)
+    growing.write(*(first if record is slow else record for record in records))
+    tab = browser.new_page(viewport={"width": 1400, "height": 500})
+    shown = Shown(tab).go(f"{server.url}#sort=duration&trace={slow['trace_id']}")
+    tab.wait_for_selector(".panel .msg")
+    assert tab.locator(".wlist .row").count() == 1
+    tab.evaluate("document.querySelector('.list .vp').scrollTop += 20")
+    tab.evaluate("document.querySelector('.panel').scrollTop = 30")
+    before = tab.evaluate(PLACES)
+    assert before[3:5] == ["chat gpt-3.5-turbo", 30]
+    for piece, spans, name in ((second, 4, first["name"]), (root, 5, "invoke_agent support")):
+        growing.write(piece)
+        tab.wait_for_selector(f".wlist .row[aria-setsize='{spans}']")
+        assert tab.inner_text(".dh h2") == name
+        assert tab.evaluate(PLACES) == before
+    assert tab.locator("text=/new trace/").count() == 0
+    tab.wait_for_selector(".dh >> text=Incomplete", state="detached")
+    rows = tab.locator(".wlist .row").all_inner_texts()
+    assert [row.split("\n")[0] for row in rows] == [span["name"] for span in slow["spans"]]
+    tab.click(".wlist .row >> nth=4")  # the call that came second
+    said = tab.inner_text(".panel")
+    page_of_all = browser.new_page(viewport={"width": 1400, "height": 500})
+    Shown(page_of_all).go(tab.url)  # as who comes later has it
+    page_of_all.wait_for_selector(".panel .msg")
+    assert page_of_all.inner_text(".panel") == said != before[5]
+    tab.keyboard.press("n")
+    tab.wait_for_function(
+        "place => document.querySelector('.list [aria-selected=true]').ariaPosInSet != place", arg=before[2]
+    )
+    assert shown.problems == []
+    page_of_all.close()
+    tab.close()

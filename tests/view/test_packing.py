@@ -64,7 +64,7 @@ def test_a_text_is_new_where_its_session_says_it_first() -> None:
     fresh = sum(map(len, index["spans"]["fresh"]))
     asked = sum(
         len(span["call"]["asked"] + span["call"]["answered"])
-        for detail in map(json.loads, packer.details)
+        for detail in (json.loads(trace.detail) for trace in packer.traces)
         for span in detail["spans"]
         if span["call"]
     )

@@ -55,6 +55,17 @@ def test_the_tiles_say_what_the_journal_says(show: Show) -> None:
     assert "unknown" in tiles[6]
 
 
+def test_each_trace_of_one_id_can_be_opened(show: Show) -> None:
+    """A service that was called twice in a trace."""
+    records = [record | {"trace_id": "1" * 32} for record in one_chat(["the first", "the second"])]
+    shown = show(records)
+    for row in range(2):
+        asked = shown.tab.locator(".list .row .nm > span").nth(row).inner_text()
+        shown.tab.locator(".list .row").nth(row).click()
+        shown.tab.wait_for_selector(f".panel .msg >> text={asked}")
+    fine(shown)
+
+
 def test_hostile_prompts_are_text(show: Show) -> None:
     records = list(one_chat(HOSTILE))
     for place in range(len(HOSTILE)):

@@ -10,7 +10,7 @@ import logging
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from otel_wandb._journal.schema import FOLDER, Message, Record
 
@@ -38,7 +38,7 @@ def read_journal(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
     """
     files = journal_files(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else source
     for path in files:
-        yield from _records(path)
+        yield from JournalFile(path).records()
 
 
 class Texts:
@@ -66,69 +66,80 @@ class Texts:
         return () if number is None else self._tools.get(number, ())
 
 
-def _records(path: str | os.PathLike[str]) -> Iterator[Record]:
-    for line in _lines(path):
-        try:
-            found: Any = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(found, Mapping) and isinstance(found.get("record"), str):
-            record: Any = found
-            yield record
+class JournalFile:
+    """One file of a journal, which is read on as it grows."""
 
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._at = 0  # where the data begins that is not unpacked yet
+        self._unpacker = zlib.decompressobj(_GZIP)
+        self._is_raw = False
+        self._line = b""  # what there is of the last one
+        self._damaged_from: int | None = None
+        self._is_told = False
 
-def _lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
-    """The whole lines of a file; the last one has no end where the file was cut."""
-    rest = b""
-    for part in _unpacked(path):
-        if part is None:  # a damage: what follows begins with a line
-            rest = b""
-            continue
-        *whole, rest = (rest + part).split(b"\n")
-        yield from whole
+    def records(self) -> Iterator[Record]:
+        """The records of the whole lines that have come since the last call. Raises OSError for a missing file."""
+        for line in self._lines():
+            try:
+                found: Any = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(found, Mapping) and isinstance(found.get("record"), str):
+                record: Any = found
+                yield record
 
-
-def _unpacked(path: str | os.PathLike[str]) -> Iterator[bytes | None]:
-    """What the gzip members of a file hold, as far as they can be read; None in place of what is damaged."""
-    with open(path, "rb") as file:
-        unpacker = zlib.decompressobj(_GZIP)
-        is_raw, at = False, 0  # where the data begins that is not unpacked yet
-        while data := file.read(_CHUNK):
-            while data:
+    def _lines(self) -> Iterator[bytes]:
+        with open(self._path, "rb") as file:
+            while self._damaged_from is None or self._finds_restart(file):
+                file.seek(self._at)
+                packed = file.read(_CHUNK)
+                if not packed:
+                    return
                 try:
-                    yield unpacker.decompress(data)
-                except zlib.error:
-                    found = _next_restart(path, at)
-                    where = os.path.getsize(path) if found is None else found
-                    log.warning("%s is damaged: about %d bytes of it could not be read", path, where - at)
-                    if found is None:
-                        return
-                    yield None
-                    unpacker, is_raw, at = zlib.decompressobj(_RAW), True, found
-                    file.seek(at)
-                    break
-                at += len(data) - len(unpacker.unused_data)
-                data = unpacker.unused_data
-                if unpacker.eof:
-                    if is_raw:
-                        at += _TRAILER
-                        file.seek(at)
-                        data = b""
-                    unpacker, is_raw = zlib.decompressobj(_GZIP), False
+                    *whole, self._line = (self._line + self._unpacked(packed)).split(b"\n")
+                except zlib.error:  # what follows the damage begins with a line
+                    self._line, self._damaged_from, self._is_told = b"", self._at, False
+                else:
+                    yield from whole
+
+    def _unpacked(self, packed: bytes) -> bytes:
+        """What the next of the file's gzip members holds, as far as it is in `packed`. Raises zlib.error."""
+        made = self._unpacker.decompress(packed)
+        self._at += len(packed) - len(self._unpacker.unused_data)
+        if self._unpacker.eof:
+            self._at += _TRAILER if self._is_raw else 0
+            self._unpacker, self._is_raw = zlib.decompressobj(_GZIP), False
+        return made
+
+    def _finds_restart(self, file: BinaryIO) -> bool:
+        """Go to where the packed data goes on after a damage; False if that has not been written."""
+        damaged_from = self._at if self._damaged_from is None else self._damaged_from
+        file.seek(self._at)
+        packed = file.read()
+        restart = _next_restart(packed)
+        end = self._at + (len(packed) if restart is None else restart)
+        if restart is not None or not self._is_told:
+            log.warning("%s is damaged: about %d bytes of it could not be read", self._path, end - damaged_from)
+        self._is_told = True
+        if restart is None:
+            self._at = max(self._at, end - _CHUNK)  # a restart needs more than its first bytes to be known as one
+            return False
+        self._at, self._damaged_from = end, None
+        self._unpacker, self._is_raw = zlib.decompressobj(_RAW), True
+        return True
 
 
-def _next_restart(path: str | os.PathLike[str], at: int) -> int | None:
-    """Where, after `at`, the packed data goes on without referring to what is before; None if nowhere."""
-    with open(path, "rb") as file:
-        content = file.read()
-    place = content.find(_FLUSHED, at + 1)
+def _next_restart(packed: bytes) -> int | None:
+    """Where `packed` goes on without referring to what is before; None if nowhere."""
+    place = packed.find(_FLUSHED)
     while place >= 0:
         start = place + len(_FLUSHED)
         try:
-            line = zlib.decompressobj(_RAW).decompress(content[start : start + _CHUNK])
+            line = zlib.decompressobj(_RAW).decompress(packed[start : start + _CHUNK])
         except zlib.error:
             line = b""
         if line.startswith(b'{"record":'):
             return start
-        place = content.find(_FLUSHED, place + 1)
+        place = packed.find(_FLUSHED, place + 1)
     return None

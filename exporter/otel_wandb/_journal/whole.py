@@ -1,85 +1,56 @@
-"""Joins the pieces of a trace, whose calls were written before their root. Pure."""
+"""Reads the records of a journal as whole traces. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator
 
-from otel_wandb._costs.billing import summed
-from otel_wandb._journal.schema import Call, MessageRecord, Record, Span, ToolsRecord, Totals, TraceRecord
-
-_FIRST: Final = 0
+from otel_wandb._journal.joining import Joining
+from otel_wandb._journal.schema import Call, MessageRecord, Record, Span, ToolsRecord, TraceRecord
 
 
 def whole_traces(records: Iterable[Record]) -> Iterator[Record]:
-    """The records of a journal, each trace as one record as far as its root came; pieces without one come last.
+    """The records of a journal, each trace as one record as far as it came; those without a root come last.
 
-    Ids of messages and tools count through all files, and only the first `run` record is given.
+    A trace comes later than it stands in the journal: a piece of it may follow. For `Numbering` see there.
     """
-    held: dict[str, list[TraceRecord]] = {}
-    first, following = _FIRST, _FIRST  # ids of the current file, and of the next
-    has_run = False
+    numbering, joining = Numbering(), Joining()
     for record in records:
-        if record["record"] == "run":
-            first = following
-            if not has_run:
-                yield record
-            has_run = True
-        elif record["record"] == "message":
-            following = max(following, first + record["id"] + 1)
-            message: MessageRecord = {**record, "id": first + record["id"]}
-            yield message
-        elif record["record"] == "tools":
-            following = max(following, first + record["id"] + 1)
-            tools: ToolsRecord = {**record, "id": first + record["id"]}
-            yield tools
-        elif record["record"] == "trace":
-            trace = record if first == _FIRST else _renumbered(record, first)
-            if _has_root(trace):
-                yield _with_pieces(trace, held)
-            else:
-                held.setdefault(trace["trace_id"], []).append(trace)
+        shown = numbering.through_all_files(record)
+        if shown is None:
+            continue
+        if shown["record"] == "trace":
+            joining.add(shown)
+            for trace in joining.take_settled():
+                yield trace.joined()
         else:
-            yield record
-    for pieces in held.values():
-        yield from pieces
+            yield shown
+    for trace in joining.take_rest():
+        yield trace.joined()
 
 
-def joined(pieces: Sequence[TraceRecord]) -> TraceRecord:
-    """One record of the pieces of a trace, in the order in which they were written; the last one has the root."""
-    root = pieces[-1]
-    spans = sorted((span for piece in pieces for span in piece["spans"]), key=lambda span: span["start"])
-    ids = {span["id"] for span in spans}
-    return {
-        **root,
-        "sequence": pieces[0]["sequence"],
-        "complete": all(span["parent"] in ids or span["parent"] in (None, root["remote_parent"]) for span in spans),
-        "error": next((piece["error"] for piece in pieces if piece["error"]), None),
-        "start": min(piece["start"] for piece in pieces),
-        "end": max(piece["end"] for piece in pieces),
-        "session": _said([piece["session"] for piece in pieces]),
-        "conversation": _said([piece["conversation"] for piece in pieces]),
-        "user": _said([piece["user"] for piece in pieces]),
-        "tags": list(dict.fromkeys(tag for piece in pieces for tag in piece["tags"])),
-        "totals": _totals([piece["totals"] for piece in pieces]),
-        "spans": spans,
-    }
+class Numbering:
+    """Lets the ids of messages and tools, which each file begins anew, count through all files of a journal."""
 
+    def __init__(self) -> None:
+        self._first, self._following = 0, 0  # ids of the current file, and of the next
+        self._has_run = False
 
-def _has_root(trace: TraceRecord) -> bool:
-    return trace["remote_parent"] is not None or any(span["parent"] is None for span in trace["spans"])
+    def through_all_files(self, record: Record) -> Record | None:
+        """The next record with such ids; None for the `run` of a later file."""
+        if record["record"] == "run":
+            self._first, has_run, self._has_run = self._following, self._has_run, True
+            return None if has_run else record
+        if record["record"] == "message":
+            message: MessageRecord = {**record, "id": self._next(record["id"])}
+            return message
+        if record["record"] == "tools":
+            tools: ToolsRecord = {**record, "id": self._next(record["id"])}
+            return tools
+        if record["record"] == "trace":
+            return _renumbered(record, self._first) if self._first else record
+        return record
 
-
-def _with_pieces(trace: TraceRecord, held: dict[str, list[TraceRecord]]) -> TraceRecord:
-    """The trace with those held pieces that hang below it; a service may be called several times in one trace id."""
-    waiting = held.pop(trace["trace_id"], [])
-    ids = {span["id"] for span in trace["spans"]}
-    below: list[TraceRecord] = []
-    while found := [piece for piece in waiting if any(span["parent"] in ids for span in piece["spans"])]:
-        below += found
-        waiting = [piece for piece in waiting if piece not in found]
-        ids |= {span["id"] for piece in found for span in piece["spans"]}
-    if waiting:
-        held[trace["trace_id"]] = waiting
-    return joined([*sorted(below, key=lambda piece: piece["sequence"]), trace]) if below else trace
+    def _next(self, number: int) -> int:
+        self._following = max(self._following, self._first + number + 1)
+        return self._first + number
 
 
 def _renumbered(trace: TraceRecord, first: int) -> TraceRecord:
@@ -98,20 +69,3 @@ def _with_call(span: Span, first: int) -> Span:
         "tools": None if call["tools"] is None else first + call["tools"],
     }
     return {**span, "call": renumbered}
-
-
-def _totals(totals: Sequence[Totals]) -> Totals:
-    costs = [one["cost"] for one in totals if one["cost"] is not None]
-    return {
-        "calls": sum(one["calls"] for one in totals),
-        "input": summed(one["input"] for one in totals),
-        "output": summed(one["output"] for one in totals),
-        "total": summed(one["total"] for one in totals),
-        "estimated": any(one["estimated"] for one in totals),
-        "cost": sum(costs) if costs else None,
-        "cost_reason": _said([one["cost_reason"] for one in totals]),
-    }
-
-
-def _said(values: Sequence[str | None]) -> str | None:
-    return next((value for value in values if value is not None), None)

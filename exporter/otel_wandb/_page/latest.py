@@ -5,6 +5,7 @@ from typing import Final
 
 from otel_wandb._journal.reader import journal_files, read_journal
 from otel_wandb._journal.schema import EndRecord, Record, TraceRecord
+from otel_wandb._journal.whole import whole_traces
 from otel_wandb._page.packing import Packer
 from otel_wandb._page.page import page
 
@@ -24,7 +25,7 @@ def latest_page(directory: str, name: str, counters: Mapping[str, int], time_ns:
     while traces:
         packer = Packer()
         run = packer.open(name)
-        for record in (*_only(records, frozenset(traces)), end):
+        for record in whole_traces((*_only(records, frozenset(traces)), end)):
             packer.add(run, record)
         made = page(packer)
         if len(made) <= _MOST_BYTES:

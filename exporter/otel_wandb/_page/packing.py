@@ -34,8 +34,8 @@ class Mark:
     """How much had been packed at some time."""
 
     strings: int = 0
-    traces: int = 0
-    spans: int = 0
+    changes: int = 0
+    """Traces that were added, or have grown."""
     texts: int = 0
     feedback: int = 0
 
@@ -57,6 +57,15 @@ class PackedRun:
         return {"name": self.name, "ended": self.ended, **self.known}
 
 
+@dataclass(frozen=True, slots=True)
+class _PackedTrace:
+    change: int
+    row: Row
+    spans: Sequence[Row]
+    places: Mapping[str, int]  # of the spans, by their ids
+    detail: str
+
+
 class Packer:
     """Takes records one by one; ids of messages count by run (a later file of the run begins anew)."""
 
@@ -64,11 +73,10 @@ class Packer:
         self.base: int | None = None
         self.runs: list[PackedRun] = []
         self.strings: list[str] = []
-        self.traces: list[Row] = []
-        self.spans: list[Row] = []
+        self.traces: list[_PackedTrace] = []
         self.texts: list[str] = []
-        self.details: list[str] = []
-        self.feedback: list[Row] = []
+        self._changes = 0
+        self._feedback: list[Row] = []
         self._numbers: dict[str, int] = {}
         self._text_numbers: dict[bytes, int] = {}
         self._said: set[tuple[str, int]] = set()
@@ -87,72 +95,87 @@ class Packer:
         elif kind == "tools":
             run.tools[record["id"]] = self._text({"tools": record["tools"]})
         elif kind == "trace":
-            self._add_trace(run, record)
+            self.put_trace(run, record)
         elif kind == "run":
             run.known |= {**record["run"], **{name: record.get(name) for name in ("resource", "writer", "prices")}}
         elif kind == "feedback":
-            row = self._rows.get(record["trace_id"], -1)
-            self.feedback.append((row, self._string(record["name"]), record["value"]))
+            self._feedback.append((record["trace_id"], self._string(record["name"]), record["value"]))
         elif kind == "end":
             run.ended = True
             run.known["counters"] = record.get("counters")
 
     def mark(self) -> Mark:
-        return Mark(len(self.strings), len(self.traces), len(self.spans), len(self.texts), len(self.feedback))
+        return Mark(len(self.strings), self._changes, len(self.texts), len(self._feedback))
 
     def since(self, mark: Mark) -> str:
-        """What was packed after the mark, as JSON."""
+        """What was packed after the mark, as JSON: `rows` are those of the traces, new or with more than they had."""
         texts = ",".join(self.texts[mark.texts :])
-        details = ",".join(self.details[mark.traces :])
+        rows = [row for row, trace in enumerate(self.traces) if trace.change > mark.changes]
+        details = ",".join(self.traces[row].detail for row in rows)
         index = _json(self.index(mark))
-        return f'{{"index":{index},"texts":[{texts}],"details":[{details}]}}'
+        return f'{{"rows":{rows},"index":{index},"texts":[{texts}],"details":[{details}],"texts_before":{mark.texts}}}'
 
     def index(self, mark: Mark = _START) -> dict[str, Any]:
+        traces = [trace for trace in self.traces if trace.change > mark.changes]
         return {
             "base": (self.base or 0) // 1_000_000,
             "runs": [run.shown() for run in self.runs],
             "strings": self.strings[mark.strings :],
-            "traces": _columns(TRACE_COLUMNS, self.traces[mark.traces :]),
-            "spans": _columns(SPAN_COLUMNS, self.spans[mark.spans :]),
-            "feedback": self.feedback[mark.feedback :],
+            "traces": _columns(TRACE_COLUMNS, (trace.row for trace in traces)),
+            "spans": _columns(SPAN_COLUMNS, (span for trace in traces for span in trace.spans)),
+            "feedback": [(self._rows.get(of, -1), name, value) for of, name, value in self._feedback[mark.feedback :]],
         }
 
-    def _add_trace(self, run: PackedRun, record: Record) -> None:
+    def put_trace(self, run: PackedRun, record: Record, row: int | None = None) -> int:
+        """Pack a trace, or one that has grown in its row, and return the row. Its spans keep their places."""
         if self.base is None:
             self.base = record["start"] // 1_000_000 * 1_000_000
+        before = None if row is None else self.traces[row]
         detail = dict(record)
         detail["spans"] = spans = [self._detail(run, span) for span in record["spans"]]
+        if before is not None:
+            known = before.places
+            spans.sort(key=lambda span: known.get(span["id"], len(known)))
+        self._changes += 1
+        packed = self._packed(run, detail, before)
+        if row is None:
+            row = self._rows[record["trace_id"]] = len(self.traces)
+            self.traces.append(packed)
+        else:
+            self.traces[row] = packed
+        return row
+
+    def _packed(self, run: PackedRun, record: Record, before: _PackedTrace | None) -> _PackedTrace:
+        spans = record["spans"]
         places = {span["id"]: place for place, span in enumerate(spans)}
         start = min((span["start"] for span in spans), default=record["start"])
         end = max((span["end"] for span in spans), default=record["end"])
         session = record["session"] or record["conversation"]
-        self.spans.extend(self._span_row(span, places, start, session) for span in spans)
+        had = {} if before is None else {name: before.spans[place] for name, place in before.places.items()}
+        rows = [self._span_row(span, places, start, session, had.get(span["id"])) for span in spans]
         totals = record["totals"]
         calls = [span["call"] for span in spans if span["call"]]
-        self._rows[record["trace_id"]] = len(self.traces)
-        self.traces.append(
-            (
-                record["trace_id"],
-                self.runs.index(run),
-                self._string(record["name"]),
-                start - self.base,
-                end - start,
-                self._string(record["error"]),
-                *(totals[name] for name in ("calls", "input", "output", "total")),
-                int(totals["estimated"]),
-                totals["cost"],
-                sum(call["cost"] is None for call in calls),
-                self._string(session),
-                self._string(record["user"]),
-                [self._string(tag) for tag in record["tags"]],
-                self._string(self._preview(spans)),
-                len(spans),
-                self._string(record["service"]),
-                int(record["complete"]),
-                record["sequence"],
-            )
+        row: Row = (
+            record["trace_id"],
+            self.runs.index(run),
+            self._string(record["name"]),
+            start - (self.base or 0),
+            end - start,
+            self._string(record["error"]),
+            *(totals[name] for name in ("calls", "input", "output", "total")),
+            int(totals["estimated"]),
+            totals["cost"],
+            sum(call["cost"] is None for call in calls),
+            self._string(session),
+            self._string(record["user"]),
+            [self._string(tag) for tag in record["tags"]],
+            self._string(self._preview(spans)),
+            len(spans),
+            self._string(record["service"]),
+            int(record["complete"]),
+            record["sequence"],
         )
-        self.details.append(_json(detail))
+        return _PackedTrace(self._changes, row, rows, places, _json(record))
 
     def _detail(self, run: PackedRun, span: Record) -> dict[str, Any]:
         """The span with the page's numbers in place of the file's, and of the texts of its inputs and outputs."""
@@ -168,7 +191,10 @@ class Packer:
             shown["call"] = call
         return shown
 
-    def _span_row(self, span: Record, places: Mapping[str, int], start: int, session: str | None) -> Row:
+    def _span_row(
+        self, span: Record, places: Mapping[str, int], start: int, session: str | None, before: Row | None
+    ) -> Row:
+        """`before` is the row that it had: what was new in its session still is."""
         call = span["call"]
         head = (
             places.get(span["parent"], -1),
@@ -181,7 +207,7 @@ class Packer:
         if not call:
             texts = [*(span["inputs"] or {}).values(), *(span["outputs"] or {}).values()]
             return (*head, 0, *(-1,) * 4, None, None, 0, None, None, -1, -1, -1, texts)
-        fresh = self._fresh(call, session or "")
+        fresh = self._fresh(call, session or "") if before is None else before[-1]
         call["earlier"] = len(call["asked"]) + len(call["answered"]) - len(fresh)
         prompt = call["prompt_name"] and f"{call['prompt_name']} v{call['prompt_version'] or '?'}"
         settings = {name: call["parameters"][name] for name in _SETTINGS if name in call["parameters"]}

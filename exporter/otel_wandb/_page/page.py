@@ -18,7 +18,7 @@ _CHUNK: Final = 512 * 1024  # characters of JSON that are read at once when one 
 def page(packer: Packer, *, follow_from: int | None = None) -> str:
     """The page of what was packed; with a number it goes on to ask its server for what comes after that event."""
     script, style = _asset("viewer.js"), _asset("viewer.css")
-    texts, details = list(_chunks(packer.texts)), list(_chunks(packer.details))
+    texts, details = list(_chunks(packer.texts)), list(_chunks([trace.detail for trace in packer.traces]))
     index = packer.index() | {
         "text_chunks": [first for first, _ in texts],
         "detail_chunks": [first for first, _ in details],

@@ -1,61 +1,59 @@
 """A run's journal while it grows: what is new in its files, packed, and handed to waiting readers."""
 
-import json
+import contextlib
 import os
 import threading
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from otel_openai_wandb._view.runs import Directory
-from otel_wandb._interface.page import Mark, PackedRun, Packer, page
+from otel_wandb._interface.journal import Growing, Joining, JournalFile, Numbering, Record
+from otel_wandb._interface.page import Mark, Packer, page
 
-_GZIP: Final = 31  # zlib's window bits for gzip
-_READ: Final = 1 << 20
 _EVERY: Final = 0.2  # seconds between two looks at the files
+_AT_ONCE: Final = 1_000  # traces that are held unpacked
 
 
-class Tail:
-    """The new whole lines of one file of gzip members that are flushed line by line."""
+class _GrowingRun:
+    """Packs what is new in the journal of one run. A trace that has grown stays in its row."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._at = 0
-        self._stream = zlib.decompressobj(_GZIP)
-        self._line = b""
-        self._broken = False
+    def __init__(self, directory: Directory, packer: Packer) -> None:
+        self._directory = directory
+        self._packer = packer
+        self._run = packer.open(directory.name)
+        self._files: dict[str, JournalFile] = {}
+        self._numbering, self._joining = Numbering(), Joining()
+        self._rows: dict[int, int] = {}  # by the numbers of the traces
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        for data in self._new():
-            *lines, self._line = (self._line + data).split(b"\n")
-            for line in lines:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    self._broken = True
-                    return
+    def look(self) -> int:
+        """Pack, and say how many records were new."""
+        count, grown = 0, dict[int, Growing]()
+        for record in self._new():
+            count += 1
+            shown = self._numbering.through_all_files(record)
+            if shown is None:
+                continue
+            if shown["record"] == "trace":
+                grown |= {trace.number: trace for trace in self._joining.add(shown)}
+            else:
+                self._packer.add(self._run, shown)
+            if len(grown) >= _AT_ONCE:
+                self._pack(grown)
+                grown = {}
+        self._pack(grown)
+        return count
 
-    def _new(self) -> Iterator[bytes]:
-        try:
-            with open(self._path, "rb") as file:
-                file.seek(self._at)
-                while not self._broken and (packed := file.read(_READ)):
-                    self._at += len(packed)
-                    yield self._unpacked(packed)
-        except FileNotFoundError:
-            return
+    def _pack(self, grown: Mapping[int, Growing]) -> None:
+        for number, trace in grown.items():
+            self._rows[number] = self._packer.put_trace(self._run, trace.joined(), self._rows.get(number))
+        for trace in self._joining.take_settled():
+            del self._rows[trace.number]
 
-    def _unpacked(self, packed: bytes) -> bytes:
-        made = b""
-        try:
-            while packed:
-                made += self._stream.decompress(packed)
-                packed = self._stream.unused_data
-                if self._stream.eof:
-                    self._stream = zlib.decompressobj(_GZIP)
-        except zlib.error:
-            self._broken = True
-        return made
+    def _new(self) -> Iterator[Record]:
+        for path in self._directory.journals():
+            file = self._files.setdefault(os.path.abspath(path), JournalFile(path))
+            with contextlib.suppress(FileNotFoundError):  # somebody deleted the run
+                yield from file.records()
 
 
 class Growth:
@@ -63,8 +61,7 @@ class Growth:
 
     def __init__(self, directories: Sequence[Directory]) -> None:
         self._packer = Packer()
-        self._runs = [(directory, self._packer.open(directory.name)) for directory in directories]
-        self._tails: dict[str, Tail] = {}
+        self._runs = [_GrowingRun(directory, self._packer) for directory in directories]
         self._marks = [Mark()]
         self._grown = threading.Condition()
         self._closed = threading.Event()
@@ -83,7 +80,7 @@ class Growth:
     def look(self) -> None:
         """Pack what is new."""
         with self._grown:
-            if sum(self._read(directory, run) for directory, run in self._runs):
+            if sum(run.look() for run in self._runs):
                 self._marks.append(self._packer.mark())
                 self._grown.notify_all()
 
@@ -97,18 +94,8 @@ class Growth:
             self._grown.wait_for(lambda: event < len(self._marks) - 1 or self._closed.is_set(), patience)
             if not 0 <= event < len(self._marks) - 1:
                 return None
-            mark = self._marks[event]
-            return len(self._marks) - 1, f'{{"texts_before":{mark.texts},{self._packer.since(mark)[1:]}'
+            return len(self._marks) - 1, self._packer.since(self._marks[event])
 
     @property
     def closed(self) -> Callable[[], bool]:
         return self._closed.is_set
-
-    def _read(self, directory: Directory, run: PackedRun) -> int:
-        count = 0
-        for path in directory.journals():
-            tail = self._tails.setdefault(os.path.abspath(path), Tail(path))
-            for record in tail.records():
-                self._packer.add(run, record)
-                count += 1
-        return count

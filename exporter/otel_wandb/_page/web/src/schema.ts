@@ -38,4 +38,5 @@ export interface Spans {
 export interface Run { name: string; ended: boolean; id?: string; project?: string; prices?: string | null; counters?: { [name: string]: number } | null }
 export interface Index { base: number; runs: Run[]; strings: string[]; traces: Traces; spans: Spans; feedback: [number, number, Json][] }
 export interface PageIndex extends Index { text_chunks: number[]; detail_chunks: number[]; follow: number | null }
-export interface Delta { index: Index; texts: Message[]; details: Trace[] }
+/** `rows` are those of the traces: new ones, and ones that have grown. */
+export interface Delta { rows: number[]; index: Index; texts: Message[]; details: Trace[]; texts_before: number }

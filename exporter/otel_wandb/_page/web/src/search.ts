@@ -1,6 +1,6 @@
 // The search: texts in the worker, names and ids here; a text counts where it is new.
 import { batch, computed, effect, signal } from "@preact/signals";
-import { block, firstSpan, index, version } from "./store";
+import { block, firstSpan, growth, index, version } from "./store";
 import type { Hit } from "./worker";
 
 declare const WORKER: string; // the bundled worker, put in by the build
@@ -14,7 +14,7 @@ export const searching = computed(() => query.value.trim() !== answered.value);
 const pending: { more: string; first: number }[] = [];
 let worker: Worker | undefined;
 let asked = 0;
-let places: { traces: Map<number, number[]>; rows: number } | undefined;
+let places: { traces: Map<number, number[]>; rows: number; growth: number } | undefined;
 
 function started(): Worker {
   if (worker) return worker;
@@ -44,6 +44,7 @@ const lower: string[] = [];
 /** The traces in which a text is new. */
 function placesOf(): Map<number, number[]> {
   const rows = index.traces.id.length;
+  if (places?.growth !== growth.value) places = undefined;
   if (places?.rows === rows) return places.traces;
   const traces = places?.traces ?? new Map<number, number[]>();
   for (let row = places?.rows ?? 0; row < rows; row++)
@@ -53,7 +54,7 @@ function placesOf(): Map<number, number[]> {
         if (!list) traces.set(number, [row]);
         else if (list[list.length - 1] !== row) list.push(row);
       }
-  places = { traces, rows };
+  places = { traces, rows, growth: growth.value };
   return traces;
 }
 

@@ -8,7 +8,7 @@ import { costOf } from "./saving";
 import type { Message } from "./schema";
 import { answered } from "./search";
 import { filtered, mainModel, session, show } from "./state";
-import { firstSpan, index, messages, text } from "./store";
+import { firstSpan, growth, index, messages, text } from "./store";
 import { Text, Words } from "./text";
 import { tokens } from "./traces";
 import { useRead } from "./trace";
@@ -63,6 +63,7 @@ export function SessionsView() {
 }
 
 function Turn({ row }: { row: number }) {
+  void growth.value;
   const { start, duration: took, input, output, estimated, cost: dollars, error, calls } = index.traces;
   const numbers: number[] = [];
   for (let at = firstSpan[row]!, end = at + index.traces.spans[row]!; at < end; at++)

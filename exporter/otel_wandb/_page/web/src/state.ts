@@ -1,7 +1,7 @@
 // What is looked at: view, filters, order, selection; and its form in the address, which makes a deep link.
 import { batch, computed, effect, signal } from "@preact/signals";
-import { firstSpan, index, text, version } from "./store";
-import { found, query } from "./search";
+import { firstSpan, growth, index, text, timesGrown, version } from "./store";
+import { answered, found, hits, query } from "./search";
 
 export const VIEWS = ["traces", "sessions", "compare", "architecture"] as const;
 export type View = (typeof VIEWS)[number];
@@ -29,6 +29,8 @@ narrowly.addEventListener("change", () => (narrow.value = narrowly.matches));
 /** Rows that are on the page; in a followed run the newest wait until they are asked for. */
 export const shown = signal(0);
 export const newest = signal(false);
+/** The delivery as of which the list is in order: that of a trace that grows later moves no row. */
+export const ordered = signal(0);
 export const said = signal("");
 
 export interface Facet { name: string; title: string; values(row: number): string[] }
@@ -85,12 +87,16 @@ export const FACETS: Facet[] = [
   { name: "run", title: "Run", values: (row) => (index.runs.length > 1 ? [index.runs[index.traces.run[row]!]!.name] : []) },
 ];
 
-/** The values of each row, read once. */
-const cache = new Map<Facet, string[][]>();
+/** The values of each row, read once for each time that it has grown. */
+const cache = new Map<Facet, { values: string[][]; times: number[]; growth: number }>();
 export function valuesOf(facet: Facet): string[][] {
-  const values = cache.get(facet) ?? [];
-  for (let row = values.length; row < index.traces.id.length; row++) values.push(facet.values(row));
-  cache.set(facet, values);
+  const { values, times, growth: before } = cache.get(facet) ?? { values: [], times: [], growth: 0 };
+  for (let row = before === growth.value ? values.length : 0; row < index.traces.id.length; row++) {
+    if (times[row] === timesGrown(row)) continue;
+    values[row] = facet.values(row);
+    times[row] = timesGrown(row);
+  }
+  cache.set(facet, { values, times, growth: growth.value });
   return values;
 }
 
@@ -113,7 +119,10 @@ function passing(but?: string): number[] {
 }
 
 /** The rows that pass the filters and the search, in the order of the journal. */
-export const filtered = computed(() => passing());
+export const filtered = computed(() => {
+  void growth.value;
+  return passing();
+});
 
 /** For each facet its values with counts: of the rows that pass all other filters. */
 export const counts = computed(() =>
@@ -128,10 +137,20 @@ export const counts = computed(() =>
 );
 export const durations = computed(() => (between.value ? passing("duration") : filtered.value).map((row) => index.traces.duration[row]!));
 
+let asked: unknown[] = [];
+let inOrder: number[] = [];
+/** The rows in the order that was asked for. They are put in order when it is asked for, and not when a trace grows. */
 export const sorted = computed(() => {
+  const asks = [order.value, rising.value, filters.value, between.value, answered.value, newest.value && hits.value, shown.value, ordered.value];
+  const rows = filtered.value;
+  if (asks.some((one, at) => one !== asked[at])) inOrder = inTheOrder(rows.slice());
+  asked = asks;
+  return inOrder;
+});
+
+function inTheOrder(rows: number[]): number[] {
   const { start, duration, total, cost, name } = index.traces;
   const sign = rising.value ? 1 : -1;
-  const rows = filtered.value.slice();
   if (order.value === "name" || order.value === "model") {
     const key = order.value === "name" ? (row: number) => text(name[row]!) : mainModel;
     const keys = new Map(rows.map((row) => [row, key(row)]));
@@ -145,7 +164,7 @@ export const sorted = computed(() => {
     if (left === null || right === null) return left === right ? a - b : left === null ? 1 : -1;
     return sign * (left - right) || a - b;
   });
-});
+}
 
 export function toggle(facet: string, value: string): void {
   const next = new Map(filters.value);
@@ -163,14 +182,22 @@ export function clearFilters(): void {
   });
 }
 
-export const keyOf = (row: number): string => index.traces.id[row]! + (index.traces.sequence[row] ? `.${index.traces.sequence[row]}` : "");
 const rowsByKey = new Map<string, number>();
-export function rowOf(key: string): number {
-  for (let row = rowsByKey.size; row < index.traces.id.length; row++) {
-    let name = keyOf(row);
-    while (rowsByKey.has(name)) name += "'"; // the same run twice
-    rowsByKey.set(name, row);
+const keys: string[] = [];
+function readKeys(): void {
+  for (let row = keys.length; row < index.traces.id.length; row++) {
+    let key = index.traces.id[row]! + (index.traces.sequence[row] ? `.${index.traces.sequence[row]}` : "");
+    while (rowsByKey.has(key)) key += "'"; // the same run twice, or a service that was called twice in a trace
+    rowsByKey.set(key, row);
+    keys.push(key);
   }
+}
+export function keyOf(row: number): string {
+  readKeys();
+  return keys[row]!;
+}
+export function rowOf(key: string): number {
+  readKeys();
   return rowsByKey.get(key) ?? -1;
 }
 export const openRow = computed(() => {
@@ -188,6 +215,7 @@ export function show(row: number, at = -1): void {
 
 /** The chosen span; without a choice the call that failed, or the last call of a model, or the root. */
 export const chosen = computed(() => {
+  void growth.value;
   const row = openRow.value;
   if (row < 0 || span.value >= 0) return Math.max(0, span.value);
   const from = firstSpan[row]!;

@@ -1,5 +1,5 @@
 // What the page knows: the index in memory, texts and traces in chunks that are read when they are looked at.
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import type { Delta, Message, PageIndex, Trace } from "./schema";
 
 const KEPT = 6; // chunks in memory: about 3 MB of JSON
@@ -9,9 +9,14 @@ export type Kind = (typeof KINDS)[number];
 
 /** Counts the deliveries of a followed run; whatever depends on the rows reads it. */
 export const version = signal(0);
+/** Counts the deliveries in which a trace that the page had has grown. */
+export const growth = signal(0);
 export let index: PageIndex;
 /** The first span of each trace. */
 export const firstSpan: number[] = [];
+const grown = new Map<number, number>();
+/** How often the trace of a row has grown. */
+export const timesGrown = (row: number): number => (void growth.value, grown.get(row) ?? 0);
 
 export const text = (number: number): string => index.strings[number] ?? "";
 
@@ -30,18 +35,16 @@ export async function unpacked(bytes: Uint8Array<ArrayBuffer>): Promise<string> 
 
 class Chunks<Item> {
   private kept = new Map<number, Promise<Item[]>>();
-  private later: Item[] = [];
-  private count = 0;
+  private later = new Map<number, Item>();
   constructor(private name: string, private firsts: number[]) {}
 
-  /** What was delivered after the page was written stands behind it. */
-  append(items: Item[], before: number): void {
-    if (this.later.length === 0) this.count = before;
-    this.later.push(...items);
+  /** What was delivered after the page was written. */
+  put(number: number, item: Item): void {
+    this.later.set(number, item);
   }
 
   async get(number: number): Promise<Item | undefined> {
-    if (this.later.length > 0 && number >= this.count) return this.later[number - this.count];
+    if (this.later.has(number)) return this.later.get(number);
     let low = 0;
     for (let high = this.firsts.length - 1; low < high; ) {
       const middle = (low + high + 1) >> 1;
@@ -70,21 +73,29 @@ export async function load(): Promise<void> {
   document.getElementById("index")?.remove();
   texts = new Chunks("texts", index.text_chunks);
   details = new Chunks("details", index.detail_chunks);
-  addFirstSpans(0);
+  putFirstSpans(index.traces.id.map((_, row) => row), 0);
 }
 
-export function deliver(delta: Delta, textsBefore: number): void {
+/** A trace that has grown comes whole again: it keeps its row, and its spans now stand behind all others. */
+export function deliver(delta: Delta): void {
   const before = index.traces.id.length;
+  const spansBefore = index.spans.parent.length;
   if (before === 0) index.base = delta.index.base;
   append(index.strings, delta.index.strings);
-  appendColumns(index.traces as unknown as Columns, delta.index.traces as unknown as Columns);
+  const columns = index.traces as unknown as Columns;
+  for (const [name, values] of Object.entries(delta.index.traces as unknown as Columns)) delta.rows.forEach((row, at) => (columns[name]![row] = values[at]));
   appendColumns(index.spans as unknown as Columns, delta.index.spans as unknown as Columns);
   append(index.feedback, delta.index.feedback);
   index.runs = delta.index.runs;
-  texts.append(delta.texts, textsBefore);
-  details.append(delta.details, before);
-  addFirstSpans(before);
-  version.value++;
+  delta.texts.forEach((text, at) => texts.put(delta.texts_before + at, text));
+  delta.details.forEach((trace, at) => details.put(delta.rows[at]!, trace));
+  putFirstSpans(delta.rows, spansBefore);
+  const more = delta.rows.filter((row) => row < before);
+  for (const row of more) grown.set(row, timesGrown(row) + 1);
+  batch(() => {
+    version.value++;
+    if (more.length > 0) growth.value++;
+  });
 }
 
 export const message = (number: number): Promise<Message | undefined> => texts.get(number);
@@ -102,10 +113,10 @@ function append<Item>(to: Item[], from: Item[]): void {
 function appendColumns(to: Columns, from: Columns): void {
   for (const name of Object.keys(to)) append(to[name]!, from[name] ?? []);
 }
-function addFirstSpans(from: number): void {
-  let next = from === 0 ? 0 : firstSpan[from - 1]! + index.traces.spans[from - 1]!;
-  for (let row = from; row < index.traces.id.length; row++) {
-    firstSpan.push(next);
+function putFirstSpans(rows: number[], from: number): void {
+  let next = from;
+  for (const row of rows) {
+    firstSpan[row] = next;
     next += index.traces.spans[row]!;
   }
 }

@@ -1,5 +1,5 @@
 // One trace: its waterfall, and of the chosen span the conversation, the attributes, the JSON.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { NONE, briefly, clock, count, cost, day, duration, plural } from "./format";
 import { known, ticks } from "./figures";
 import { Icon } from "./icons";
@@ -9,19 +9,19 @@ import { copy, costOf, wholeSpan, wholeTrace } from "./saving";
 import type { Json, Span, Trace } from "./schema";
 import { answered } from "./search";
 import { link, session, show, chosen, span as wanted, view } from "./state";
-import { KINDS, firstSpan, index, messages, text, trace } from "./store";
+import { KINDS, firstSpan, index, messages, text, timesGrown, trace } from "./store";
 import { Text, Tree, Words } from "./text";
 import { tokens } from "./traces";
 import { List } from "./list";
 
-/** What was read for `key`; undefined until then, and not what belongs to another. */
-export function useRead<Value>(key: string | number, read: () => Promise<Value | undefined>): Value | undefined {
+/** What was read for `key`; undefined until then, and not what belongs to another. Read again if `times` changes. */
+export function useRead<Value>(key: string | number, read: () => Promise<Value | undefined>, times = 0): Value | undefined {
   const [held, setHeld] = useState<{ key: string | number; value: Value | undefined }>();
   useEffect(() => {
     let wanted = true;
     void read().then((value) => wanted && setHeld({ key, value }));
     return () => void (wanted = false);
-  }, [key]);
+  }, [key, times]);
   return held?.key === key ? held.value : undefined;
 }
 
@@ -33,7 +33,7 @@ function lines(row: number): Line[] {
   const size = index.traces.spans[row]!;
   const children: number[][] = Array.from({ length: size }, () => []);
   const roots: number[] = [];
-  for (let at = 0; at < size; at++) {
+  for (const at of inTime(row)) {
     const parent = index.spans.parent[from + at]!;
     (parent >= 0 && parent !== at ? children[parent]! : roots).push(at);
   }
@@ -52,11 +52,17 @@ function lines(row: number): Line[] {
   return made;
 }
 
+/** The spans by their start: those that came later have later places. */
+function inTime(row: number): number[] {
+  const from = firstSpan[row]!;
+  return Array.from({ length: index.traces.spans[row]! }, (_, at) => at).sort((a, b) => index.spans.start[from + a]! - index.spans.start[from + b]! || a - b);
+}
+
 const TALL = 28;
 const LABELLED = 0.75; // of the axis: a label further right would run into the next column
 
 function Waterfall({ row }: { row: number }) {
-  const [made] = useState(() => lines(row));
+  const made = useMemo(() => lines(row), [row, timesGrown(row)]);
   const from = firstSpan[row]!;
   const total = index.traces.duration[row]! || 1;
   const at = Math.max(0, made.findIndex((line) => line.at === chosen.value));
@@ -103,9 +109,9 @@ function WaterfallRow({ line, at, total }: { line: Line; at: number; total: numb
 
 export function Detail({ row, rows }: { row: number; rows: readonly number[] }) {
   const { name, duration: took, error, calls, input, output, estimated, cost: dollars, unknown, start, user, id } = index.traces;
-  const found = useRead(row, () => trace(row));
+  const found = useRead(row, () => trace(row), timesGrown(row));
   const place = rows.indexOf(row);
-  const root = KINDS[index.spans.kind[firstSpan[row]!] ?? 0]!;
+  const root = KINDS[index.spans.kind[firstSpan[row]! + (inTime(row)[0] ?? 0)] ?? 0]!;
   const sessionName = text(index.traces.session[row]!);
   const feedback = index.feedback.filter(([of]) => of === row);
   return (

@@ -9,7 +9,7 @@ import { copy, rowsAsCsv, saveChats, saveCsv, saveJson } from "./saving";
 import { answered, found, query } from "./search";
 import { between, clearFilters, counts, durations, filtered, filters, keyOf, mainModel, narrow, openRow, order, rising, show, sorted, toggle } from "./state";
 import type { Order } from "./state";
-import { KINDS, firstSpan, index, text } from "./store";
+import { KINDS, firstSpan, growth, index, text } from "./store";
 import { Detail } from "./trace";
 import { Words } from "./text";
 
@@ -155,6 +155,7 @@ const WIDE = 240;
 const DRAWN = 60; // spans of a row's timeline
 
 function Timeline({ row }: { row: number }) {
+  void growth.value;
   const { kind, start, duration: took, error, first } = index.spans;
   const from = firstSpan[row]!;
   const spans = index.traces.spans[row]!;
@@ -185,6 +186,7 @@ export function tokens(input: number | null, output: number | null, estimated: n
 }
 
 function Row({ row }: { row: number }) {
+  void growth.value;
   const { name, error, duration: took, input, output, estimated, cost: dollars, unknown, calls, start, preview, tags, complete } = index.traces;
   const hit = found.value?.get(row);
   const models = mainModel(row);
