@@ -21,7 +21,7 @@ from otel_wandb._runs.destination import Rotation
 from otel_wandb._runs.opening import RunOptions, open_run
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
-from otel_wandb._runs.upload import LocalRun
+from otel_wandb._runs.upload import LocalRun, run_path
 from otel_wandb._settings import RECEIVED, Settings, chosen_prices
 from otel_wandb._spans.span import Position, SpanRecord
 from otel_wandb._traces.assembly import Limits
@@ -140,9 +140,9 @@ class Intake:
         return self._ledger.open_positions
 
     @property
-    def closed_runs(self) -> int:
-        """How many runs are on the disk that are closed and not known to be at W&B."""
-        return self._uploads.waiting
+    def runs_to_upload(self) -> int:
+        """How many runs are on the disk and not known to be at W&B, without those that W&B is sent while they grow."""
+        return self._uploads.waiting + sum(run.is_makeshift for run in self._sink.runs)
 
     @property
     def whereabouts(self) -> Sequence[str]:
@@ -190,10 +190,10 @@ class Intake:
 
     def _let_go(self, run: OpenRun) -> None:
         place = run.place
-        if place.is_online:
-            project = f"{place.entity}/{place.project}"
-            key = self._options.keys.get(project)
-            self._uploads.add(LocalRun(run.directory, f"{project}/{place.run_id}", run.logged_rows, key))
+        if place.is_online or run.is_makeshift:
+            key = self._options.keys.get(f"{place.entity}/{place.project}")
+            path = run_path(place.entity, place.project, place.run_id)
+            self._uploads.add(LocalRun(run.directory, path, run.logged_rows, key))
 
     def _is_late(self, event: EventOfSpan) -> bool:
         """Whether the span of a log record is written already."""

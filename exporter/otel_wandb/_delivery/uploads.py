@@ -12,7 +12,7 @@ from typing import Final
 from otel_wandb._delivery.run_log import RunLog, UnreadableError
 from otel_wandb._journal.reader import read_journal
 from otel_wandb._process.worker import Worker
-from otel_wandb._runs.upload import LocalRun, is_uploaded, sync
+from otel_wandb._runs.upload import LocalRun, is_uploaded, run_path, sync
 
 log: Final = logging.getLogger(__name__)
 
@@ -80,9 +80,9 @@ def runs_left_behind(directory: str, key_of: Callable[[str], str | None]) -> Ite
     for path in glob.glob(os.path.join(glob.escape(directory), "wandb", "*run-*", "run-*.wandb")):
         folder = os.path.dirname(path)
         about = next((record["run"] for record in read_journal(folder) if record["record"] == "run"), None)
-        if about is not None and about["entity"]:
-            project = f"{about['entity']}/{about['project']}"
+        if about is not None:
+            whole = run_path(about["entity"], about["project"], about["id"])
             try:
-                yield LocalRun(folder, f"{project}/{about['id']}", RunLog(path).count(), key_of(project))
+                yield LocalRun(folder, whole, RunLog(path).count(), key_of(f"{about['entity']}/{about['project']}"))
             except (OSError, UnreadableError) as error:
                 log.warning("the run in %s stays there: %s", folder, error)

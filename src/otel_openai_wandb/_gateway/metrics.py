@@ -55,8 +55,14 @@ class Counts:
 class Metrics(Collector):
     """All figures at one moment. `written` gives the counters of `Health.summary()`, all runs together."""
 
-    def __init__(self, counts: Counts, spool: Spool, written: Callable[[], Mapping[str, int]]) -> None:
-        self._counts, self._spool, self._written = counts, spool, written
+    def __init__(
+        self,
+        counts: Counts,
+        spool: Spool,
+        written: Callable[[], Mapping[str, int]],
+        runs_to_upload: Callable[[], int],
+    ) -> None:
+        self._counts, self._spool, self._written, self._runs_to_upload = counts, spool, written, runs_to_upload
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -95,6 +101,7 @@ class Metrics(Collector):
             ("spool_held_spans", "Spans in the spool.", spool["spooled"]),
             ("spool_bytes", "Bytes in the spool.", self._spool.bytes),
             ("spool_max_bytes", "Bytes that the spool may have.", self._spool.max_bytes),
+            ("runs_to_upload", "Runs on the disk that W&B does not have.", self._runs_to_upload()),
             ("spool_failing", "1 while the disk takes nothing.", int(self._spool.failure is not None)),
         ):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", what, value=value)
@@ -114,6 +121,7 @@ class Metrics(Collector):
             f"in the spool: {spool['spooled']} ({mebibytes:.1f} MiB), lost from it: {spool['lost']}",
             f"written: {_listed(said)}",
             f"requests refused: {_listed(refused)}",
+            f"runs to upload: {self._runs_to_upload()}",
         )
         return "; ".join(parts)
 
