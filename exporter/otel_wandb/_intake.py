@@ -13,7 +13,7 @@ from otel_wandb._delivery.half_written import HalfWritten
 from otel_wandb._delivery.left_over import left_over
 from otel_wandb._delivery.proof import Proof
 from otel_wandb._delivery.records import EventOfSpan, ReceivedSpans, with_position
-from otel_wandb._delivery.uploads import Uploads, runs_left_behind
+from otel_wandb._delivery.uploads import Uploads, delete_empty, runs_left_behind
 from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._process.health import Health
 from otel_wandb._runs.account import is_online
@@ -107,6 +107,7 @@ class Intake:
         self._half_written = HalfWritten(written)
         for piece in written.pieces:
             self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
+        delete_empty(options.directory)
         if is_online({"mode": options.mode}):
             for run in runs_left_behind(options.directory, options.keys.get):
                 self._uploads.add(run)
@@ -217,6 +218,8 @@ class Intake:
         }
         said = {name: value for name, value in init.items() if value is not None}
         run = open_run(RunOptions(said, number, options.settings.exit_timeout), resource)
+        if run.is_makeshift:
+            delete_empty(options.directory, {run.directory, *(other.directory for other in self._sink.runs)})
         run.keep_journal(self._health.journal_failed, html=options.settings.html, is_first=True)
         return run
 

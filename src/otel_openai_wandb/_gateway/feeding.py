@@ -82,6 +82,11 @@ class Feeding:
         """How many runs are on the disk that W&B does not have."""
         return sum(lane.runs_to_upload for lane in self._lanes)
 
+    def waiting(self) -> tuple[int, int]:
+        """How many spans wait for their traces, and their bytes in memory."""
+        found = [lane.waiting for lane in self._lanes]
+        return sum(spans for spans, _ in found), sum(size for _, size in found)
+
     def stop(self, timeout: float) -> bool:
         """Hand on what can be had at once, and close the intakes; whether that was all, within `timeout` seconds.
 
@@ -136,6 +141,12 @@ class _Lane:
         """The counters of its intakes."""
         now = {} if self._intake is None else self._intake.health.summary()
         return [*self._past.items(), *now.items()]
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Of its intake."""
+        intake = self._intake
+        return (0, 0) if intake is None else intake.waiting
 
     @property
     def runs_to_upload(self) -> int:

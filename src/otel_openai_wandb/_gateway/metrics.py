@@ -53,16 +53,19 @@ class Counts:
 
 
 class Metrics(Collector):
-    """All figures at one moment. `written` gives the counters of `Health.summary()`, all runs together."""
+    """All figures at one moment."""
 
     def __init__(
         self,
         counts: Counts,
         spool: Spool,
         written: Callable[[], Mapping[str, int]],
+        waiting: Callable[[], tuple[int, int]],
         runs_to_upload: Callable[[], int],
     ) -> None:
-        self._counts, self._spool, self._written, self._runs_to_upload = counts, spool, written, runs_to_upload
+        """`written` gives the counters of `Health.summary()`, all runs together, `waiting` spans and their bytes."""
+        self._counts, self._spool, self._written = counts, spool, written
+        self._waiting, self._runs_to_upload = waiting, runs_to_upload
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -97,10 +100,13 @@ class Metrics(Collector):
         for name, number in self._written().items():
             written.add_metric((name.removeprefix(_OF_HEALTH),), number)
         yield from (requests, items, spans, written)
+        waiting, waiting_bytes = self._waiting()
         for name, what, value in (
             ("spool_held_spans", "Spans in the spool.", spool["spooled"]),
             ("spool_bytes", "Bytes in the spool.", self._spool.bytes),
             ("spool_max_bytes", "Bytes that the spool may have.", self._spool.max_bytes),
+            ("waiting_spans", "Spans in memory that wait for their traces.", waiting),
+            ("waiting_bytes", "Bytes of them.", waiting_bytes),
             ("runs_to_upload", "Runs on the disk that W&B does not have.", self._runs_to_upload()),
             ("spool_failing", "1 while the disk takes nothing.", int(self._spool.failure is not None)),
         ):
