@@ -80,13 +80,13 @@ class Intake:
         self._ledger = Ledger(settled)
         self._uploads = Uploads(os.environ, keep_seconds=settings.max_age)
         self._source = ReceivedSpans(self._ledger.settle_positions, seconds=settings.max_age)
-        proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
+        self._proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
         self._sink = RunSink(
             self._open_run,
             Route(options.project, options.entity),
             self._health,
             table_interval=settings.table_interval,
-            delivery=proof,
+            delivery=self._proof,
         )
         keep, prices = settings.keep, chosen_prices(None, settings)
         self._pipeline = Pipeline(
@@ -133,7 +133,9 @@ class Intake:
     @property
     def waiting(self) -> tuple[int, int]:
         """How many spans are not written yet, and their bytes."""
-        return self._pipeline.waiting
+        spans, size = self._pipeline.waiting
+        more, size_of_more = self._proof.on_the_way
+        return spans + more, size + size_of_more
 
     @property
     def open_positions(self) -> int:
@@ -152,7 +154,7 @@ class Intake:
 
     def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool:
         """Take what was received at a position; False if too much waits, and then nothing was taken. Never blocks."""
-        if self._broken or self.is_held_up or self._pipeline.waiting[1] > self._options.most_bytes:
+        if self._broken or self.is_held_up or self.waiting[1] > self._options.most_bytes:
             return False
         self._ledger.open(position, len(spans) + len(events))
         self._health.received(len(spans))
