@@ -15,6 +15,7 @@ from typing import Final
 
 import requests
 
+from otel_openai_wandb._gateway.spool.file import Body, SpoolFile
 from tests.gateway.otlp import request
 from tests.gateway.serving import Running, gateway
 from tests.support.waiting import until
@@ -85,8 +86,28 @@ def report_waiting(count: int) -> None:
             figures = running.figures()
             spans, size = (figures[f"openai_wandb_gateway_waiting_{what}"] for what in ("spans", "bytes"))
             memory = running.memory
-    print(f"{spans:.0f} spans wait, counted as {size / 2**20:.0f} MiB: {memory:.0f} MiB in memory, before {idle:.0f} MiB")
+    print(
+        f"{spans:.0f} spans wait, counted as {size / 2**20:.0f} MiB: {memory:.0f} MiB in memory, before {idle:.0f} MiB"
+    )
     print(f"memory / counted = {(memory - idle) / size * 2**20:.2f}")
+
+
+def report_recovery(mebibytes: int) -> None:
+    """How long a gateway that was killed needs to be ready again, beside one that had nothing."""
+    seconds = []
+    for size in (0, mebibytes):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory)
+            left = SpoolFile(path / "gw/spool/spool.db")  # it is not closed, as after a kill
+            for number in range(size):
+                left.commit([Body("", "TRACES", "PROTOBUF", 1, number.to_bytes(4, "big") * 2**18)], {})
+            begin = time.perf_counter()
+            with gateway(path, "--spool-mib", "2048") as running:
+                running.get("/readyz").raise_for_status()
+                seconds.append(time.perf_counter() - begin)
+            left.close()
+    empty, full = seconds
+    print(f"ready {full:.1f} s after a kill with {mebibytes} MiB in the spool, {empty:.1f} s with nothing in it")
 
 
 def is_settled(running: Running) -> bool:
@@ -118,3 +139,4 @@ if __name__ == "__main__":
     is_quick = "--quick" in sys.argv
     main(8 if is_quick else 100)
     report_waiting(8 if is_quick else 240)
+    report_recovery(16 if is_quick else 1024)

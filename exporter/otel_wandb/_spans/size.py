@@ -33,7 +33,11 @@ def size_of(span: ReadableSpan) -> int:
 def size_of_record(span: SpanRecord) -> int:
     """Bytes of memory of a record that waits for its trace. It has only Python's own types, which can be asked."""
     events = (*span.events, *span.logs)
-    waiting: list[Any] = [span.attributes, *(event.attributes for event in events), *(event.body for event in span.logs)]
+    waiting: list[Any] = [
+        span.attributes,
+        *(event.attributes for event in events),
+        *(event.body for event in span.logs),
+    ]
     size = _RECORD + _EVENT * len(events)
     for value in waiting:  # grows while it is walked through
         size += getsizeof(value)
