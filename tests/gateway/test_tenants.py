@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.gateway.online import expected, impatiently, is_drained, online, rows, run_directories, senders, tokens
+from tests.gateway.online import expected, impatiently, is_drained, online, rows, senders, tokens
 from tests.gateway.otlp import request, traces
 from tests.gateway.serving import Running, gateway, logged
 from tests.support.waiting import until

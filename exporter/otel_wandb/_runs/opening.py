@@ -30,6 +30,7 @@ _LONGEST_NAME: Final = 100  # characters
 _UNKNOWN_SERVICE: Final = "unknown_service"  # the SDK's default, alone or with the name of the executable
 _DISABLE_WEAVE: Final = "WANDB_DISABLE_WEAVE"
 _ID_BYTES: Final = 5
+_FLUSH: Final = "x_transaction_log_flush_interval"
 RECORDS_NOTHING: Final[Mapping[str, Any]] = {
     "silent": True,
     "console": "off",
@@ -54,6 +55,13 @@ class RunOptions:
     init: Mapping[str, Any]
     number: int
     timeout: float
+
+
+def writes_at_once() -> bool:
+    """Whether wandb writes within a second what it is handed; before 0.31 it holds back up to 32 kB of each run."""
+    import wandb
+
+    return _FLUSH in wandb.Settings.model_fields
 
 
 def check_run(run: object) -> None:
@@ -214,7 +222,7 @@ def _settings(options: RunOptions, resource: Mapping[str, Any]) -> "wandb.Settin
         "symlink": False,  # `latest-run` is the user's
         "init_timeout": options.timeout / 2,  # the other half is for the offline run, where there is no server
         "finish_timeout": options.timeout,
-        "x_transaction_log_flush_interval": 1,  # seconds; a killed process loses no more
+        _FLUSH: 1,  # seconds; a killed process loses no more
         "x_label": "",
         **_described(resource, options.number),
     }

@@ -25,12 +25,15 @@ def run(given: Given) -> int:
     if missing:
         return _refuse(f"The gateway needs {' and '.join(missing)}: {how_to_install('gateway')}")
     from otel_wandb._interface.otlp import has_fast_protobuf
+    from otel_wandb._interface.runs import writes_at_once
 
     if not has_fast_protobuf():
         return _refuse(
             "protobuf is here without its compiled part and would read 200 times slower: install it from a wheel, "
             "and unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION."
         )
+    if not writes_at_once():
+        return _refuse("The gateway needs wandb 0.31: those before hold back what it must know to be on the disk.")
     try:
         options = checked(given, os.environ)
     except OptionsError as error:
