@@ -78,14 +78,16 @@ def unfinished(number: int) -> bytes:
 def report_waiting(count: int) -> None:
     """The memory of a gateway in which `count` bodies of spans wait, or as many as it takes."""
     patient = {"WANDB_MODE": "offline", "OTEL_WANDB_IDLE": "3600", "OTEL_WANDB_MAX_AGE": "3600"}
-    with tempfile.TemporaryDirectory() as directory:
-        with gateway(Path(directory), "--spool-mib", "4096", env=patient, intakes="the exporter's") as running:
-            idle = running.memory
-            accepted(running, [unfinished(number) for number in range(count)])
-            until(lambda: is_settled(running), 600)
-            figures = running.figures()
-            spans, size = (figures[f"openai_wandb_gateway_waiting_{what}"] for what in ("spans", "bytes"))
-            memory = running.memory
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        gateway(Path(directory), "--spool-mib", "4096", env=patient, intakes="the exporter's") as running,
+    ):
+        idle = running.memory
+        accepted(running, [unfinished(number) for number in range(count)])
+        until(lambda: is_settled(running), 600)
+        figures = running.figures()
+        spans, size = (figures[f"openai_wandb_gateway_waiting_{what}"] for what in ("spans", "bytes"))
+        memory = running.memory
     print(
         f"{spans:.0f} spans wait, counted as {size / 2**20:.0f} MiB: {memory:.0f} MiB in memory, before {idle:.0f} MiB"
     )

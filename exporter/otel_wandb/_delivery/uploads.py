@@ -58,8 +58,9 @@ class Uploads:
     def _work(self) -> None:
         now = monotonic()
         for task in [task for task in self._tasks if task.due <= now]:
+            is_done = self._is_done(task.run)
             self._tasks.remove(task)
-            if not self._is_done(task.run):
+            if not is_done:
                 self._tasks.append(_Task(task.run, now + (0.0 if task.is_first else _RETRY_SECONDS), is_first=False))
 
     def _is_done(self, run: LocalRun) -> bool:
