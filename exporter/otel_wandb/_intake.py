@@ -13,7 +13,7 @@ from otel_wandb._delivery.half_written import HalfWritten
 from otel_wandb._delivery.left_over import left_over
 from otel_wandb._delivery.proof import Proof
 from otel_wandb._delivery.records import EventOfSpan, ReceivedSpans, with_position
-from otel_wandb._delivery.uploads import Uploads, runs_left_behind
+from otel_wandb._delivery.uploads import Uploads, delete_empty, runs_left_behind
 from otel_wandb._pipeline import Choices, Pipeline
 from otel_wandb._process.health import Health
 from otel_wandb._runs.account import is_online
@@ -21,7 +21,7 @@ from otel_wandb._runs.destination import Rotation
 from otel_wandb._runs.opening import RunOptions, open_run
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._runs.sink import RunSink
-from otel_wandb._runs.upload import LocalRun
+from otel_wandb._runs.upload import LocalRun, run_path
 from otel_wandb._settings import RECEIVED, Settings, chosen_prices
 from otel_wandb._spans.span import Position, SpanRecord
 from otel_wandb._traces.assembly import Limits
@@ -79,13 +79,13 @@ class Intake:
         self._ledger = Ledger(settled)
         self._uploads = Uploads(os.environ, keep_seconds=settings.max_age)
         self._source = ReceivedSpans(self._ledger.settle_positions, seconds=settings.max_age)
-        proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
+        self._proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
         self._sink = RunSink(
             self._open_run,
             Route(options.project, options.entity),
             self._health,
             table_interval=settings.table_interval,
-            delivery=proof,
+            delivery=self._proof,
         )
         self._pipeline = Pipeline(
             self._source,
@@ -118,7 +118,9 @@ class Intake:
     @property
     def waiting(self) -> tuple[int, int]:
         """How many spans are not written yet, and their bytes."""
-        return self._pipeline.waiting
+        spans, size = self._pipeline.waiting
+        more, size_of_more = self._proof.on_the_way
+        return spans + more, size + size_of_more
 
     @property
     def open_positions(self) -> int:
@@ -126,9 +128,9 @@ class Intake:
         return self._ledger.open_positions
 
     @property
-    def closed_runs(self) -> int:
-        """How many closed runs are on the disk that W&B may not have yet."""
-        return self._uploads.waiting
+    def runs_to_upload(self) -> int:
+        """How many runs are on the disk and not known to be at W&B, without those that W&B is sent while they grow."""
+        return self._uploads.waiting + sum(run.is_makeshift for run in self._sink.runs)
 
     @property
     def whereabouts(self) -> Sequence[str]:
@@ -137,7 +139,7 @@ class Intake:
 
     def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool:
         """Take what was received at a position. False, with nothing taken, if too much waits. Never blocks."""
-        if self._broken or self.is_held_up or self._pipeline.waiting[1] > self._options.most_bytes:
+        if self._broken or self.is_held_up or self.waiting[1] > self._options.most_bytes:
             return False
         self._ledger.open(position, len(spans) + len(events))
         self._health.received(len(spans))
@@ -180,6 +182,7 @@ class Intake:
         written = left_over(options.directory, most_spans=_REMEMBERED_SPANS, seconds=options.settings.max_age)
         for piece in written.pieces:
             self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
+        delete_empty(options.directory)
         if is_online({"mode": options.mode}):
             for run in runs_left_behind(options.directory, options.keys.get):
                 self._uploads.add(run)
@@ -187,10 +190,10 @@ class Intake:
 
     def _let_go(self, run: OpenRun) -> None:
         place = run.place
-        if place.is_online:
-            project = f"{place.entity}/{place.project}"
-            key = self._options.keys.get(project)
-            self._uploads.add(LocalRun(run.directory, f"{project}/{place.run_id}", run.logged_rows, key))
+        if place.is_online or run.is_makeshift:
+            key = self._options.keys.get(f"{place.entity}/{place.project}")
+            path = run_path(place.entity, place.project, place.run_id)
+            self._uploads.add(LocalRun(run.directory, path, run.logged_rows, key))
 
     def _is_late(self, event: EventOfSpan) -> bool:
         """Whether the span of a log record is written already."""
@@ -214,6 +217,8 @@ class Intake:
         }
         said = {name: value for name, value in init.items() if value is not None}
         run = open_run(RunOptions(said, number, options.settings.exit_timeout), resource)
+        if run.is_makeshift:
+            delete_empty(options.directory, {run.directory, *(other.directory for other in self._sink.runs)})
         run.keep_journal(self._health.journal_failed, html=options.settings.html, is_first=True)
         return run
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import requests
 
+from otel_openai_wandb._gateway.spool.file import Body, SpoolFile
 from tests.gateway.otlp import request
 from tests.gateway.serving import Running, gateway
 from tests.support.waiting import until
@@ -64,6 +65,61 @@ def accepted(running: Running, bodies: list[bytes]) -> float:
         return spans_a_second(post, bodies, CLIENTS)
 
 
+def unfinished(number: int) -> bytes:
+    """A body of traces whose root does not come."""
+    made = request([], number)
+    made.ParseFromString(body_of(number))
+    for place, span in enumerate(made.resource_spans[0].scope_spans[0].spans):
+        span.trace_id = (number * SPANS + place + 1).to_bytes(16, "big")
+        span.parent_span_id = b"nowhere!"
+    return bytes(made.SerializeToString())
+
+
+def report_waiting(count: int) -> None:
+    """The memory of a gateway in which `count` bodies of spans wait, or as many as it takes."""
+    patient = {"WANDB_MODE": "offline", "OTEL_WANDB_IDLE": "3600", "OTEL_WANDB_MAX_AGE": "3600"}
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        gateway(Path(directory), "--spool-mib", "4096", env=patient, intakes="the exporter's") as running,
+    ):
+        idle = running.memory
+        accepted(running, [unfinished(number) for number in range(count)])
+        until(lambda: is_settled(running), 600)
+        figures = running.figures()
+        spans, size = (figures[f"openai_wandb_gateway_waiting_{what}"] for what in ("spans", "bytes"))
+        memory = running.memory
+    print(
+        f"{spans:.0f} spans wait, counted as {size / 2**20:.0f} MiB: {memory:.0f} MiB in memory, before {idle:.0f} MiB"
+    )
+    print(f"memory / counted = {(memory - idle) / size * 2**20:.2f}")
+
+
+def report_recovery(mebibytes: int) -> None:
+    """How long a gateway that was killed needs to be ready again, beside one that had nothing."""
+    seconds = []
+    for size in (0, mebibytes):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory)
+            left = SpoolFile(path / "gw/spool/spool.db")  # it is not closed, as after a kill
+            for number in range(size):
+                left.commit([Body("", "TRACES", "PROTOBUF", 1, number.to_bytes(4, "big") * 2**18)], {})
+            begin = time.perf_counter()
+            with gateway(path, "--spool-mib", "2048") as running:
+                running.get("/readyz").raise_for_status()
+                seconds.append(time.perf_counter() - begin)
+            left.close()
+    empty, full = seconds
+    print(f"ready {full:.1f} s after a kill with {mebibytes} MiB in the spool, {empty:.1f} s with nothing in it")
+
+
+def is_settled(running: Running) -> bool:
+    """Whether no more spans go to wait: all do, or no more are taken."""
+    before = running.figures()
+    time.sleep(2)
+    name = "openai_wandb_gateway_waiting_spans"
+    return before[name] == running.figures()[name] > 0
+
+
 def main(count: int) -> None:
     bodies = [body_of(number) for number in range(count)]
     with tempfile.TemporaryDirectory() as directory:
@@ -82,4 +138,7 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(8 if "--quick" in sys.argv else 100)
+    is_quick = "--quick" in sys.argv
+    main(8 if is_quick else 100)
+    report_waiting(8 if is_quick else 240)
+    report_recovery(16 if is_quick else 1024)

@@ -38,6 +38,8 @@ from tests.support.program import run_program
                 r"bare inserts \d+ spans/s, accepted \d+ spans/s: ratio \d+\.\d",
                 r"written \d+ spans/s: accepted / written = \d+\.\d",
                 r"at most \d+ MiB in memory",
+                r"memory / counted = \d+\.\d\d",
+                r"ready \d+\.\d s after a kill with 16 MiB in the spool, \d+\.\d s with nothing in it",
             ],
         ),
     ],

@@ -25,6 +25,7 @@ class FileIntake:
         self._lock = threading.Lock()
         self.health = Health()
         self.waiting = (0, 0)
+        self.runs_to_upload = 0
 
     @property
     def broken(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,13 @@ class Received:
     headers: Mapping[str, str]  # with lower-case keys
     body: bytes
     operation: str = ""
+
+    @property
+    def key(self) -> str | None:
+        """The W&B key that it was sent with."""
+        scheme, _, text = self.headers.get("authorization", "").partition(" ")
+        name, _, key = base64.b64decode(text).decode().partition(":") if scheme == "Basic" else ("", "", "")
+        return key if name == "api" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,9 @@ class StoredRun:
             self.exit_code = said.get("exitcode")
 
     def seen(self, artifacts: Sequence[StoredArtifact]) -> Run:
-        history = tuple(json.loads(line) for line in self.lines(HISTORY))
+        # A run that is uploaded again appends its rows, with the steps that they had, and W&B keeps a step once.
+        rows = [json.loads(line) for line in self.lines(HISTORY)]
+        history = tuple({row.get("_step", place): row for place, row in enumerate(rows)}.values())
         summaries = self.lines(SUMMARY)  # W&B looks at the last line only
         return Run(
             history=history,

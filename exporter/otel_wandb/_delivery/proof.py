@@ -13,9 +13,11 @@ from typing import Final
 
 from otel_wandb._delivery.run_log import RunLog, UnreadableError
 from otel_wandb._journal.writer import sync_file
+from otel_wandb._process.budget import Budget
 from otel_wandb._process.worker import Worker
 from otel_wandb._runs.destination import Rotation
 from otel_wandb._runs.run import OpenRun
+from otel_wandb._spans.size import size_of_record
 from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.ledger import Accounts
 
@@ -51,6 +53,7 @@ class Proof:
         self.rotation = rotation
         self.most_runs = most_runs
         self._accounts = accounts
+        self._on_the_way = Budget(0, 0)
         self._claims: deque[_Claim] = deque()
         self._closed: list[OpenRun] = []
         self._logs: dict[OpenRun, RunLog] = {}
@@ -58,6 +61,15 @@ class Proof:
         self._worker: Worker[_Claim | OpenRun] = Worker(
             "otel-wandb-proof", self._take, flush=self._look, wake=self._look, due=lambda: self._due
         )
+
+    @property
+    def on_the_way(self) -> tuple[int, int]:
+        """How many spans were given to runs and are not found in their files yet, and their bytes."""
+        return self._on_the_way.items, self._on_the_way.size
+
+    def begun(self, spans: Sequence[SpanRecord]) -> None:
+        """See `Delivery`."""
+        self._on_the_way.add(len(spans), sum(map(size_of_record, spans)))
 
     def written(self, runs: Sequence[OpenRun], spans: Sequence[SpanRecord]) -> None:
         """See `Delivery`."""
@@ -111,6 +123,7 @@ class Proof:
                 self._due = None  # nothing more is settled; all of it is sent again
                 return
             self._accounts.settle(found)
+            self._on_the_way.give_back(len(found), sum(map(size_of_record, found)))
         if self._claims and monotonic() - self._claims[0].since > _LONGEST_WAIT:
             self._lost("wandb's service process does not write what it is handed")
         self._forget()

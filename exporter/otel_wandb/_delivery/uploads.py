@@ -4,15 +4,16 @@ import glob
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
 from otel_wandb._delivery.run_log import RunLog, UnreadableError
-from otel_wandb._journal.reader import read_journal
+from otel_wandb._journal.reader import journal_files, read_journal
 from otel_wandb._process.worker import Worker
-from otel_wandb._runs.upload import LocalRun, is_uploaded, sync
+from otel_wandb._runs.upload import LocalRun, is_uploaded, run_path, sync
 
 log: Final = logging.getLogger(__name__)
 
@@ -57,8 +58,9 @@ class Uploads:
     def _work(self) -> None:
         now = monotonic()
         for task in [task for task in self._tasks if task.due <= now]:
+            is_done = self._is_done(task.run)
             self._tasks.remove(task)
-            if not self._is_done(task.run):
+            if not is_done:
                 self._tasks.append(_Task(task.run, now + (0.0 if task.is_first else _RETRY_SECONDS), is_first=False))
 
     def _is_done(self, run: LocalRun) -> bool:
@@ -77,12 +79,28 @@ class Uploads:
 
 def runs_left_behind(directory: str, key_of: Callable[[str], str | None]) -> Iterator[LocalRun]:
     """The runs below `directory`, with their keys by `key_of("entity/project")`. Those without a journal are left."""
-    for path in glob.glob(os.path.join(glob.escape(directory), "wandb", "*run-*", "run-*.wandb")):
+    for path in _run_files(directory):
         folder = os.path.dirname(path)
         about = next((record["run"] for record in read_journal(folder) if record["record"] == "run"), None)
-        if about is not None and about["entity"]:
-            project = f"{about['entity']}/{about['project']}"
+        if about is not None:
+            whole = run_path(about["entity"], about["project"], about["id"])
             try:
-                yield LocalRun(folder, f"{project}/{about['id']}", RunLog(path).count(), key_of(project))
+                yield LocalRun(folder, whole, RunLog(path).count(), key_of(f"{about['entity']}/{about['project']}"))
             except (OSError, UnreadableError) as error:
                 log.warning("the run in %s cannot be uploaded: %s", folder, error)
+
+
+def delete_empty(directory: str, but: Container[str] = ()) -> None:
+    """Delete what is left of runs that W&B did not take when they were begun: one more each time that it is asked.
+
+    `but` are the directories of open runs.
+    """
+    for path in _run_files(directory):
+        folder = os.path.dirname(path)
+        with suppress(OSError, UnreadableError):  # it stays
+            if folder not in but and not list(journal_files(folder)) and not RunLog(path).count():
+                shutil.rmtree(folder)
+
+
+def _run_files(directory: str) -> Sequence[str]:
+    return glob.glob(os.path.join(glob.escape(directory), "wandb", "*run-*", "run-*.wandb"))

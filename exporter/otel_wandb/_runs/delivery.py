@@ -21,6 +21,10 @@ class Delivery(Protocol):
         """How many runs may be open."""
         ...
 
+    def begun(self, spans: Sequence[SpanRecord]) -> None:
+        """The timeline of `spans` was logged; the rows of tables follow."""
+        ...
+
     def written(self, runs: Sequence[OpenRun], spans: Sequence[SpanRecord]) -> None:
         """Everything of `spans` was logged to `runs`, or counted."""
         ...

@@ -108,6 +108,7 @@ class RunSink:
         calls = [
             row for row, (span, _) in zip(rows[STATS], read.calls, strict=True) if span.span_id not in completion.calls
         ]
+        self._begin(spans)
         self._tables.add(destination, run, {STATS: calls, TRACES: [] if completion.has_row else rows[TRACES]}, spans)
         self._health.logged(len(spans))
 
@@ -176,6 +177,7 @@ class RunSink:
         weave_url = run.call_url if self._has_calls_in_weave else _no_url
         rows = table_rows(tree, run.id, weave_url)
         whole = {**rows, TRACES: self._whole(destination, read.trace, rows[TRACES])}
+        self._begin(spans)
         self._tables.add(destination, run, whole, spans)
         place = run.place
         if destination.is_full:
@@ -183,6 +185,10 @@ class RunSink:
             if (full := destination.given_up()) is not None:
                 self._tables.close_run(full)
         return place
+
+    def _begin(self, spans: Sequence[SpanRecord]) -> None:
+        if self._delivery is not None:
+            self._delivery.begun(spans)
 
     def _route_of(self, spans: Sequence[SpanRecord]) -> Route:
         return Route() if self._route is None else route_of(spans, self._route)

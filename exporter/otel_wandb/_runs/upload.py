@@ -11,6 +11,7 @@ from otel_wandb._journal.reader import journal_files
 
 _SECONDS: Final = 20  # for one request
 _SYNC_SECONDS: Final = 600.0
+_NOT_THERE: Final = "Could not find run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +20,29 @@ class LocalRun:
 
     directory: str
     path: str
-    """`entity/project/id`."""
+    """`entity/project/id`, without the entity where it is W&B's to choose."""
     rows: int
     """Of its history."""
     key: str | None
     """The W&B key of its project; None for the one that wandb finds."""
 
 
+def run_path(entity: str, project: str, run_id: str) -> str:
+    """See `LocalRun.path`."""
+    return "/".join(part for part in (entity, project, run_id) if part)
+
+
 def is_uploaded(run: LocalRun) -> bool:
     """Whether W&B has all rows of the history and the whole journal. Raises what wandb raises if it cannot tell."""
     import wandb
 
-    theirs = wandb.Api(timeout=_SECONDS, api_key=run.key).run(run.path)
+    api = wandb.Api(timeout=_SECONDS, api_key=run.key)
+    try:
+        theirs = api.run(run.path)
+    except Exception as error:
+        if _NOT_THERE in str(error):  # it was made while W&B was away; wandb has a class of its own for this since 0.31
+            return False
+        raise
     if int(theirs.lastHistoryStep) + 1 < run.rows:
         return False
     files = os.path.join(run.directory, "files")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from sys import getsizeof
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -10,6 +11,8 @@ from otel_wandb._spans.span import SpanRecord
 
 _SPAN: Final = 1_000  # bytes of a span and its attributes' names, without their values
 _VALUE: Final = 50
+_RECORD: Final = 1_200  # of a record without its attributes, and of a trace that has no other
+_EVENT: Final = 200
 _MOST_VALUES: Final = 100_000  # that are looked at: a list may contain itself
 
 
@@ -28,10 +31,21 @@ def size_of(span: ReadableSpan) -> int:
 
 
 def size_of_record(span: SpanRecord) -> int:
-    """The same of a record, which has only Python's own types."""
+    """Bytes of memory of a record that waits for its trace. It has only Python's own types, which can be asked."""
     events = (*span.events, *span.logs)
-    values = [span.attributes.values(), *(event.attributes.values() for event in events)]
-    return _SPAN * (1 + len(events)) + _size_of_all([*values, [event.body for event in span.logs]])
+    waiting: list[Any] = [
+        span.attributes,
+        *(event.attributes for event in events),
+        *(event.body for event in span.logs),
+    ]
+    size = _RECORD + _EVENT * len(events)
+    for value in waiting:  # grows while it is walked through
+        size += getsizeof(value)
+        if isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, tuple):
+            waiting += value
+    return size
 
 
 def size_of_values(*values: Any) -> int:

@@ -40,6 +40,8 @@ class Intake(Protocol):
     def broken(self) -> str | None: ...
     @property
     def waiting(self) -> tuple[int, int]: ...
+    @property
+    def runs_to_upload(self) -> int: ...
     def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool: ...
     def close(self, timeout: float) -> bool: ...
     def abandon(self) -> None: ...
@@ -75,6 +77,15 @@ class Feeding:
             for name, number in lane.written():
                 sums[name] = sums.get(name, 0) + number
         return sums
+
+    def runs_to_upload(self) -> int:
+        """How many runs are on the disk that W&B does not have."""
+        return sum(lane.runs_to_upload for lane in self._lanes)
+
+    def waiting(self) -> tuple[int, int]:
+        """How many spans wait for their traces, and their bytes in memory."""
+        found = [lane.waiting for lane in self._lanes]
+        return sum(spans for spans, _ in found), sum(size for _, size in found)
 
     def stop(self, timeout: float) -> bool:
         """Hand on what can be had at once, and close the intakes; whether that was all, within `timeout` seconds.
@@ -130,6 +141,18 @@ class _Lane:
         """The counters of its intakes."""
         now = {} if self._intake is None else self._intake.health.summary()
         return [*self._past.items(), *now.items()]
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Of its intake."""
+        intake = self._intake
+        return (0, 0) if intake is None else intake.waiting
+
+    @property
+    def runs_to_upload(self) -> int:
+        """Of its intake."""
+        intake = self._intake
+        return 0 if intake is None else intake.runs_to_upload
 
     def close(self, timeout: float) -> bool:
         """Whether the intake wrote all that it had."""
@@ -187,18 +210,21 @@ def make_intakes(options: Options) -> MakeIntake:
     from otel_wandb._interface.exporter import RECEIVED, read_settings
     from otel_wandb._interface.intake import Intake as WandbIntake
     from otel_wandb._interface.intake import IntakeOptions
+    from otel_wandb._interface.runs import key_of
 
     tenants = {tenant.name: tenant for tenant in options.tokens.tenants}
+    # wandb keeps the key of the run that was made last for whoever names none: that would be another tenant's.
+    own = key_of({}) if tenants else None
 
     def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
         entity, _, project = name.partition("/")
-        tenant = tenants.get(name)
+        key = tenants[name].key or own if name in tenants else own
         given = IntakeOptions(
             directory=str(options.directory / "runs" / folder_of(name)),
             worker=options.worker,
             project=project or options.project,
             entity=entity or options.entity,
-            keys={name: tenant.key} if tenant is not None and tenant.key else {},
+            keys={} if key is None else {name: key},
             settings=read_settings(os.environ, RECEIVED),
             most_bytes=max(_LEAST_BYTES, _MOST_BYTES // max(1, len(tenants))),
         )

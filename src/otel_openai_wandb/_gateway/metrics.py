@@ -53,10 +53,19 @@ class Counts:
 
 
 class Metrics(Collector):
-    """All figures at one moment. `written` gives the counters of `Health.summary()`, all runs together."""
+    """All figures at one moment."""
 
-    def __init__(self, counts: Counts, spool: Spool, written: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self,
+        counts: Counts,
+        spool: Spool,
+        written: Callable[[], Mapping[str, int]],
+        waiting: Callable[[], tuple[int, int]],
+        runs_to_upload: Callable[[], int],
+    ) -> None:
+        """`written` gives the counters of `Health.summary()`, all runs together, `waiting` spans and their bytes."""
         self._counts, self._spool, self._written = counts, spool, written
+        self._waiting, self._runs_to_upload = waiting, runs_to_upload
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -91,10 +100,14 @@ class Metrics(Collector):
         for name, number in self._written().items():
             written.add_metric((name.removeprefix(_OF_HEALTH),), number)
         yield from (requests, items, spans, written)
+        waiting, waiting_bytes = self._waiting()
         for name, what, value in (
             ("spool_held_spans", "Spans in the spool.", spool["spooled"]),
             ("spool_bytes", "Bytes in the spool.", self._spool.bytes),
             ("spool_max_bytes", "Bytes that the spool may have.", self._spool.max_bytes),
+            ("waiting_spans", "Spans in memory that wait for their traces.", waiting),
+            ("waiting_bytes", "Bytes of them.", waiting_bytes),
+            ("runs_to_upload", "Runs on the disk that W&B does not have.", self._runs_to_upload()),
             ("spool_failing", "1 while the disk takes nothing.", int(self._spool.failure is not None)),
         ):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", what, value=value)
@@ -114,6 +127,7 @@ class Metrics(Collector):
             f"in the spool: {spool['spooled']} ({mebibytes:.1f} MiB), lost from it: {spool['lost']}",
             f"written: {_listed(said)}",
             f"requests refused: {_listed(refused)}",
+            f"runs to upload: {self._runs_to_upload()}",
         )
         return "; ".join(parts)
 

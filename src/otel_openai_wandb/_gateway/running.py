@@ -38,7 +38,9 @@ class Gateway:
         self.counts = Counts()
         self.feeding = Feeding(self.spool, tenants, make)
         self.accepting = Accepting(self.spool, options.tokens, limits, self.counts)
-        self.figures = Metrics(self.counts, self.spool, self.feeding.written)
+        self.figures = Metrics(
+            self.counts, self.spool, self.feeding.written, self.feeding.waiting, self.feeding.runs_to_upload
+        )
         self.is_stopping = False
 
     def problem(self) -> str | None:

@@ -1,0 +1,66 @@
+"""W&B away behind a gateway: nothing is lost, and every row is there once when it is back."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.online import expected, impatiently, is_drained, online, rows, run_directories
+from tests.gateway.otlp import traces
+from tests.gateway.serving import Running, gateway, logged
+from tests.support.waiting import until
+from tests.support.wandb_server import WandbServer
+
+AWAY = {
+    "refuses": lambda server: server.refuse(),
+    "hangs": lambda server: server.swallow(),
+    "fails": lambda server: server.fail(503),
+}
+
+
+def come_back(server: WandbServer, outage: str) -> None:
+    server.heal()
+    if outage == "refuses":
+        server.listen()
+
+
+def send(running: Running, *numbers: int) -> None:
+    """Each settled before the next: none waits for W&B."""
+    for number in numbers:
+        assert running.post(traces("root", "call", trace_id=number)).status_code == 200
+        until(lambda: is_drained(running), 60)
+
+
+@pytest.mark.parametrize("outage", ["hangs", "fails"])
+def test_what_came_while_wandb_was_away_is_there_once_when_it_is_back(tmp_path: Path, outage: str) -> None:
+    with WandbServer() as server:
+        env, more = online(server), impatiently(3)
+        with gateway(tmp_path, "--project", "shop", env=env, intakes="the exporter's", more=more) as running:
+            send(running, 1)
+            assert server.wait_for(lambda _: rows(server).get("testers/shop") == expected(1))
+            AWAY[outage](server)
+            send(running, *range(2, 6))  # the fourth needs a run of its own
+            come_back(server, outage)
+            send(running, 6, 7)
+            assert server.wait_for(lambda _: rows(server)["testers/shop"] == expected(*range(1, 8)), 90)
+            assert running.stop() == 0
+
+
+@pytest.mark.parametrize("outage", ["refuses"])
+def test_a_gateway_that_ends_while_wandb_is_away_is_followed_by_one_that_uploads(tmp_path: Path, outage: str) -> None:
+    with WandbServer() as server:
+        env, more = online(server), impatiently(3)
+        with gateway(tmp_path, "--project", "shop", env=env, intakes="the exporter's", more=more) as running:
+            send(running, 1)
+            AWAY[outage](server)
+            send(running, *range(2, 6))
+            assert running.stop() == 0
+        with gateway(tmp_path, "--project", "shop", env=env, intakes="the exporter's", more=more) as running:
+            send(running, 6)
+            assert running.stop() == 0
+        come_back(server, outage)
+        with gateway(tmp_path, "--project", "shop", env=env, intakes="the exporter's", more=more) as running:
+            send(running, 7)
+            assert server.wait_for(lambda _: rows(server).get("testers/shop") == expected(*range(1, 8)), 90)
+            until(lambda: running.figures()["openai_wandb_gateway_runs_to_upload"] == 0, 60)
+            assert len(run_directories(running)) == 1, logged(tmp_path)  # that of trace 7
+            assert running.stop() == 0

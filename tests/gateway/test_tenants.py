@@ -1,0 +1,104 @@
+"""Several tenants with the exporter's intakes: each has its project, its W&B key, and its own faults."""
+
+from pathlib import Path
+
+from tests.gateway.online import expected, impatiently, is_drained, online, rows, senders, tokens
+from tests.gateway.otlp import request, traces
+from tests.gateway.serving import Running, gateway, logged
+from tests.support.waiting import until
+from tests.support.wandb_server import API_KEY, WandbServer
+
+ONE, TWO, REFUSED = "1" * 40, "2" * 40, "3" * 40
+KEYS = {"KEY_one": ONE, "KEY_two": TWO, "KEY_refused": REFUSED}
+
+
+def send(running: Running, token: str, number: int) -> None:
+    body = traces("root", "call", trace_id=number, project="../somebody/elses")
+    assert running.post(body, Authorization=f"Bearer {token}").status_code == 200
+
+
+def test_each_token_writes_to_its_project_with_its_own_key(tmp_path: Path) -> None:
+    file = tokens(tmp_path, one=("acme/shop", True), own=("acme/mail", False), two=("umbrella/mail", True))
+    with WandbServer() as server:
+        server.keys |= {ONE, TWO}
+        env = online(server, **KEYS)
+        with gateway(tmp_path, "--tokens", file, env=env, intakes="the exporter's", more=impatiently(2)) as running:
+            for number in range(1, 6):
+                for token in ("one", "two", "own"):
+                    send(running, token, number)
+                until(lambda: is_drained(running), 60)
+            assert running.stop() == 0
+        assert rows(server) == dict.fromkeys(("acme/shop", "acme/mail", "umbrella/mail"), expected(*range(1, 6)))
+        assert senders(server) == {"acme/shop": {ONE}, "acme/mail": {API_KEY}, "umbrella/mail": {TWO}}
+        assert server.unknown_operations == []
+
+
+def test_a_key_that_is_refused_harms_its_tenant_only_and_until_it_is_taken(tmp_path: Path) -> None:
+    file = tokens(tmp_path, one=("acme/shop", True), refused=("late/shop", True))
+    with WandbServer() as server:
+        server.keys |= {ONE}
+        env = online(server, **KEYS)
+        with gateway(tmp_path, "--tokens", file, env=env, intakes="the exporter's", more=impatiently()) as running:
+            for number in range(1, 4):
+                send(running, "refused", number)
+                send(running, "one", number)
+            until(lambda: is_drained(running), 60)
+            assert server.wait_for(lambda _: rows(server).get("acme/shop") == expected(1, 2, 3))
+            assert "no such key" in logged(tmp_path)
+            assert "late/shop" not in rows(server)
+            figures = running.figures()
+            assert figures["openai_wandb_gateway_runs_to_upload"] >= 1
+            server.keys |= {REFUSED}
+            send(running, "refused", 4)  # which makes the gateway try again
+            send(running, "refused", 5)
+            assert server.wait_for(lambda _: rows(server).get("late/shop") == expected(1, 2, 3, 4, 5), 60)
+            assert running.stop() == 0
+        assert senders(server) == {"acme/shop": {ONE}, "late/shop": {REFUSED}}
+        assert rows(server)["acme/shop"] == expected(1, 2, 3)
+
+
+def test_a_key_that_is_withdrawn_loses_nothing(tmp_path: Path) -> None:
+    file = tokens(tmp_path, one=("acme/shop", True), two=("umbrella/mail", True))
+    with WandbServer() as server:
+        server.keys |= {ONE, TWO}
+        env = online(server, **KEYS)
+        with gateway(tmp_path, "--tokens", file, env=env, intakes="the exporter's", more=impatiently(3)) as running:
+            send(running, "one", 1)
+            assert server.wait_for(lambda _: rows(server).get("acme/shop") == expected(1))
+            server.keys -= {ONE}
+            for number in range(2, 6):  # the fourth needs another run
+                send(running, "one", number)
+                send(running, "two", number)
+                until(lambda: is_drained(running), 60)
+            assert server.wait_for(lambda _: rows(server).get("umbrella/mail") == expected(2, 3, 4, 5))
+            assert rows(server)["acme/shop"] == expected(1)
+            server.keys |= {ONE}
+            send(running, "one", 6)
+            send(running, "one", 7)
+            assert server.wait_for(lambda _: rows(server)["acme/shop"] == expected(*range(1, 8)), 60)
+            assert running.stop() == 0
+        assert senders(server) == {"acme/shop": {ONE}, "umbrella/mail": {TWO}}
+
+
+def unfinished(number: int) -> bytes:
+    """A trace whose root does not come, of 100 kB."""
+    made = request(["x" * 100_000], number)
+    made.resource_spans[0].scope_spans[0].spans[0].parent_span_id = b"nowhere!"
+    return bytes(made.SerializeToString())
+
+
+def test_a_tenant_that_floods_does_not_stop_the_others(tmp_path: Path) -> None:
+    file = tokens(tmp_path, one=("acme/shop", True), two=("umbrella/mail", True))
+    with WandbServer() as server:
+        server.keys |= {ONE, TWO}
+        env = online(server, **KEYS, OTEL_WANDB_IDLE="600", OTEL_WANDB_MAX_AGE="600")
+        small = ("--tokens", file, "--spool-mib", "2", "--body-mib", "1")
+        with gateway(tmp_path, *small, env=env, intakes="the exporter's") as running:
+            answers = [running.post(unfinished(n), Authorization="Bearer one").status_code for n in range(1, 16)]
+            assert answers == [200] * 10 + [503] * 5
+            for number in range(1, 4):
+                send(running, "two", number)
+            assert server.wait_for(lambda _: rows(server).get("umbrella/mail") == expected(1, 2, 3))
+            assert running.post(unfinished(99), Authorization="Bearer one").status_code == 503
+            assert running.stop() == 0
+    assert "in the spool: 10" in logged(tmp_path)
