@@ -219,7 +219,7 @@ def test_a_trace_in_pieces_grows_where_it_is_and_nothing_else_moves(
     assert page_of_all.inner_text(".panel") == said != before[5]
     tab.keyboard.press("n")
     tab.wait_for_function(
-        "place => document.querySelector('.list [aria-selected=true]').ariaPosInSet != place", arg=before[2]
+        "place => document.querySelector('.list [aria-selected=true]')?.ariaPosInSet != place", arg=before[2]
     )
     assert shown.problems == []
     page_of_all.close()
