@@ -51,7 +51,7 @@ class IntakeOptions:
     """W&B keys by `entity/project`; for others the key that wandb finds."""
     settings: Settings = RECEIVED
     """Those for the journal and Weave have no effect: the journal is always written, and Weave gets nothing."""
-    most_bytes: int = 256 << 20
+    most_bytes: int = 192 << 20
     """The most bytes of spans that wait."""
     most_runs: int = 200
     rotation: Rotation = _ROTATION

@@ -26,6 +26,7 @@ TOPIC: Final = "otlp_spans"
 GROUP: Final = "openai-wandb"
 QUICK: Final = "session.timeout.ms=6000\nheartbeat.interval.ms=500\nlog_level=4\n"
 SOON: Final = {"OTEL_WANDB_QUIET": "1", "OTEL_WANDB_IDLE": "6"}  # that traces are written
+COMMAND: Final = (str(Path(sys.executable).parent / "openai-wandb"),)
 START: Final = 1_700_000_000_000_000_000
 
 
@@ -62,11 +63,13 @@ def tansu(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def worker(directory: Path, brokers: str, name: str, *more: str, **env: str) -> Iterator["subprocess.Popen[bytes]"]:
+def worker(
+    directory: Path, brokers: str, name: str, *more: str, program: Sequence[str] = COMMAND, **env: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """`openai-wandb kafka` with its directory and its log below `directory`; ended at the end, with wandb's service."""
     config = directory / "config"
     config.write_text(QUICK)
-    command = [str(Path(sys.executable).parent / "openai-wandb"), "kafka", "--brokers", brokers, "--worker", name]
+    command = [*program, "kafka", "--brokers", brokers, "--worker", name]
     command += ["--directory", str(directory / name), "--config", str(config), *more]
     settings = environment(directory, {"WANDB_MODE": "offline", **SOON, **env})
     with (directory / f"{name}.log").open("ab") as said:

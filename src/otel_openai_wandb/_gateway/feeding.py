@@ -27,7 +27,7 @@ log: Final = logging.getLogger(__name__)
 _PATIENCE: Final = 5.0  # seconds after which an intake is asked again, also if it has not become emptier
 _POLL: Final = 0.1
 _IDLE: Final = 1.0
-_MOST_BYTES: Final = 256 * 2**20  # of spans that wait for their traces, all tenants together
+_MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, all tenants together
 _LEAST_BYTES: Final = 32 * 2**20
 
 

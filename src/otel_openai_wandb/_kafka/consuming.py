@@ -27,7 +27,7 @@ from otel_wandb._interface.otlp import MalformedError
 
 log: Final = logging.getLogger(__name__)
 
-MOST_BYTES: Final = 256 << 20  # of spans that wait in the intake
+MOST_BYTES: Final = 192 << 20  # of spans that wait in the intake
 _MOST_OPEN: Final = 50_000  # records; their bitmap has 6 KB before it is compressed
 _RECORDS: Final = 100  # at once
 _POLL: Final = 0.2
