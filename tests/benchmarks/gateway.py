@@ -16,9 +16,11 @@ from typing import Final
 import requests
 
 from otel_openai_wandb._gateway.spool.file import Body, SpoolFile
+from tests.gateway.online import impatiently, is_drained, online, rows, run_directories
 from tests.gateway.otlp import request
 from tests.gateway.serving import Running, gateway
 from tests.support.waiting import until
+from tests.support.wandb_server import WandbServer
 
 SPANS: Final = 512  # of a body, as the SDK sends them
 CLIENTS: Final = 4
@@ -112,6 +114,46 @@ def report_recovery(mebibytes: int) -> None:
     print(f"ready {full:.1f} s after a kill with {mebibytes} MiB in the spool, {empty:.1f} s with nothing in it")
 
 
+def report_disk(count: int, rotation: int) -> None:
+    """What is on the disk while `count` traces come and W&B takes them, with another run after each `rotation`."""
+    found = []
+    with (
+        WandbServer() as server,
+        tempfile.TemporaryDirectory() as directory,
+        gateway(
+            Path(directory),
+            "--project",
+            "shop",
+            env=online(server),
+            intakes="the exporter's",
+            more=impatiently(rotation),
+        ) as running,
+    ):
+        for first in range(1, count + 1, rotation):
+            body = request([])
+            for number in range(first, first + rotation):
+                body.MergeFrom(request(["root", "call"], number))
+            running.post(body.SerializeToString()).raise_for_status()
+            until(lambda: is_drained(running), 600)
+            found.append((len(run_directories(running)), sum(map(size_of, running.directory.rglob("*"))) / 2**20))
+        until(lambda: len(run_directories(running)) <= 1, 600)
+        written = sum(rows(server)["testers/shop"].values())
+    halves = found[: len(found) // 2], found[len(found) // 2 :]
+    first_half, second_half = (max(size for _, size in half) for half in halves)
+    print(
+        f"{written} traces in runs of {rotation}: at most {first_half:.1f} MiB on the disk in the first half, "
+        f"{second_half:.1f} in the second, at most {max(runs for runs, _ in found)} runs at once"
+    )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 for one that was deleted meanwhile."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
+
+
 def is_settled(running: Running) -> bool:
     """Whether no more spans go to wait: all do, or no more are taken."""
     before = running.figures()
@@ -142,3 +184,4 @@ if __name__ == "__main__":
     main(8 if is_quick else 100)
     report_waiting(8 if is_quick else 240)
     report_recovery(16 if is_quick else 1024)
+    report_disk(*((60, 10) if is_quick else (100_000, 1_000)))

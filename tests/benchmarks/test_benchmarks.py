@@ -39,6 +39,7 @@ from tests.support.program import run_program
                 r"written \d+ spans/s: accepted / written = \d+\.\d",
                 r"at most \d+ MiB in memory",
                 r"memory / counted = \d+\.\d\d",
+                r"60 traces in runs of 10: at most \d+\.\d MiB on the disk in the first half, \d+\.\d in the second",
                 r"ready \d+\.\d s after a kill with 16 MiB in the spool, \d+\.\d s with nothing in it",
             ],
         ),
