@@ -141,7 +141,7 @@ def test_after_a_finished_run_another_goes_on(tmp_path: Path, server: OpenAIServ
     body = "ask('one')\nrun.finish()\nexporter_was, exporter = exporter, None\nask('two')\nexporter_was.force_flush()\n"
     done = program(tmp_path, server, body, "exporter", WANDB_MODE="offline")
     assert [len(traces(run)) for run in done.runs] == [1, 1], done.stderr
-    assert done.stderr.count("a new one goes on") == 1
+    assert done.stderr.count("a new one continues") == 1
 
 
 def test_a_disabled_run_takes_nothing_and_says_nothing(tmp_path: Path, server: OpenAIServer) -> None:

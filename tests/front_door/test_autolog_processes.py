@@ -201,4 +201,4 @@ autolog.disable()
         ("first", "g", "one"),
         ("first", "g", "two"),
     ], done.stderr
-    assert done.stderr.count("a new one goes on") == 1
+    assert done.stderr.count("a new one continues") == 1

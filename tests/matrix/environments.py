@@ -27,6 +27,13 @@ BESIDE_WANDB: Final = (
     "-n=3",  # they wait more than they work
 )
 """The main job for each older wandb: the ways in, a given run, exits and kills, runs beside theirs, faults online."""
+NOT_TWICE: Final = (
+    "benchmarks",
+    "instrumentation",
+    "kafka",
+    *(f"gateway/test_{name}.py" for name in ("outage", "tenants", "many_runs")),
+)
+"""What takes minutes, and is run on this Python already, or hardly depends on it."""
 FAST: Final = tuple(
     f"tests/instrumentation/test_{name}.py" for name in ("call", "context", "events", "metrics", "neighbours", "stream")
 )
@@ -129,8 +136,8 @@ ENVIRONMENTS: Final = (
         wrapt="1.17.0",
         wandb="0.31.0",
         extra="[all,test]",
-        tests=("tests",),
-        shown="everything",
+        tests=("tests", *(f"--ignore=tests/{place}" for place in NOT_TWICE)),
+        shown="the exporter, the ways in, servers, a gateway",
     ),
     Environment(
         "pre-releases",

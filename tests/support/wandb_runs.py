@@ -118,9 +118,12 @@ class StoredRun:
             self.exit_code = said.get("exitcode")
 
     def seen(self, artifacts: Sequence[StoredArtifact]) -> Run:
-        # A run that is uploaded again appends its rows, with the steps that they had, and W&B keeps a step once.
+        # A run that is uploaded again appends its rows as they were, and W&B keeps a step once. Ranks that share a run
+        # may have the same steps, at other times.
         rows = [json.loads(line) for line in self.lines(HISTORY)]
-        history = tuple({row.get("_step", place): row for place, row in enumerate(rows)}.values())
+        history = tuple(
+            {(row.get("_step", place), row.get("_timestamp")): row for place, row in enumerate(rows)}.values()
+        )
         summaries = self.lines(SUMMARY)  # W&B looks at the last line only
         return Run(
             history=history,
