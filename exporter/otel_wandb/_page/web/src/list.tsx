@@ -36,10 +36,11 @@ export function List({ count, height, label, selected, row, onSelect, id, class:
 
   const first = Math.max(0, Math.floor(top / height) - AROUND);
   const last = Math.min(count, Math.ceil((top + tall) / height) + AROUND);
+  const places = Math.ceil(tall / height) + 2 * AROUND + 1; // as many as can be in the page: a place gets another row, not a new element
   const rows = [];
   for (let at = first; at < last; at++)
     rows.push(
-      <div key={id(at)} id={`row-${id(at)}`} class="row" role="option" aria-selected={at === selected} aria-setsize={count} aria-posinset={at + 1} style={{ transform: `translateY(${at * height}px)`, height: `${height}px` }} onClick={() => onSelect(at)}>
+      <div key={at % places} id={`row-${id(at)}`} class="row" role="option" aria-selected={at === selected} aria-setsize={count} aria-posinset={at + 1} style={{ transform: `translateY(${at * height}px)`, height: `${height}px` }} onClick={() => onSelect(at)}>
         {row(at)}
       </div>,
     );
