@@ -51,7 +51,7 @@ def traces_of(run: RunFile) -> Counter[str]:
 @pytest.mark.parametrize("arguments", [("100",), ("1", GIANTS)], ids=["any", "giants"])
 def test_every_trace_is_there_and_can_be_read(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     source = "import runpy\nrunpy.run_module('tests.exporter.any_spans', run_name='__main__')"
-    done = run_program(tmp_path, source, *arguments, env={"WANDB_MODE": "offline"})
+    done = run_program(tmp_path, source, *arguments, env={"WANDB_MODE": "offline"}, timeout=170)
     assert done.returncode == 0, done.stderr[-5_000:]
     given = Counter(json.loads(done.stdout))
     counts = count_of(done.run)
