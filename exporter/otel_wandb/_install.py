@@ -41,12 +41,17 @@ def missing_of(packages: tuple[str, ...]) -> list[str]:
     return [name for name in packages if not _is_installed(_MODULES.get(name, name))]
 
 
-def outdated_of(requirement: str) -> str | None:
-    """The installed package that does not meet `requirement`, such as "wandb 0.30.0"; None if it does or is missing."""
+def unmet(what: str, extra: str, packages: tuple[str, ...], requirement: str) -> str | None:
+    """What `what` lacks of `packages`, or of the version in `requirement`, with the command that installs `extra`."""
+    missing = missing_of(packages)
+    if missing:
+        return f"{what} needs {' and '.join(missing)}: {how_to_install(extra)}"
     from opentelemetry.instrumentation.dependencies import get_dependency_conflicts  # slow
 
     conflict = get_dependency_conflicts([requirement])
-    return None if conflict is None else conflict.found
+    if conflict is None:
+        return None
+    return f"{what} needs {requirement}, {conflict.found or 'none'} is here: {how_to_install(extra)}"
 
 
 def _is_installed(module: str) -> bool:

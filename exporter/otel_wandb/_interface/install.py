@@ -1,3 +1,3 @@
 """Missing and outdated packages, and the command that installs them. Imports nothing slow."""
 
-from otel_wandb._install import DELIVERING_WANDB, how_to_install, missing_of, outdated_of, require
+from otel_wandb._install import DELIVERING_WANDB, how_to_install, missing_of, require, unmet

@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 from otel_openai_wandb._gateway.options import Given, Options, OptionsError, checked
-from otel_wandb._interface.install import DELIVERING_WANDB, how_to_install, missing_of, outdated_of
+from otel_wandb._interface.install import DELIVERING_WANDB, unmet
 
 log: Final = logging.getLogger(__name__)
 
@@ -21,12 +21,9 @@ _PACKAGES: Final = (
 
 def run(given: Given) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit code is 0, 1 if the disk failed, 2 if it cannot start."""
-    missing = missing_of(_PACKAGES)
-    if missing:
-        return _refuse(f"The gateway needs {' and '.join(missing)}: {how_to_install('gateway')}")
-    outdated = outdated_of(DELIVERING_WANDB)
-    if outdated:
-        return _refuse(f"The gateway needs {DELIVERING_WANDB}, {outdated} is here: {how_to_install('gateway')}")
+    lacks = unmet("The gateway", "gateway", _PACKAGES, DELIVERING_WANDB)
+    if lacks is not None:
+        return _refuse(lacks)
     from otel_wandb._interface.otlp import has_fast_protobuf
 
     if not has_fast_protobuf():

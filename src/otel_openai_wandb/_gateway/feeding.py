@@ -218,7 +218,7 @@ def make_intakes(options: Options) -> MakeIntake:
 
     def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
         entity, _, project = name.partition("/")
-        key = tenants[name].key or own if name in tenants else own
+        key = (tenants[name].key or own) if tenants else None
         given = IntakeOptions(
             directory=str(options.directory / "runs" / folder_of(name)),
             worker=options.worker,

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Final
 
 from otel_openai_wandb._kafka.options import Given, Options, OptionsError, checked
-from otel_wandb._interface.install import DELIVERING_WANDB, how_to_install, missing_of, outdated_of
+from otel_wandb._interface.install import DELIVERING_WANDB, unmet
 
 log: Final = logging.getLogger(__name__)
 
@@ -20,12 +20,9 @@ _PACKAGES: Final = ("opentelemetry-sdk", "wandb", "opentelemetry-proto", "conflu
 
 def run(given: Given) -> int:
     """Read until SIGTERM or Ctrl-C; the exit code is 0, 1 if Kafka or the disk failed, 2 if it cannot start."""
-    missing = missing_of(_PACKAGES)
-    if missing:
-        return _refuse(f"The consumer needs {' and '.join(missing)}: {how_to_install('kafka')}")
-    outdated = outdated_of(DELIVERING_WANDB)
-    if outdated:
-        return _refuse(f"The consumer needs {DELIVERING_WANDB}, {outdated} is here: {how_to_install('kafka')}")
+    lacks = unmet("The consumer", "kafka", _PACKAGES, DELIVERING_WANDB)
+    if lacks is not None:
+        return _refuse(lacks)
     from otel_wandb._interface.otlp import has_fast_protobuf
 
     if not has_fast_protobuf():

@@ -17,7 +17,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from otel_openai_wandb._kafka.bodies import spans_of
 from otel_openai_wandb._kafka.dead_letters import DeadLetters, Letter
-from otel_openai_wandb._kafka.offsets import EMPTY, Commit
+from otel_openai_wandb._kafka.metadata import Metadata
+from otel_openai_wandb._kafka.offsets import Commit
 from otel_openai_wandb._kafka.options import Options
 from otel_openai_wandb._kafka.partitions import Partitions
 from otel_wandb import SpanRecord
@@ -60,12 +61,12 @@ class Consuming:
         self._counts: Counter[str] = Counter()
         self._pending: deque[tuple[Position, Sequence[SpanRecord]]] = deque()
         self._is_paused = False
-        self._is_kept: bool | None = None  # whether the broker keeps metadata; None before it is known
         self._fatal: str | None = None
         self._commit_at = self._line_at = 0.0
         self._dead_letters = DeadLetters(options, self._partitions.settle)
         callbacks = {"error_cb": self._heard, "on_commit": self._committed}
         self._consumer = Consumer({**options.of_consumer(), **callbacks}, logger=log)
+        self._metadata = Metadata(self._consumer, options)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -219,8 +220,8 @@ class Consuming:
         commits = self._partitions.commits()
         if commits:
             self._consumer.commit(offsets=self._offsets(commits), asynchronous=True)
-        elif self._is_kept is None:
-            self._ask_for_metadata()
+        else:
+            self._metadata.look(self._partitions.numbers)
 
     def _commit_now(self, numbers: Iterable[int]) -> None:
         commits = self._partitions.commits(numbers)
@@ -240,25 +241,8 @@ class Consuming:
         if failed:
             log.warning("offsets were not committed, and will be again: %s", error)
             self._partitions.not_committed(failed)
-        elif self._is_kept is None:
-            self._ask_for_metadata()
-
-    def _ask_for_metadata(self) -> None:
-        """Once, when something was committed: without the bitmap, a worker that is lost costs duplicates."""
-        asked = [TopicPartition(self._options.topic, number) for number in self._partitions.numbers]
-        try:
-            found = [tp for tp in self._consumer.committed(asked, timeout=_BROKER_SECONDS) if tp.offset >= 0]
-        except KafkaException:
-            return  # the next commit asks again
-        if not found:
-            return
-        self._is_kept = any((partition.metadata or "").startswith(EMPTY) for partition in found)
-        if not self._is_kept:
-            log.warning(
-                "the broker at %s drops the metadata of commits: after a worker is lost, whole traces above the lowest "
-                "open offset may be written twice",
-                self._options.brokers,
-            )
+        else:
+            self._metadata.look(self._partitions.numbers)
 
     def _heard(self, error: KafkaError) -> None:
         if error.fatal():
