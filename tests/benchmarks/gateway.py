@@ -19,6 +19,7 @@ from otel_openai_wandb._gateway.spool.file import Body, SpoolFile
 from tests.gateway.online import impatiently, is_drained, online, rows, run_directories
 from tests.gateway.otlp import request
 from tests.gateway.serving import Running, gateway
+from tests.support.files import bytes_below
 from tests.support.waiting import until
 from tests.support.wandb_server import WandbServer
 
@@ -135,7 +136,7 @@ def report_disk(count: int, rotation: int) -> None:
                 body.MergeFrom(request(["root", "call"], number))
             running.post(body.SerializeToString()).raise_for_status()
             until(lambda: is_drained(running), 600)
-            found.append((len(run_directories(running)), sum(map(size_of, running.directory.rglob("*"))) / 2**20))
+            found.append((len(run_directories(running)), bytes_below(running.directory) / 2**20))
         until(lambda: len(run_directories(running)) <= 1, 600)
         written = sum(rows(server)["testers/shop"].values())
     halves = found[: len(found) // 2], found[len(found) // 2 :]
@@ -144,14 +145,6 @@ def report_disk(count: int, rotation: int) -> None:
         f"{written} traces in runs of {rotation}: at most {first_half:.1f} MiB on the disk in the first half, "
         f"{second_half:.1f} in the second, at most {max(runs for runs, _ in found)} runs at once"
     )
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file; 0 for one that was deleted meanwhile."""
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except FileNotFoundError:
-        return 0
 
 
 def is_settled(running: Running) -> bool:

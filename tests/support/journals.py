@@ -7,11 +7,12 @@ from typing import Any
 
 from otel_wandb._journal.reader import Texts, read_journal
 from otel_wandb._journal.schema import Call, Message, Record, Span, TraceRecord
+from tests.support.files import files_below
 
 
 def run_directories(directory: Path) -> list[Path]:
     """The directories of all runs below, in order."""
-    return sorted(path.parent for path in directory.rglob("*.wandb"))
+    return sorted(path.parent for path in files_below(directory) if path.suffix == ".wandb")
 
 
 def records_below(directory: Path) -> list[Record]:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.files import files_below
+
 FILE_MAGIC: Final = b":W&B"
 FILE_HEADER_BYTES: Final = 7  # magic, 2 bytes that name the format, 1 version byte
 BLOCK_BYTES: Final = 32 * 1024
@@ -67,7 +69,7 @@ class RunFile:
 
 def find_runs(directory: Path) -> list[Path]:
     """All run files below a directory, sorted by path."""
-    return sorted(path for path in Path(directory).rglob("*.wandb") if path.is_file())
+    return sorted(path for path in files_below(directory) if path.suffix == ".wandb")
 
 
 def read_run(path_or_dir: Path) -> RunFile:
