@@ -28,9 +28,9 @@ def test_an_open_run_takes_at_most_four_descriptors(tmp_path: Path) -> None:
 
 
 def test_of_many_runs_only_the_open_one_stays_on_the_disk(tmp_path: Path) -> None:
-    count = 12
+    count = 6
     with WandbServer() as server:
-        env, more = online(server), impatiently(3)
+        env, more = online(server), impatiently(2)
         with gateway(tmp_path, "--project", "shop", env=env, intakes="the exporter's", more=more) as running:
             for number in range(1, count + 1):
                 assert running.post(traces("root", "call", trace_id=number)).status_code == 200
@@ -38,4 +38,4 @@ def test_of_many_runs_only_the_open_one_stays_on_the_disk(tmp_path: Path) -> Non
             until(lambda: len(run_directories(running)) <= 1, 90)
             assert rows(server)["testers/shop"] == expected(*range(1, count + 1))
             assert running.stop() == 0
-        assert len(server.runs) >= count / 3
+        assert len(server.runs) >= count / 2

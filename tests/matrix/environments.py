@@ -28,10 +28,13 @@ BESIDE_WANDB: Final = (
 )
 """The main job for each older wandb: the ways in, a given run, exits and kills, runs beside theirs, faults online."""
 NOT_TWICE: Final = (
-    "benchmarks",
-    "instrumentation",
-    "kafka",
-    *(f"gateway/test_{name}.py" for name in ("outage", "tenants", "many_runs")),
+    *("benchmarks", "instrumentation", "kafka", "support", "view"),
+    *(f"gateway/test_{name}.py" for name in ("kept", "many_runs", "outage", "tenants")),
+    *(f"front_door/test_{name}.py" for name in ("demo", "doctor", "old_import", "privacy")),
+    *(
+        f"exporter/test_{name}.py"
+        for name in ("any_spans", "beside", "endings", "intake", "private_parts", "runs", "shared_history", "weave")
+    ),
 )
 """What takes minutes, and is run on this Python already, or hardly depends on it."""
 FAST: Final = tuple(
