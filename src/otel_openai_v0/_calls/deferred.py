@@ -56,6 +56,11 @@ class _Garbage:
             if process == os.getpid():
                 end()
 
+    def settle(self) -> None:
+        self.catch_up()
+        if self.working.acquire(timeout=_LONGEST_WAIT):
+            self.working.release()
+
     def finish(self) -> None:
         """At the exit; no thread is started afterwards."""
         self.catch_up()
@@ -102,3 +107,8 @@ def is_collecting() -> bool | None:
 def put_off(end: Callable[[], None]) -> None:
     """Call `end` in another thread, or at the exit if no thread can be started."""
     _GARBAGE.put_off(end)
+
+
+def settle() -> None:
+    """Wait for all ends that were put off."""
+    _GARBAGE.settle()

@@ -2,27 +2,32 @@
 
 The caller may exhaust, close, throw into, abandon or never read a stream, in any thread or task. A generator that was
 never started runs no `finally`, so there is a finalizer as well. It may also fire before the generator's own
-GeneratorExit, when the last reference goes; therefore all state lives in the call.
+GeneratorExit, when the last reference goes; therefore all state lives in the call. A stream that is still open when the
+program ends is ended by `open_streams`.
 
 No context is held across a `yield`, and none is attached while a chunk is read: the request was sent before the caller
 got the stream.
 """
 
+import threading
 import weakref
 from collections.abc import AsyncGenerator, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 from otel_openai_v0._base import attributes as names
 from otel_openai_v0._base.attributes import Attributes
 from otel_openai_v0._calls.call import Call
+from otel_openai_v0._calls.open_streams import OPEN_STREAMS
 from otel_openai_v0._openai.chunks import StreamAccumulator
 from otel_openai_v0._openai.response import payload
+
+_Traced = TypeVar("_Traced", Generator[Any, None, None], AsyncGenerator[Any, None])
 
 
 class StreamRecord:
     """What was seen of one stream so far."""
 
-    __slots__ = ("_accumulator", "_call", "_chunks", "_dimensions", "_done", "_first", "_last")
+    __slots__ = ("_accumulator", "_call", "_chunks", "_dimensions", "_done", "_first", "_last", "thread")
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -32,6 +37,11 @@ class StreamRecord:
         self._first: float | None = None
         self._last = 0.0
         self._done = False
+        self.thread = threading.get_ident()
+
+    def is_read_here(self) -> None:
+        """Note the thread that reads the stream."""
+        self.thread = threading.get_ident()
 
     def saw(self, chunk: Any) -> None:
         """Note a chunk before the caller gets it, because the caller may change it."""
@@ -44,15 +54,17 @@ class StreamRecord:
 
     def ended(self, how: str) -> None:
         """End the call; `how` is "exhausted", "closed" or "abandoned". Only the first end counts."""
-        if self._done:
-            return
-        self._done = True
-        self._call.finish(None, self._response(), self._attributes(how))
+        if not self._done:
+            self._end(None, how)
 
     def broke(self, error: BaseException) -> None:
         """End the call with the exception that ended the stream: of openai, a cancellation, or the caller's throw."""
+        self._end(error, "error")
+
+    def _end(self, error: BaseException | None, how: str) -> None:
         self._done = True
-        self._call.finish(error, self._response(), self._attributes("error"))
+        OPEN_STREAMS.discard(self)
+        self._call.finish(error, self._response(), self._attributes(how))
 
     def _answered(self, elapsed: float) -> None:
         if self._first is None:
@@ -78,20 +90,24 @@ class StreamRecord:
 def traced_stream(stream: Generator[Any, None, None], call: Call) -> Generator[Any, None, None]:
     """A generator like `stream` that records its chunks and closes `stream` when it is closed."""
     record = StreamRecord(call)
-    traced = _chunks(stream, record)
-    weakref.finalize(traced, record.ended, "abandoned")
-    return traced
+    return _watched(_chunks(stream, record), record)
 
 
 def traced_async_stream(stream: AsyncGenerator[Any, None], call: Call) -> AsyncGenerator[Any, None]:
     """The same for `acreate`."""
     record = StreamRecord(call)
-    traced = _async_chunks(stream, record)
-    weakref.finalize(traced, record.ended, "abandoned")
+    return _watched(_async_chunks(stream, record), record)
+
+
+def _watched(traced: _Traced, record: StreamRecord) -> _Traced:
+    """End the record with the last reference to `traced`, or with the program."""
+    weakref.finalize(traced, record.ended, "abandoned").atexit = False
+    OPEN_STREAMS.add(record)
     return traced
 
 
 def _chunks(stream: Generator[Any, None, None], record: StreamRecord) -> Generator[Any, None, None]:
+    record.is_read_here()
     try:
         for chunk in stream:
             record.saw(chunk)
@@ -109,6 +125,7 @@ def _chunks(stream: Generator[Any, None, None], record: StreamRecord) -> Generat
 
 
 async def _async_chunks(stream: AsyncGenerator[Any, None], record: StreamRecord) -> AsyncGenerator[Any, None]:
+    record.is_read_here()
     try:
         async for chunk in stream:
             record.saw(chunk)
