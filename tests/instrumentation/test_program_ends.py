@@ -27,7 +27,7 @@ class Exporter(ConsoleSpanExporter):
         self.is_shut = True
 
 def line(span):
-    print(span.name.partition(" ")[2], span.attributes["openai.stream.end"], flush=True)
+    print(span.name.partition(" ")[2], span.attributes.get("openai.stream.end"), flush=True)
     return ""
 
 provider = TracerProvider()
@@ -138,3 +138,15 @@ def test_a_child_of_multiprocessing_ends_its_streams(tmp_path: Path, server: Ope
     body = 'child = multiprocessing.get_context("fork").Process(target=keep_one); child.start(); child.join()'
     done = program(tmp_path, server, body)
     assert done.stdout == "one abandoned\n", done.stderr
+
+
+def test_a_redactor_that_exits_costs_no_other_stream(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+exits = iter([True])
+def redact(kind, items):
+    return sys.exit(1) if kind == "output" and next(exits, False) else items
+OpenAIInstrumentor().instrument(redact=redact)
+streams = [open_one(), open_one()]
+"""
+    done = program(tmp_path, server, body)
+    assert sorted(done.stdout.splitlines()) == ["one None", "one abandoned"], done.stderr

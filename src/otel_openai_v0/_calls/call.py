@@ -1,6 +1,7 @@
 """The life of one API call: its span is started, is current while openai runs, and ends once, on every path.
 
-The user's call is sacred. No method here raises, and each may be called after the end.
+The user's call is sacred. No method here raises an `Exception`, and each may be called after the end. Ctrl-C, or an
+exit of the redactor's, is passed on, and leaves neither an open span nor an attached context behind.
 """
 
 from contextvars import Token
@@ -17,7 +18,7 @@ from otel_openai_v0._base import attributes as names
 from otel_openai_v0._base.attributes import Attributes
 from otel_openai_v0._base.current import CURRENT_CALL
 from otel_openai_v0._calls.deferred import is_collecting, put_off
-from otel_openai_v0._calls.recorder import Recorder
+from otel_openai_v0._calls.recorder import Recorder, mark_failed
 from otel_openai_v0._calls.span import CurrentSpan
 from otel_openai_v0._openai.invocation import Invocation
 from otel_openai_v0._telemetry.faults import Stage
@@ -66,22 +67,23 @@ class Call:
         return self.ended
 
     def __enter__(self) -> None:
-        self._before = CURRENT_CALL.set(self)
-        if self.span is not INVALID_SPAN:
-            current = self.span if self._recorder is None else CurrentSpan(self)
-            self._token = attach(trace.set_span_in_context(current))
+        try:
+            self._before = CURRENT_CALL.set(self)
+            if self.span is not INVALID_SPAN:
+                current = self.span if self._recorder is None else CurrentSpan(self)
+                self._token = attach(trace.set_span_in_context(current))
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error is not None:
-            self.finish(error)
-        # A coroutine that is thrown away unfinished is closed in another context, where there is nothing to detach.
-        if self._before is not None and CURRENT_CALL.get() is self:
-            if self._token is not None:
-                detach(self._token)
-            CURRENT_CALL.reset(self._before)
-        self._before = self._token = None  # they hold the context that the call was made in
+        try:
+            if error is not None:
+                self.finish(error)
+        finally:
+            self._leave()
 
     def start(self, invocation: Invocation, context: Context) -> None:
         """Start the span below `context`, which is the current one, and read the request if that is needed."""
@@ -92,7 +94,14 @@ class Call:
         self.span_context = span.get_span_context()
         if span.is_recording() or (telemetry.metrics.enabled and invocation.operation.is_model_call):
             self._started = perf_counter()
-            self._recorder = Recorder(telemetry, span, invocation, attributes)
+            try:
+                self._recorder = Recorder(telemetry, span, invocation, attributes)
+            except Exception:  # the call goes on, and ends its span
+                raise
+            except BaseException as error:
+                self._note_interruption(error)
+                self.finish()
+                raise
 
     @property
     def is_recorded(self) -> bool:
@@ -155,20 +164,42 @@ class Call:
         if recorder is not None and not self.ended:
             recorder.attempted(requestor, response)
 
+    def _leave(self) -> None:
+        # A coroutine that is thrown away unfinished is closed in another context, where there is nothing to detach.
+        if self._before is not None and CURRENT_CALL.get() is self:
+            if self._token is not None:
+                detach(self._token)
+            CURRENT_CALL.reset(self._before)
+        self._before = self._token = None  # they hold the context that the call was made in
+
     def _close(self, error: BaseException | None, response: Any, more: Attributes | None) -> None:
         recorder = self._recorder
-        if recorder is not None:
-            if more is not None:
-                recorder.read_response(response, more)
-            if error is not None:
-                recorder.read_error(error)
-            if recorder.emits:
-                recorder.emit(self.elapsed())
+        try:
+            if recorder is not None:
+                if more is not None:
+                    recorder.read_response(response, more)
+                if error is not None:
+                    recorder.read_error(error)
+                if recorder.emits:
+                    recorder.emit(self.elapsed())
+        except BaseException as interruption:
+            self._note_interruption(interruption)
+            raise
+        finally:
+            self._end()
+
+    def _note_interruption(self, error: BaseException) -> None:
+        """Ctrl-C, or an exit of the redactor's, has interrupted us: it is what the caller gets."""
+        with self.quietly("recording an interruption"):
+            mark_failed(self.span, error)
+
+    def _end(self) -> None:
         try:
             self.span.end(self._stopped[1] if self._stopped else None)
         except Exception as fault:  # noqa: BLE001
             self.note("ending a span", fault)
-        self._recorder, self.span = None, INVALID_SPAN
+        finally:
+            self._recorder, self.span = None, INVALID_SPAN
 
 
 def current_call() -> Call | None:

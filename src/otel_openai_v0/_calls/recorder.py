@@ -232,5 +232,12 @@ class Recorder:
                 self._telemetry.faults.note("setting attributes", error)
 
 
+def mark_failed(span: Span, error: BaseException) -> None:
+    """Record nothing of `error` but its type."""
+    details = unread_error(error)
+    span.set_attributes(details.attributes())
+    span.set_status(Status(StatusCode.ERROR, details.description()))
+
+
 def _taken_out(found: dict[str, AttributeValue], wanted: frozenset[str]) -> Attributes:
     return {name: found.pop(name) for name in wanted & found.keys()}
