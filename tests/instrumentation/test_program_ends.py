@@ -12,7 +12,7 @@ from tests.support.program import Finished, run_program
 
 # The first finalizer of the process is older than the provider, as one of `tempfile` or `multiprocessing` may be.
 SETUP: Final = f"""
-import asyncio, atexit, multiprocessing, os, sys, threading, weakref
+import asyncio, contextvars, multiprocessing, os, sys, threading, weakref
 weakref.finalize(threading.current_thread(), print, end="")
 import openai
 from opentelemetry.sdk.trace import TracerProvider
@@ -150,3 +150,64 @@ streams = [open_one(), open_one()]
 """
     done = program(tmp_path, server, body)
     assert sorted(done.stdout.splitlines()) == ["one None", "one abandoned"], done.stderr
+
+
+FORKS: Final = {
+    "a child that exits": """
+child = os.fork()
+if child == 0: sys.exit()
+os.waitpid(child, 0)
+""",
+    "a child that reads the stream": """
+child = os.fork()
+if child == 0:
+    list(stream)
+    sys.exit()
+os.waitpid(child, 0)
+""",
+    "a child that lets go": """
+def let_go():
+    global stream
+    del stream
+child = multiprocessing.get_context("fork").Process(target=let_go)
+child.start()
+child.join()
+""",
+    "a child of a child": """
+child = os.fork()
+if child == 0:
+    grandchild = os.fork()
+    if grandchild: os.waitpid(grandchild, 0)
+    sys.exit()
+os.waitpid(child, 0)
+""",
+    "a child whose coroutine is thrown away": """
+child = os.fork()
+if child == 0:
+    waiting.close()
+    os._exit(0)
+os.waitpid(child, 0)
+""",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("how", FORKS)
+def test_only_the_process_that_made_a_call_ends_it(how: str, tmp_path: Path, server: OpenAIServer) -> None:
+    opened = """
+async def ask():
+    await openai.ChatCompletion.acreate(**{**asked, "model": "two"})
+loop = asyncio.new_event_loop()
+waiting = ask()
+asyncio.events._set_running_loop(loop)
+contextvars.copy_context().run(waiting.send, None)
+asyncio.events._set_running_loop(None)
+keep_one()
+"""
+    closed = """
+waiting.close()
+del stream
+os._exit(0)
+"""
+    done = program(tmp_path, server, opened + FORKS[how] + closed)
+    assert sorted(done.stdout.splitlines()) == ["one abandoned", "two None"], done.stderr

@@ -17,6 +17,7 @@ from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, Span, SpanCo
 from otel_openai_v0._base import attributes as names
 from otel_openai_v0._base.attributes import Attributes
 from otel_openai_v0._base.current import CURRENT_CALL
+from otel_openai_v0._base.forks import FORKS
 from otel_openai_v0._calls.deferred import is_collecting, put_off
 from otel_openai_v0._calls.recorder import Recorder, mark_failed
 from otel_openai_v0._calls.span import CurrentSpan
@@ -40,6 +41,7 @@ class Call:
 
     __slots__ = (
         "_before",
+        "_forks",
         "_recorder",
         "_started",
         "_stopped",
@@ -51,6 +53,8 @@ class Call:
     )
 
     _started: float
+    _forks: int
+    """Of the process that made the call, and has to end it."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
@@ -91,6 +95,7 @@ class Call:
         attributes = invocation.start_attributes()
         span = telemetry.tracer.start_span(invocation.span_name(), context, SpanKind.CLIENT, attributes)
         self.span = span
+        self._forks = FORKS.count
         self.span_context = span.get_span_context()
         if span.is_recording() or (telemetry.metrics.enabled and invocation.operation.is_model_call):
             self._started = perf_counter()
@@ -117,12 +122,15 @@ class Call:
     def finish(self, error: BaseException | None = None, response: Any = None, more: Attributes | None = None) -> None:
         """End the span once: with `error`, with `response` and the attributes `more`, or with both.
 
-        `response` is read only where `more` is given.
+        `response` is read only where `more` is given. In a forked child nothing is written: the parent ends the call.
         """
         if self.ended:
             return
         self.ended = True
         if self._recorder is None and self.span is INVALID_SPAN:
+            return
+        if self._forks != FORKS.count:
+            self._let_go()
             return
         collecting = is_collecting()
         if collecting or (collecting is None and _was_let_go(error, more)):
@@ -199,7 +207,10 @@ class Call:
         except Exception as fault:  # noqa: BLE001
             self.note("ending a span", fault)
         finally:
-            self._recorder, self.span = None, INVALID_SPAN
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._recorder, self.span = None, INVALID_SPAN
 
 
 def current_call() -> Call | None:
