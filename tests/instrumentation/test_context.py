@@ -26,7 +26,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, forma
 
 from otel_openai_v0 import OpenAIInstrumentor, call_context, current_trace_id
 from otel_openai_v0._calls.context import context_attributes
-from otel_openai_v0._telemetry.settings import BAGGAGE_KEYS_VARIABLE
+from otel_openai_v0._telemetry.settings import BAGGAGE_KEYS_VARIABLE, EMIT_EVENT_VARIABLE
 from tests.instrumentation.conftest import Instrument
 from tests.instrumentation.driving import CHAT, Caller, Json, Recording
 from tests.instrumentation.other import suppress_instrumentation
@@ -77,6 +77,30 @@ async def test_any_other_attribute_can_be_said(caller: Caller, recording: Record
         await caller.answer()
     found = recording.attributes()
     assert [found[name] for name in ("team", "key", "tries", "user.id")] == ["search", "[scrubbed]", 3, "u"]
+
+
+@pytest.mark.warns  # by the SDK: a mapping is no attribute of a span
+@pytest.mark.parametrize("mode", ["span_and_event", "no_content"])
+async def test_keys_are_taken_out_of_names_and_of_all_values(
+    mode: str, caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(EMIT_EVENT_VARIABLE, "true")
+    key = "sk-canary0123456789abcdef"
+    nested: list[Any] = [{key: [key]}]
+    nested.append(nested)
+    given: Json = {"list": [key, "x"], "tuple": (7, 8), key: 1, "bytes": key.encode(), "mapping": {"of": nested}}
+    watched = watch(instrument, capture_content=mode)
+    with call_context(attributes=given):
+        await caller.answer()
+    found = watched.attributes()
+    assert [found[name] for name in ("list", "tuple", "[scrubbed]", "bytes")] == [
+        ("[scrubbed]", "x"),
+        (7, 8),
+        1,
+        "[scrubbed]",
+    ]
+    assert "canary" not in "".join(span.to_json() for span in watched.spans)
+    assert "canary" not in "".join(record.to_json() for record in watched.events())
 
 
 async def test_all_kinds_of_calls_have_it_and_events_too(caller: Caller, instrument: Instrument) -> None:

@@ -160,11 +160,11 @@ class Call:
         """See `Faults.note`."""
         self._telemetry.faults.note(stage, error)
 
-    def attempting(self) -> None:
-        """Note a request that is about to be sent."""
+    def attempting(self, requestor: Any) -> None:
+        """Note a request that is about to be sent, and by which requestor."""
         recorder = self._recorder  # another thread may end the call
         if recorder is not None and not self.ended:
-            recorder.attempting()
+            recorder.attempting(requestor)
 
     def attempted(self, requestor: Any, response: Any) -> None:
         """Note a request that was answered."""

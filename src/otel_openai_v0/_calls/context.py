@@ -1,6 +1,6 @@
 """Attributes that a program sets for its next calls: user, session, prompt, tags."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutine, iscoroutinefunction, isgeneratorfunction
@@ -13,7 +13,7 @@ from opentelemetry.util.types import AttributeValue
 from otel_openai_v0._base import attributes as names
 from otel_openai_v0._base.attributes import Attributes
 from otel_openai_v0._base.current import LAST_CALL
-from otel_openai_v0._content.json import text_of
+from otel_openai_v0._content.json import DEEPEST, text_of
 from otel_openai_v0._content.secrets import scrub_keys
 
 _ATTRIBUTES: Final = create_key("otel-openai-v0-context-attributes")
@@ -107,7 +107,7 @@ def call_context(
     said: dict[str, AttributeValue] = {name: _text(value) for name, value in given.items() if value is not None}
     if tags:
         said[names.OPENAI_CALL_TAGS] = [_text(tag) for tag in ([tags] if isinstance(tags, str) else tags)]
-    more = {name: _text(value) if isinstance(value, str) else value for name, value in (attributes or {}).items()}
+    more = {_cleaned(name): _cleaned(value) for name, value in (attributes or {}).items()}
     return CallContext({**said, **more})
 
 
@@ -118,6 +118,17 @@ def context_attributes(baggage_keys: Sequence[str]) -> Attributes:
         return said
     carried = ((key, baggage.get_baggage(key)) for key in baggage_keys)
     return {**{key: _text(value) for key, value in carried if value is not None}, **said}
+
+
+def _cleaned(value: Any, depth: int = DEEPEST) -> Any:
+    """A name or a value without keys. Events take mappings as values, and the SDK decodes bytes."""
+    if isinstance(value, (str, bytes)):
+        return _text(value if isinstance(value, str) else value.decode(errors="replace"))
+    if isinstance(value, Mapping):
+        return {_cleaned(name): _cleaned(item, depth - 1) for name, item in value.items()} if depth else None
+    if isinstance(value, Sequence):
+        return [_cleaned(item, depth - 1) for item in value] if depth else None
+    return value
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,7 @@ from otel_openai_v0._base import attributes as names
 from otel_openai_v0._base.attributes import Attributes
 from otel_openai_v0._calls.context import context_attributes
 from otel_openai_v0._content.message import Content
-from otel_openai_v0._content.secrets import Credentials, known_secrets, scrub
+from otel_openai_v0._content.secrets import known_secrets, scrub
 from otel_openai_v0._openai.errors import ErrorDetails, read_error, unread_error
 from otel_openai_v0._openai.headers import FIRST_ERROR, read_transport, status_of
 from otel_openai_v0._openai.invocation import Invocation
@@ -47,6 +47,7 @@ class Recorder:
         "_pending",
         "_recording",
         "_seen",
+        "_sent_key",
         "_span",
         "_telemetry",
         "_transport",
@@ -57,7 +58,8 @@ class Recorder:
     """Whether `emit` has anything to do."""
     _transport: dict[str, AttributeValue]
     """Attributes from the HTTP side of the latest response."""
-    _credentials: Credentials
+    _credentials: tuple[Any, Any, Any]
+    """The arguments `api_key` and `headers`, and the module's key at the time of the call."""
     _pending: dict[str, AttributeValue]
     """Attributes to be set with the next batch."""
     _content: dict[str, AttributeValue]
@@ -74,6 +76,7 @@ class Recorder:
         self._operation = operation = invocation.operation
         self._transport, self._pending, self._content, self._seen = {}, {}, {}, started
         self._attempts = 0
+        self._sent_key: Any = None
         self._measured = operation.is_model_call and telemetry.metrics.enabled
         self._recording = span.is_recording()
         self._emits_event = self._recording and operation.is_model_call and telemetry.settings.emit_event
@@ -83,10 +86,11 @@ class Recorder:
             self._credentials = get("api_key"), get("headers"), invocation.module_key
             self._read_request(invocation)
 
-    def attempting(self) -> None:
+    def attempting(self, requestor: Any) -> None:
         """Note a request that is about to be sent. While the server answers 409, openai tries again at once."""
         if not self._recording:
             return
+        self._sent_key = getattr(requestor, "api_key", None)
         # One call may send several requests: it polls (Azure's images, `wait_for_processing`), or lists and then reads.
         tries_again = self._transport.get(names.HTTP_RESPONSE_STATUS_CODE) == _TRY_AGAIN
         self._attempts = self._attempts + 1 if tries_again else 1
@@ -207,7 +211,7 @@ class Recorder:
     def _details(self, error: BaseException) -> ErrorDetails:
         """What may be recorded of an error: the API's message may quote the prompt."""
         telemetry = self._telemetry
-        secrets = known_secrets(self._credentials, telemetry.environ)
+        secrets = known_secrets((self._sent_key, *self._credentials), telemetry.environ)
         read = read_error(error, partial(scrub, secrets=secrets))
         if not telemetry.settings.capture.on_span:
             return read.without_text()

@@ -123,14 +123,15 @@ _KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "proxy
 _SHORTEST: Final = 4  # characters; a shorter "key" would be removed from ordinary words
 
 
-Credentials: TypeAlias = tuple[Any, Any, Any]
-"""Where the key of a call may be: the arguments `api_key` and `headers`, and the module's setting at that time."""
+Credentials: TypeAlias = tuple[Any, Any, Any, Any]
+"""Where the key of a call may be: the key that was sent, the arguments `api_key` and `headers`, and the module's key at
+that time. A key that was sent may be an object's own, or from the file `api_key_path`."""
 
 
 def known_secrets(credentials: Credentials, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The keys that may have been used for a call, longest first."""
-    api_key, headers, module_key = credentials
-    found = [api_key, module_key, environ.get("OPENAI_API_KEY")]
+    sent_key, api_key, headers, module_key = credentials
+    found = [sent_key, api_key, module_key, environ.get("OPENAI_API_KEY")]
     if isinstance(headers, Mapping):
         found += [_credential(str(value)) for name, value in headers.items() if str(name).lower() in _KEY_HEADERS]
     keys = {key.strip() for key in found if isinstance(key, str) and len(key.strip()) >= _SHORTEST}

@@ -46,7 +46,7 @@ def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
         call = current_call()
         if call is None:
             return wrapped(*args, **kwargs)
-        call.attempting()
+        call.attempting(requestor)
         response = wrapped(*args, **kwargs)
         call.attempted(requestor, response)
         return response
@@ -67,7 +67,7 @@ def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
         call = current_call()
         if call is None:
             return await wrapped(*args, **kwargs)
-        call.attempting()
+        call.attempting(requestor)
         response = await wrapped(*args, **kwargs)
         call.attempted(requestor, response)
         return response
