@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
+import pytest
 from opentelemetry import trace
 
-from tests.instrumentation.driving import Caller, Recording, attributes, contents
+from otel_openai_v0._calls.start import Calls
+from tests.instrumentation.conftest import Instrument
+from tests.instrumentation.driving import CHAT, Caller, Recording, attributes, contents
 
 
 def pairs(recording: Recording) -> list[tuple[str, str]]:
@@ -40,6 +44,19 @@ async def test_a_hundred_tasks_have_a_hundred_spans(async_caller: Caller, record
     assert [span.parent and span.parent.span_id for span in recording.spans] == [
         parents[prompt] for prompt, _ in pairs(recording)
     ]
+
+
+@pytest.mark.parametrize("method", ["create", "request"])
+async def test_another_thread_may_find_the_provider_first(
+    method: str, caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other thread clears what is called before each call until then, at the very moment we look at it."""
+    kept = getattr(openai.ChatCompletion, caller.method)
+    recording = instrument()
+    looks: Iterator[Callable[[], None]] = iter([lambda: None])
+    monkeypatch.setattr(Calls, "settle", property(lambda _: next(looks, None), lambda *_: None))
+    await (caller.answer() if method == "create" else caller.call(kept, **CHAT))
+    assert len(recording.spans) == 1
 
 
 def test_two_users_in_many_threads_never_mix(recording: Recording) -> None:

@@ -29,8 +29,8 @@ class Calls:
         self, method: Method, positional: Sequence[str], target: Any, args: Sequence[Any], kwargs: Arguments
     ) -> Call:
         """Start the span of a public method's call. After a fault of ours the call records nothing."""
-        if self.settle is not None:
-            self.settle()
+        if (settle := self.settle) is not None:  # another thread may clear it
+            settle()
         telemetry = self.telemetry
         call = Call(telemetry)
         try:  # `quietly` costs more, and this is all that an unsampled call does
@@ -46,8 +46,8 @@ class Calls:
 
     def start_request(self, requestor: Any, given: Arguments) -> Call:
         """Start the span of a request without a public method behind it, from the requestor's arguments."""
-        if self.settle is not None:
-            self.settle()
+        if (settle := self.settle) is not None:  # another thread may clear it
+            settle()
         telemetry = self.telemetry
         call = Call(telemetry)
         with telemetry.faults.quietly("starting a span"):
