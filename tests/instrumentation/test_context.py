@@ -452,6 +452,19 @@ async def test_after_a_call_that_was_suppressed_there_is_no_trace(caller: Caller
     assert current_trace_id() == format_trace_id(recording.spans[-1].context.trace_id)
 
 
+async def test_inside_a_span_of_the_program_its_trace_counts(caller: Caller, recording: Recording) -> None:
+    """Also where the latest call has none: the trace that is rated is that of the request."""
+    with recording.tracer.start_as_current_span("mine") as mine:
+        expected = format_trace_id(mine.get_span_context().trace_id)
+        assert current_trace_id() == expected
+        with suppress_instrumentation():
+            await caller.answer()
+        assert current_trace_id() == expected
+        OpenAIInstrumentor().uninstrument()
+        assert current_trace_id() == expected
+    assert current_trace_id() is None
+
+
 async def test_after_the_undoing_there_is_no_trace(caller: Caller, instrument: Instrument) -> None:
     """Nothing of ours sees the calls that come then; another `instrument()` knows of its own alone."""
     instrument()

@@ -51,8 +51,9 @@ _UTIL_GENAI: Final[Mapping[str, str]] = {
 def current_trace_id() -> str | None:
     """The trace id of the current span, else of the latest call of openai in this context: 32 hex digits.
 
-    It can be asked for during a call, after it, and while its stream is read. It is None before the first call, after a
-    call that was suppressed or not sampled, and after `uninstrument()`. Each task and thread has its own latest call.
+    It can be asked for during a call, after it, and while its stream is read. Outside of a sampled span it is None
+    before the first call, after a call that was suppressed or not sampled, and after `uninstrument()`. Each task and
+    thread has its own latest call.
 
     A worker thread may serve many requests without a span around each. If a request makes no call, because its answer
     came from a cache for example, the latest call is that of an earlier request. Put a `call_context` around each
