@@ -49,6 +49,15 @@ async def test_a_long_text_is_cut_and_says_so(
     assert answer == ("You said: " + "é" * 90 + "... [60 characters cut]")
 
 
+async def test_long_attributes_are_cut(caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MESSAGE_LIMIT_VARIABLE, "100")
+    recording = instrument()
+    await caller.answer(user="u" * 150, stop=["short", "s" * 150])
+    found = recording.attributes()
+    assert found["user.id"] == "u" * 100 + "... [50 characters cut]"
+    assert found["gen_ai.request.stop_sequences"] == ("short", "s" * 100 + "... [50 characters cut]")
+
+
 async def test_the_newest_messages_are_kept(
     caller: Caller, instrument: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:

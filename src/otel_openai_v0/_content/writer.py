@@ -8,7 +8,7 @@ from opentelemetry.util.types import AttributeValue
 
 from otel_openai_v0._base.attributes import Attributes
 from otel_openai_v0._content.json import INT_BITS
-from otel_openai_v0._content.limits import ContentLimits, written
+from otel_openai_v0._content.limits import ContentLimits, cut_text, written
 from otel_openai_v0._content.redaction import Redactor, redacted
 from otel_openai_v0._content.secrets import without_keys
 
@@ -32,7 +32,13 @@ class ContentWriter:
     def attributes(self, found: Attributes) -> Attributes:
         """What may be recorded of attributes that may contain personal data or prompt text."""
         items = redacted(self.redact, "attributes", [found] if found else [])
-        return {name: _word(item[name], found[name]) for item in items for name in found if item.get(name) is not None}
+        longest = self.limits.message
+        return {
+            name: _word(item[name], found[name], longest)
+            for item in items
+            for name in found
+            if item.get(name) is not None
+        }
 
     def error(self, message: str) -> str | None:
         """The text to record in place of an error message; None: the message itself."""
@@ -42,8 +48,10 @@ class ContentWriter:
         return " ".join(str(item["message"]) for item in items if item.get("message"))
 
 
-def _word(value: Any, found: AttributeValue) -> AttributeValue:
-    """A redacted value in the type of the attribute that it replaces."""
+def _word(value: Any, found: AttributeValue, longest: int) -> AttributeValue:
+    """A redacted value in the type of the attribute that it replaces, with no text longer than `longest`."""
     if isinstance(value, int) and isinstance(found, int) and value.bit_length() <= INT_BITS:
         return value
-    return [str(item) for item in value] if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, (list, tuple)):
+        return [cut_text(str(item), longest) for item in value]
+    return cut_text(str(value), longest)
