@@ -46,6 +46,16 @@ def test_every_setting_is_in_the_table(document: Path, module: object) -> None:
     assert sorted(name for name in names if f"| `{name}` |" not in shown) == []
 
 
+def test_the_table_of_modes_is_that_of_the_code() -> None:
+    table = INSTRUMENTATION.read_text().partition("| on spans | in events |")[2].partition("anything else")[0]
+    rows = re.findall(r"^\| (.*) \| (yes|no) \| (yes|no) \|$", table, re.MULTILINE)
+    told = {word: (span, event) for words, span, event in rows for word in re.findall(r"`([^`]+)`", words)}
+    yes_no = ("no", "yes")
+    assert told == {word: (yes_no[mode.on_span], yes_no[mode.on_event]) for word, mode in _settings._SPELLINGS.items()}
+    assert rows[0][0].startswith("unset, ")
+    assert told[_settings.DEFAULT_CAPTURE.value] == rows[0][1:]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_every_link_leads_somewhere(document: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)", document.read_text()):
