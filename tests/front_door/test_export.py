@@ -53,14 +53,20 @@ CHATS: list[dict[str, Any]] = [
         "functions": FUNCTIONS,
     },
     {"messages": [{"role": "user", "content": "two choices, in a stream"}], "n": 2, "stream": True},
-    {"messages": [{"role": "assistant", "content": "x" * 3_000}, {"role": "user", "content": '{"a": [1]}'}]},
+    {
+        "messages": [
+            {"role": "assistant", "content": "x" * 3_000},
+            {"role": "assistant", "content": None, "function_call": {"name": "now", "arguments": '[1e5, "\\u00fc"]'}},
+            {"role": "user", "content": '{"a": [1]}'},
+        ]
+    },
     {
         "messages": [
             {
                 "role": "user",
                 "content": [
                     {"type": "text", "text": "What is it?"},
-                    {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}},
+                    {"type": "image_url", "image_url": {"url": "https://example.org/cat.png", "detail": "low"}},
                 ],
             },
             {

@@ -72,6 +72,10 @@ def example(
                 }
             ],
         ),
+        (
+            {"role": "user", "parts": [{"type": "uri", "modality": "image", "uri": "u", "detail": "low"}] * 2},
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u", "detail": "low"}}] * 2}],
+        ),
         (gave("function", {"a": [1]}), [{"role": "function", "content": '{"a": [1]}'}]),
         ({"role": "function", "name": "f", "parts": []}, [{"role": "function", "name": "f", "content": ""}]),
         (

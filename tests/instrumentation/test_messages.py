@@ -72,6 +72,10 @@ DESCRIBED = {"size": 300, "sha256": hashlib.sha256(bytes(300)).hexdigest()}
             {"role": "assistant", "parts": [{"type": "tool_call", "id": "c1", "name": "f", "arguments": {"x": 1}}]},
         ),
         (
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u", "detail": "low"}}]},
+            {"role": "user", "parts": [{"type": "uri", "modality": "image", "uri": "u", "detail": "low"}]},
+        ),
+        (
             {"role": "tool", "tool_call_id": "c1", "content": "42"},
             {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "42"}]},
         ),
@@ -112,6 +116,36 @@ DESCRIBED = {"size": 300, "sha256": hashlib.sha256(bytes(300)).hexdigest()}
 async def test_messages_of_every_form(message: Json, expected: Json, caller: Caller, recording: Recording) -> None:
     await caller.create("ChatCompletion", model="m", messages=[message])
     assert recording.attributes()["gen_ai.input.messages"] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "recorded"),
+    [
+        ('{"x": 1,\n "y": [true, null, "a  b"]}', {"x": 1, "y": [True, None, "a  b"]}),
+        ('{"x": "ü"}', {"x": "ü"}),
+        *[
+            (text, text)
+            for text in (
+                '{"x": 1e5}',
+                '{"x": 1.10}',
+                '{"x": 12345678901234567890.123}',
+                '{"x": 1, "x": 2}',
+                '{"x": "\\u00fc"}',
+                '{"x": "a\\/b"}',
+                '{"x": "a\\u0020b"}',
+                '"abc"',
+                '{"x": NaN}',
+            )
+        ],
+    ],
+)
+async def test_arguments_are_an_object_only_where_no_character_is_lost(
+    arguments: str, recorded: Any, caller: Caller, recording: Recording
+) -> None:
+    message = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": arguments}}
+    await caller.answer(messages=[message])
+    (part,) = recording.attributes()["gen_ai.input.messages"][0]["parts"]
+    assert part["arguments"] == recorded
 
 
 PDF = "data:application/pdf;base64," + "A" * 400

@@ -6,7 +6,7 @@ The form is described in `_content.message`. Functions of openai 0.28 have no ca
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from otel_openai_v0._content.json import loads_strict, text_of
+from otel_openai_v0._content.json import dumps, loads_strict, text_of
 from otel_openai_v0._content.message import AnyMessage, Message, Part, TextMessage
 from otel_openai_v0._openai.files import described, file_part, image_part, sound_part
 
@@ -152,7 +152,7 @@ def _content_part(item: Any) -> Part:
         return _text(item.get("text"))
     if item.get("type") == "image_url":
         address = item.get("image_url")
-        return image_part(address.get("url") if isinstance(address, Mapping) else address)
+        return _image_part(address) if isinstance(address, Mapping) else image_part(address)
     if item.get("type") == "input_audio":
         return sound_part(item.get("input_audio") or {})
     if item.get("type") == "file" and isinstance(item.get("file"), Mapping):
@@ -161,19 +161,34 @@ def _content_part(item: Any) -> Part:
     return other
 
 
+def _image_part(image: Mapping[str, Any]) -> Part:
+    part, detail = image_part(image.get("url")), image.get("detail")
+    return part if detail is None else {**part, "detail": text_of(detail)}
+
+
 def _tool_call(call_id: Any, call: Mapping[str, Any]) -> Part:
     return {"type": "tool_call", "id": call_id, "name": call.get("name"), "arguments": _arguments(call)}
 
 
 def _arguments(call: Mapping[str, Any]) -> Any:
-    """The arguments as an object; as text where they are long or no JSON, as after a cut by length."""
+    """The arguments as an object; as text where that would be another text, apart from white space.
+
+    So it is where they are no JSON, as after a cut by length, or have `1e5`, an escape, or a name twice; and where they
+    are long.
+    """
     arguments = call.get("arguments")
     if not isinstance(arguments, str) or len(arguments) > _LONGEST_PARSED:
         return arguments
     try:
-        return loads_strict(arguments)
+        value = loads_strict(arguments)
     except (ValueError, RecursionError):
         return arguments
+    is_same = not isinstance(value, str) and _without_space(dumps(value)) == _without_space(arguments)
+    return value if is_same else arguments
+
+
+def _without_space(text: str) -> str:
+    return "".join(text.split())
 
 
 def _tool_definition(function: Mapping[str, Any]) -> Part:

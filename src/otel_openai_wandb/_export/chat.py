@@ -111,7 +111,8 @@ def _content(part: Any) -> Mapping[str, Any]:
         if part.get("type") == "text" and isinstance(content, str):
             return {"type": "text", "text": content}
         if part.get("type") == "uri" and part.get("modality") == "image" and isinstance(address, str):
-            return {"type": "image_url", "image_url": {"url": address}}
+            detail = {"detail": part["detail"]} if "detail" in part else {}
+            return {"type": "image_url", "image_url": {"url": address, **detail}}
     raise InexpressibleError(UNKNOWN)
 
 
