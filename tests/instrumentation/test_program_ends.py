@@ -211,3 +211,18 @@ os._exit(0)
 """
     done = program(tmp_path, server, opened + FORKS[how] + closed)
     assert sorted(done.stdout.splitlines()) == ["one abandoned", "two None"], done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_worker_ends_its_own_streams(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+keep_one()
+child = os.fork()
+if child == 0:
+    vars(openai.api_requestor._thread_context).clear()  # the connection is the parent's
+    own = open_one("two")
+    sys.exit()
+os.waitpid(child, 0)
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout == "two abandoned\none abandoned\n", done.stderr
