@@ -225,7 +225,8 @@ class WandbSpanExporter(SpanExporter):
     def at_exit(self) -> None:
         """Write everything before wandb goes. A run that is not ours stays open: its state belongs to the program."""
         deadline = monotonic() + self._options.settings.exit_timeout
-        self._flush_all(deadline)
+        if not self._closed:
+            self._hand_over()
         self._close(deadline - monotonic())
         if "wandb" in sys.modules:
             from otel_wandb._runs.private.service import bound_wait_for_service
