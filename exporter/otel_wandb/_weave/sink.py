@@ -1,4 +1,4 @@
-"""The sink that sends to Weave each trace that was written to an online run."""
+"""The sink that sends traces of online runs to Weave."""
 
 import logging
 import threading
@@ -20,14 +20,14 @@ from otel_wandb._weave.target import Target
 log: Final = logging.getLogger(__name__)
 
 _FLUSH_SECONDS: Final = 10.0
-_SHARE_OF_EXIT: Final = 1 / 3  # the run comes first
+_SHARE_OF_EXIT: Final = 1 / 3  # the rest is for the run
 
 
 class WeaveSink:
-    """Sends traces in the background. Its faults and delays do not affect the run."""
+    """Sends traces in the background. Its errors and delays do not affect the run."""
 
     def __init__(self, target: Callable[[], Target | None], endpoint: Endpoint, health: Health) -> None:
-        """`target` is asked once, at the first trace of an online run; None if there is no key."""
+        """`target()` is called once, at the first trace of an online run. It returns None if there is no key."""
         self._find_target = target
         self._endpoint = endpoint
         self._health = health
@@ -37,34 +37,34 @@ class WeaveSink:
         self._has_no_target = False
 
     def write(self, read: ReadTrace, place: Place | None) -> Place | None:
-        """Hand a trace over, if it was written to an online run."""
+        """Send a trace, if it was written to an online run. Returns `place`."""
         if place is None:
             return None
         try:
             self._hand_over(read, place)
-        except Exception as error:  # noqa: BLE001  # the trace is in the run, and its fault must not be the run's
+        except Exception as error:  # noqa: BLE001  # the trace is in the run, which must not be affected
             self._health.drop_weave("unreadable", len(read.spans), type(error).__qualname__)
         return place
 
     def complete(self, read: ReadTrace, completion: Completion) -> None:
-        """Weave was sent the trace by the process that wrote it."""
+        """Do nothing: the process that wrote the trace has sent it to Weave."""
 
     def write_feedback(self, said: Feedback) -> None:
-        """Feedback stays in the run: OTLP has no place for it."""
+        """Do nothing: OTLP has no feedback."""
 
     def summarise(self) -> None:
-        """The run's sink writes our counters too."""
+        """Do nothing: the sink of the runs writes these counters too."""
 
     def flush(self, timeout: float) -> bool:
-        """Send what is waiting; nobody waits more than ten seconds for Weave."""
+        """Send waiting spans, for ten seconds at most. Returns whether all were sent."""
         sender = self._sender
         return sender is None or sender.flush(min(timeout, _FLUSH_SECONDS))
 
     def close_runs(self) -> None:
-        """There is nothing open."""
+        """Do nothing: no runs are open here."""
 
     def close(self, timeout: float) -> bool:
-        """Send what is waiting within a third of the time; the rest is counted. True: no run waits for it."""
+        """Send waiting spans within a third of `timeout`, and count the others. Returns True, so that no run waits."""
         if self._sender is not None:
             self._sender.stop(timeout * _SHARE_OF_EXIT)
         return True
@@ -82,12 +82,13 @@ class WeaveSink:
     def _hand_over(self, read: ReadTrace, place: Place) -> None:
         if not place.is_online:
             self._say_once(
-                "Weave gets nothing of an offline run. After `wandb sync`, send it with: openai-wandb weave RUN"
+                "Traces of an offline run are not sent to Weave. After `wandb sync`, send them with: "
+                "openai-wandb weave RUN"
             )
             return
         sender = self._started()
         if sender is None:
-            self._health.drop_weave("no_key", len(read.spans), "there is no W&B API key that could be sent to Weave")
+            self._health.drop_weave("no_key", len(read.spans), "there is no W&B API key for Weave")
             return
         texts = Inline()
         record = trace_record(read, texts)
@@ -109,32 +110,32 @@ class WeaveSink:
 
 
 class Inline:
-    """The messages and tools of one trace, by numbers of its own."""
+    """The messages and tools of one trace, with their own ids."""
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
         self._tools: list[Sequence[Json]] = []
 
     def add_message(self, message: Message) -> int:
-        """Keep a message; the answer is its number."""
+        """Keep a message, and return its id."""
         self._messages.append(message)
         return len(self._messages) - 1
 
     def add_tools(self, tools: Sequence[Json]) -> int:
-        """Keep a list of definitions; the answer is its number."""
+        """Keep a list of definitions, and return its id."""
         self._tools.append(tools)
         return len(self._tools) - 1
 
     def messages(self, ids: Sequence[int]) -> Sequence[Message]:
-        """The messages with these numbers."""
+        """The messages with these ids."""
         return [self._messages[number] for number in ids]
 
     def tools(self, number: int | None) -> Sequence[Any]:
-        """The definitions with this number; none for None."""
+        """The definitions with this id; empty for None."""
         return () if number is None else self._tools[number]
 
 
 def resource_of(place: Place, service: str | None) -> Resource:
-    """The resource by which Weave finds the project."""
+    """The resource attributes with which Weave finds the project."""
     said = {"wandb.entity": place.entity, "wandb.project": place.project, "service.name": service or ""}
     return tuple((name, value) for name, value in said.items() if value)
