@@ -46,19 +46,4 @@ def _run(given: argparse.Namespace) -> int:
     from otel_openai_wandb._gateway import command
     from otel_openai_wandb._gateway.options import Given
 
-    return command.run(
-        Given(
-            directory=given.directory,
-            http=given.http,
-            grpc=given.grpc,
-            tokens=given.tokens,
-            certificate=given.certificate,
-            private_key=given.private_key,
-            client_ca=given.client_ca,
-            project=given.project,
-            entity=given.entity,
-            worker=given.worker,
-            spool_mib=given.spool_mib,
-            body_mib=given.body_mib,
-        )
-    )
+    return command.run(Given(**{name: value for name, value in vars(given).items() if name != "run"}))

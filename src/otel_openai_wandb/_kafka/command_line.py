@@ -54,16 +54,4 @@ def _run(given: argparse.Namespace) -> int:
     from otel_openai_wandb._kafka import command
     from otel_openai_wandb._kafka.options import Given
 
-    return command.run(
-        Given(
-            brokers=given.brokers,
-            topic=given.topic,
-            group=given.group,
-            directory=given.directory,
-            encoding=given.encoding,
-            dead_letters=given.dead_letters,
-            project=given.project,
-            worker=given.worker,
-            config=given.config,
-        )
-    )
+    return command.run(Given(**{name: value for name, value in vars(given).items() if name != "run"}))
