@@ -43,7 +43,7 @@ _TABLE_SECONDS: Final = (
 
 
 class KafkaFailedError(Exception):
-    """Reading from Kafka failed for good; the message says why."""
+    """Kafka cannot be read any more; the message says why."""
 
 
 MakeIntake = Callable[[Callable[[Sequence[Position]], None]], Intake]
