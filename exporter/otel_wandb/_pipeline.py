@@ -1,4 +1,4 @@
-"""From finished spans to traces: one thread reads and assembles spans, selects, and gives each trace to the sinks."""
+"""Makes traces of finished spans, in one thread: reads spans, assembles and selects traces, gives them to the sinks."""
 
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from otel_wandb._traces.read_trace import ReadTrace, read_trace
 from otel_wandb._traces.selection import Wanted, select
 from otel_wandb._traces.sink import NotNowError, Place, Sink
 
-_MOST_SPANS: Final = 50_000  # handed over and not read yet
+_MOST_SPANS: Final = 50_000  # submitted and not read yet
 _MOST_BYTES: Final = 256 << 20
 _MOST_BEGUN: Final = 10_000
 _RETRY_SECONDS: Final = 5.0  # before a trace that could not be written is tried again
@@ -31,14 +31,14 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The user's choices: which spans are wanted, and prices."""
+    """The user's choices: the spans to keep, and prices."""
 
     wanted: Wanted
     prices: Mapping[str, Price]
 
 
 class Pipeline(Generic[S]):
-    """Takes the spans of one source. One for each process."""
+    """Writes the spans of one source to sinks. Each process has its own."""
 
     def __init__(
         self,
@@ -50,10 +50,10 @@ class Pipeline(Generic[S]):
         health: Health,
         accounts: Accounts | None = None,
     ) -> None:
-        """A later sink is told where the one before it wrote a trace.
+        """Each sink is told to which place the sink before it wrote a trace.
 
-        With `accounts`, spans have positions, and whoever sent them keeps them until they are settled: a trace that
-        cannot be written now waits, and what is unfinished at the end is left to be sent again.
+        With `accounts`, spans have positions, and their sender keeps them until they are settled. Then a trace that
+        cannot be written now waits, and unfinished traces are not written at the end, because they are sent again.
         """
         self._source = source
         self._sinks = sinks
@@ -62,7 +62,7 @@ class Pipeline(Generic[S]):
         self._is_sent_again = accounts is not None
         self._accounts = accounts or NoAccounts()
         self._limits = limits
-        self._completions: deque[tuple[float, Completion]] = deque()  # each with the time when it is due
+        self._completions: deque[tuple[float, Completion]] = deque()  # each with the time at which it is due
         self._held: deque[ReadTrace] = deque()
         self._retry_at: float | None = None
         self._assembler = TraceAssembler(limits, OPEN_SPANS.has)
@@ -79,46 +79,49 @@ class Pipeline(Generic[S]):
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """How many spans, and bytes of them, are not written yet."""
+        """The number of spans that are not written yet, and their bytes."""
         held = sum(len(read.spans) for read in tuple(self._held))
         spans = self._waiting.items + self._assembler.waiting_spans + held
         return spans, self._waiting.size + self._assembler.waiting_bytes
 
     def submit(self, spans: Sequence[S]) -> bool:
-        """Take spans from any thread; False if too many are waiting already."""
+        """Queue spans; callable from any thread. Returns False if too many are waiting."""
         if not self._waiting.take(len(spans), sum(map(self._source.size_of, spans))):
             return False
         self._worker.put(spans)
         return True
 
     def complete(self, completion: Completion) -> None:
-        """Write the rows of tables that an earlier process could not write any more, from any thread."""
+        """Write missing table rows of a trace from an earlier process; callable from any thread."""
         self._worker.put(completion)
 
     def forget(self, part: int) -> None:
-        """Drop what waits of a part of the source, from any thread."""
+        """Drop the waiting spans of a part of the source; callable from any thread."""
         self._worker.put(Forget(part))
 
     def has_emitted(self, trace_id: str, span_id: str) -> bool:
-        """Whether a span was emitted, as far as is remembered."""
+        """Whether a span was emitted. Old spans are forgotten."""
         return self._assembler.has_emitted(trace_id, span_id)
 
     def remember(self, emitted: Mapping[str, Sequence[str]]) -> None:
-        """Note spans, by trace id, that an earlier process wrote. To be called before the first span."""
+        """Note the spans that an earlier process wrote, by trace id. Call this before the first span."""
         for trace_id, span_ids in emitted.items():
             self._assembler.remember(trace_id, span_ids, monotonic())
 
     def put(self, spans: Sequence[S]) -> None:
-        """Take spans. The caller bounds them, by `waiting`."""
+        """Queue spans without a limit. The caller limits them by `waiting`."""
         self._waiting.add(len(spans), sum(map(self._source.size_of, spans)))
         self._worker.put(spans)
 
     def submit_feedback(self, said: Feedback) -> None:
-        """Take feedback about a trace, from any thread."""
+        """Queue feedback on a trace; callable from any thread."""
         self._worker.put(said)
 
     def flush(self, timeout: float) -> bool:
-        """Write everything that was submitted, finished or not; False if that takes longer than `timeout` seconds."""
+        """Write everything that was submitted. Returns whether that was done within `timeout` seconds.
+
+        Unfinished traces are written too, unless they are sent again.
+        """
         deadline = monotonic() + timeout
         return self._worker.flush(timeout) and self._flush_sinks(deadline)
 
@@ -129,11 +132,11 @@ class Pipeline(Generic[S]):
         return self._flush_sinks(monotonic() + timeout)
 
     def close(self, timeout: float) -> bool:
-        """Flush, close the runs and end the threads."""
+        """Flush, close the runs and end the threads. Returns whether that was done within `timeout` seconds."""
         deadline = monotonic() + timeout
         done = self._worker.stop(timeout)
         if done:
-            for sink in reversed(self._sinks):  # the first writes what the others count
+            for sink in reversed(self._sinks):  # the first is last: it writes the counters of the others
                 done = sink.close(deadline - monotonic()) and done
         if not done:
             self._health.drop("exit_timeout", self._health.on_the_way, f"W&B took longer than {timeout:.3g} seconds")
@@ -210,7 +213,7 @@ class Pipeline(Generic[S]):
             sink.summarise()
 
     def _write(self, whole: Trace) -> None:
-        """Give one trace to the sinks, without what is not wanted."""
+        """Give the selected spans of one trace to the sinks."""
         spans = self._source.with_late_logs(whole.spans)
         trace = self._selected(whole if spans is whole.spans else replace(whole, spans=spans))
         if trace is None:
@@ -220,7 +223,7 @@ class Pipeline(Generic[S]):
         except Exception as error:  # noqa: BLE001
             self._drop("unreadable", trace.spans, type(error).__qualname__)
             return
-        if self._held:  # in their order
+        if self._held:  # traces are written in order
             self._held.append(read)
         else:
             self._give(read)
@@ -247,7 +250,7 @@ class Pipeline(Generic[S]):
                 sink.complete(read, found)
 
     def _retry(self) -> None:
-        """Write the traces that could not be written before, when it is time."""
+        """Try to write held traces again, if it is time for that."""
         if self._retry_at is None or monotonic() < self._retry_at:
             return
         held, self._held, self._retry_at = self._held, deque(), None
@@ -262,7 +265,7 @@ class Pipeline(Generic[S]):
     def _selected(self, whole: Trace) -> Trace | None:
         try:
             trace = whole if self._goes_on(whole) else select(whole, self._choices.wanted)
-        except Exception as error:  # noqa: BLE001  # `keep` is the user's
+        except Exception as error:  # noqa: BLE001  # `keep` is the user's function
             self._drop("keep_failed", whole.spans, f"`keep` raised {type(error).__qualname__}")
             return None
         if trace is not whole:
@@ -273,7 +276,7 @@ class Pipeline(Generic[S]):
         return trace
 
     def _goes_on(self, trace: Trace) -> bool:
-        """Whether this is the root of a trace whose calls were written before; it is then written, wanted or not."""
+        """Whether this has the root of a trace whose calls are written already. The root is then always written."""
         return trace.sequence > 0 and trace.trace_id in self._begun and any(s.is_local_root for s in trace.spans)
 
     def _begin(self, trace_id: str) -> None:

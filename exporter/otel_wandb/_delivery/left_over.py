@@ -1,4 +1,4 @@
-"""Finds what a killed process wrote to its runs, so that spans that are sent again are not written twice."""
+"""Finds the traces that a killed process wrote, so that spans that are sent again are not written twice."""
 
 import glob
 import json
@@ -17,7 +17,7 @@ _TREE: Final = "trace.root_span_dumps"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A trace as it was written: its spans, and the model calls among them."""
+    """A trace or a supplement as written: the ids of its spans, and of the model calls among them."""
 
     trace_id: str
     sequence: int
@@ -27,14 +27,14 @@ class Piece:
 
 @dataclass(slots=True)
 class Written:
-    """The traces that one or several runs have."""
+    """The traces in one or several runs."""
 
     pieces: list[Piece] = field(default_factory=list)
-    """Those with a row in the history, the latest run first."""
+    """The pieces with a row in the history; those of the latest run come first."""
     call_rows: set[str] = field(default_factory=set)
     """The ids of the spans that have a row in `stats`."""
     trace_rows: dict[str, int] = field(default_factory=dict)
-    """The least sequence of the rows of `traces`, by trace id: the row of a trace in pieces has that of the first."""
+    """The lowest sequence in `traces` by trace id. A row for several pieces has the sequence of the first piece."""
 
     def add(self, other: "Written") -> None:
         """Add the traces of another run."""
@@ -48,19 +48,19 @@ class Written:
         self.trace_rows[trace_id] = min(sequence, self.trace_rows.get(trace_id, sequence))
 
     def has_row(self, piece: Piece) -> bool:
-        """Whether the row of `traces` is there."""
+        """Whether a piece has its row in `traces`."""
         return self.trace_rows.get(piece.trace_id, piece.sequence + 1) <= piece.sequence
 
     def is_whole(self, piece: Piece) -> bool:
-        """Whether all rows of a piece are there."""
+        """Whether a piece has all its table rows."""
         return piece.call_ids <= self.call_rows and self.has_row(piece)
 
 
 def left_over(directory: str, *, most_spans: int, seconds: float) -> Written:
-    """What the runs below `directory` have that were written to in the last `seconds` before the latest one.
+    """The traces in the runs below `directory`, except for runs that changed `seconds` before the latest one.
 
-    It stops, at the end of a run, when it has found `most_spans`. Raises OSError, and UnreadableError for a file that
-    is not as wandb wrote it: what it holds cannot be known.
+    Older runs are not read after `most_spans` spans were found. Raises OSError, and UnreadableError if a file is
+    damaged, because its contents are unknown.
     """
     files = sorted(_run_files(directory), reverse=True)
     found = Written()
@@ -72,7 +72,7 @@ def left_over(directory: str, *, most_spans: int, seconds: float) -> Written:
 
 
 def written_to(path: str) -> Written:
-    """The traces in the file of one run. Raises what `left_over` raises."""
+    """The traces in the file of one run. Raises the errors of `left_over`."""
     directory = os.path.dirname(path)
     journal = _pieces_in(directory)
     found = Written()
@@ -94,7 +94,7 @@ def _run_files(directory: str) -> Iterator[tuple[float, str]]:
 
 
 def _pieces_in(directory: str) -> dict[str, list[Piece]]:
-    """By trace id, in the order in which they were written."""
+    """The pieces in the journal by trace id, in the order in which they were written."""
     found: dict[str, list[Piece]] = defaultdict(list)
     for record in read_journal(directory):
         if record["record"] == "trace":
@@ -105,14 +105,14 @@ def _pieces_in(directory: str) -> dict[str, list[Piece]]:
 
 
 def _taken(pieces: list[Piece], tree: str) -> Piece | None:
-    """The piece that a timeline shows, taken out. A timeline of several roots has a root of its own."""
+    """Remove and return the piece of a timeline. If the timeline has an artificial root, it is the first piece."""
     root = json.loads(tree)["span_id"]
     place = next((place for place, piece in enumerate(pieces) if root in piece.span_ids), 0)
     return pieces.pop(place) if pieces else None
 
 
 def _rows(directory: str, row: Mapping[str, str], key: str) -> Iterator[Mapping[str, Any]]:
-    """The rows of an increment of a table that a row of the history names. Later tables are `key_2`, `key_3`, ..."""
+    """The table rows that a row of the history refers to. Later tables of a key are `key_2`, `key_3`, ..."""
     for name in [name for name in row if name.endswith(".path") and _is_of(name.removesuffix(".path"), key)]:
         with open(os.path.join(directory, "files", _text(row, name)), encoding="utf-8") as file:
             table: Any = json.load(file)

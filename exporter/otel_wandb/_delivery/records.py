@@ -1,4 +1,4 @@
-"""The source of received spans. They are parsed already; log records may come before or after them."""
+"""The source of received spans, which are decoded already. Log records may come before or after their spans."""
 
 import threading
 from collections import OrderedDict
@@ -31,12 +31,12 @@ class ReceivedSpans:
     def __init__(
         self, settle: Callable[[Iterable[Position]], None], *, seconds: float, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Log records wait `seconds` for their spans. `settle` is called for those whose spans did not come."""
+        """Log records wait `seconds` for their spans. `settle` is called for those whose spans did not come in time."""
         self._settle = settle
         self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: OrderedDict[tuple[str, str], _Waiting] = OrderedDict()  # the oldest first
+        self._waiting: OrderedDict[tuple[str, str], _Waiting] = OrderedDict()  # oldest first
 
     def add_events(self, events: Iterable[EventOfSpan], position: Position) -> None:
         """Keep log records for their spans."""
@@ -71,7 +71,7 @@ class ReceivedSpans:
         return replace(span, logs=(*span.logs, *logs), positions=(*span.positions, *positions))
 
     def _give_up(self, now: float) -> None:
-        """Settle what has waited too long."""
+        """Settle log records that have waited too long."""
         late: list[Position] = []
         with self._lock:
             while self._waiting:

@@ -1,4 +1,4 @@
-"""The sink that writes to W&B runs: for each trace a history row at once, and rows of tables later."""
+"""The sink that writes to W&B runs: for each trace a history row at once, and table rows later."""
 
 import logging
 from collections import OrderedDict
@@ -31,17 +31,17 @@ from otel_wandb._traces.sink import NotNowError, Place
 
 log: Final = logging.getLogger(__name__)
 
-# Each is a run: one open file in this process, three in wandb's, and a few requests a second to W&B.
+# Each has an open run: one file in this process, three in wandb's, and a few requests to W&B per second.
 _MOST_DESTINATIONS: Final = 100
-_MOST_PIECES: Final = 500  # traces whose root is still to come; each a row of up to 40 kB
-_PIECE_SECONDS: Final = 600.0  # that they wait
+_MOST_PIECES: Final = 500  # traces that wait for their root; each has a row of up to 40 kB
+_PIECE_SECONDS: Final = 600.0  # the time that they wait
 
 OpenRunFor = Callable[[Route, Mapping[str, Any], int], OpenRun]
-"""`open_run(route, resource, number)`."""
+"""`open_run(route, resource, number)` opens the run of a route with that number, counted from 1."""
 
 
 class RunSink:
-    """Writes each trace to the run of its project. It opens runs, and closes those that are ours."""
+    """Writes each trace to the run of its project. Opens runs, and closes our own ones."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class RunSink:
         has_calls_in_weave: bool = False,
         delivery: Delivery | None = None,
     ) -> None:
-        """`route` is the project of traces that name none; None where all go to one run.
+        """`route` is the project of traces that name none. With None, all traces go to one run.
 
-        With `has_calls_in_weave` the rows of tables name the pages of their spans there. `delivery` is for spans that
-        have positions: nothing is dropped that can be written later.
+        With `has_calls_in_weave`, table rows have the addresses of their spans in Weave. `delivery` is for spans with
+        positions: a trace that can be written later is not dropped.
         """
         self._delivery = delivery
         self._rotation = None if delivery is None else delivery.rotation
@@ -65,21 +65,21 @@ class RunSink:
         self._health = health
         self._has_calls_in_weave = has_calls_in_weave
         self._said_disabled = False
-        self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the latest used last
-        self._open: tuple[Destination, ...] = ()  # the same for other threads: replaced, never changed
-        self._runs_of: dict[Route, int] = {}  # how many runs a route had before its destination was given up
+        self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the most recently used is last
+        self._open: tuple[Destination, ...] = ()  # a copy for other threads, which is replaced and never changed
+        self._runs_of: dict[Route, int] = {}  # number of runs of a route whose destination was removed
         self._tables = TableWriter(table_interval, health, delivery)
         self._pieces: WeakKeyDictionary[Destination, Pieces] = WeakKeyDictionary()
 
     @property
     def runs(self) -> Sequence[OpenRun]:
-        """The runs that are open."""
+        """The open runs."""
         return [run for destination in self._open if (run := destination.run) is not None]
 
     def write(self, read: ReadTrace, place: Place | None = None) -> Place | None:  # noqa: ARG002
         """Write a trace, and count its spans as logged or dropped. Returns its place, or None if it was not written.
 
-        Raises NotNowError if it can be written later, and whoever sent its spans keeps them until then.
+        Raises NotNowError if it can be written later, because the sender keeps its spans until then.
         """
         spans = read.trace.spans
         try:
@@ -100,7 +100,7 @@ class RunSink:
         return None
 
     def complete(self, read: ReadTrace, completion: Completion) -> None:
-        """Write the rows of tables that are missing. The timeline and the journal have the trace."""
+        """Write the missing table rows of a trace. Its timeline and its journal record are written already."""
         spans = read.trace.spans
         destination = self._destination(self._route_of(spans))
         run = destination.opened(spans[0].resource)
@@ -127,14 +127,14 @@ class RunSink:
         self._tables.add(destination, run, {FEEDBACK: [FEEDBACK.row(said)]})
 
     def summarise(self) -> None:
-        """Write the rows of traces that came in pieces, and the counters to the summaries of the open runs."""
+        """Write the rows of `traces` that wait for a root, and the counters to the summaries of the open runs."""
         for destination in self._open:
             self._write_pieces(destination)
         for run in self.runs:
             run.summarise(self._health.summary())
 
     def flush(self, timeout: float) -> bool:
-        """Write all rows of tables."""
+        """Write all table rows. Returns whether that was done within `timeout` seconds."""
         return self._tables.flush(timeout) and (self._delivery is None or self._delivery.flush(timeout))
 
     def close_runs(self) -> None:
@@ -144,7 +144,7 @@ class RunSink:
                 self._tables.close_run(run)
 
     def close(self, timeout: float) -> bool:
-        """Write all rows, and close the runs. If that takes too long, the log says where the data is."""
+        """Write all rows, and close the runs. Returns whether that was done within `timeout` seconds."""
         for run in self.runs:
             self._tables.close_run(run)
         deadline = monotonic() + timeout
@@ -152,7 +152,7 @@ class RunSink:
         return done if self._delivery is None else self._delivery.stop(deadline - monotonic()) and done
 
     def abandon(self) -> None:
-        """End without writing anything more; the runs are left as they are."""
+        """End without writing anything more. The runs stay as they are."""
         self._tables.abandon()
         if self._delivery is not None:
             self._delivery.abandon()
@@ -160,7 +160,7 @@ class RunSink:
             run.abandon()
 
     def say_late(self) -> None:
-        """Log where the data is of runs that W&B did not take in time."""
+        """Log where the data of runs is that W&B did not take in time."""
         for run in self.runs:
             log.warning("W&B did not take everything in time: %s", run.whereabouts)
 
@@ -194,14 +194,14 @@ class RunSink:
         return Route() if self._route is None else route_of(spans, self._route)
 
     def _whole(self, destination: Destination, trace: Trace, rows: Sequence[Row]) -> list[Row]:
-        """The rows of `traces` that may be written now: one row for a trace that came in pieces."""
+        """The rows of `traces` that can be written now. A trace in pieces gets one row, when its root has come."""
         pieces = self._pieces.get(destination)
         if pieces is None:
             pieces = self._pieces[destination] = Pieces(_MOST_PIECES, _PIECE_SECONDS)
         return [whole for row in rows for whole in pieces.add(trace, row, monotonic())]
 
     def _write_pieces(self, destination: Destination) -> None:
-        """Write the rows of traces whose root did not come."""
+        """Write the rows of traces that still wait for their root."""
         pieces, run = self._pieces.get(destination), destination.run
         if pieces is not None and run is not None and (rows := list(pieces.drain())):
             self._tables.add(destination, run, {TRACES: rows})
@@ -243,6 +243,6 @@ def _no_url(_: str) -> None:
 
 
 def _resource_of_the_program() -> Mapping[str, Any]:
-    """The resource of the global provider, for a run that is opened before a trace has come."""
+    """The resource of the global provider, for a run that is opened before the first trace."""
     resource = getattr(get_tracer_provider(), "resource", None)
     return getattr(resource, "attributes", None) or {}

@@ -56,7 +56,7 @@ class WeaveSink:
         """The run's sink writes our counters too."""
 
     def flush(self, timeout: float) -> bool:
-        """Send what is waiting within a third of the time, and at most ten seconds. True: no run waits for it."""
+        """Send waiting spans within a third of `timeout`, ten seconds at most. Returns True, so that no run waits."""
         if self._sender is not None:
             self._sender.flush(min(timeout * _SHARE, _LONGEST_FLUSH))
         return True
@@ -65,7 +65,7 @@ class WeaveSink:
         """There is nothing open."""
 
     def close(self, timeout: float) -> bool:
-        """Send what is waiting within a third of the time; the rest is counted as lost. True: no run waits for it."""
+        """Send waiting spans within a third of `timeout`, and count the others. Returns True, so that no run waits."""
         if self._sender is not None:
             self._sender.stop(timeout * _SHARE)
         return True
