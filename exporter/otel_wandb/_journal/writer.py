@@ -20,7 +20,7 @@ from typing import Any, Final
 from otel_wandb._costs.prices import PRICES_AS_OF
 from otel_wandb._journal.records import feedback_record, trace_record
 from otel_wandb._journal.schema import FOLDER, SCHEMA, EndRecord, Message, Record, RunOfFile, RunRecord
-from otel_wandb._spans.clean import Json, clean
+from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._traces.feedback import Feedback
 from otel_wandb._traces.read_trace import ReadTrace
 
@@ -127,15 +127,16 @@ class Journal:
 
     def _next_file(self) -> "_File":
         os.makedirs(self._directory, exist_ok=True)
-        file = self._file = _File(_new_file(self._directory, self._first))
+        file = _File(_new_file(self._directory, self._first))
         file.add(self._first_record())
+        self._file = file
         self._has_begun = True
         with contextlib.suppress(Exception):  # an error of wandb; the file is in the run's directory anyway
             self._keep(file.path)
         return file
 
     def _first_record(self) -> RunRecord:
-        resource = {str(key): clean(value) for key, value in self._resource.items()}
+        resource = {clean_text(str(key)): clean(value) for key, value in self._resource.items()}
         return {
             "record": "run",
             "schema": SCHEMA,
