@@ -119,15 +119,22 @@ class Proof:
                     sync_file(run.log_file)
                     run.sync()
             except OSError as error:
-                self._lost(f"the disk cannot be synced: {error}")
+                self._give_up(rows, f"the disk cannot be synced: {error}")
                 self._due = None  # nothing more is settled, so everything is sent again
                 return
             self._accounts.settle(found)
             self._on_the_way.give_back(len(found), sum(map(size_of_record, found)))
         if self._claims and monotonic() - self._claims[0].since > _LONGEST_WAIT:
-            self._lost("wandb's service process does not write rows to the file of the run")
+            why = "wandb's service process does not write rows to the file of the run"
+            self._give_up(self._claims[0].rows, why)
         self._forget()
         self._due = monotonic() + _INTERVAL if self._claims else None
+
+    def _give_up(self, runs: Iterable[OpenRun], why: str) -> None:
+        """Report a loss. The service process is ended, so that it does not write after others have read the files."""
+        for run in runs:
+            run.end_service()
+        self._lost(why)
 
     def _is_found(self, claim: _Claim, rows: dict[OpenRun, float]) -> bool:
         for run, logged in claim.rows.items():

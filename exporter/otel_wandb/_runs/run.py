@@ -19,7 +19,7 @@ from otel_wandb._records.table import Row, Table
 from otel_wandb._records.tree_json import TreeJson
 from otel_wandb._runs.growing_table import GrowingTable
 from otel_wandb._runs.private.runs import call_before_finish, is_finished
-from otel_wandb._runs.private.service import means_gone, wait_until_written
+from otel_wandb._runs.private.service import means_gone, service_process, wait_until_written
 from otel_wandb._runs.private.tables import without_asking_the_server
 from otel_wandb._runs.shared_history import SharedHistory
 from otel_wandb._traces.feedback import Feedback
@@ -71,6 +71,7 @@ class OpenRun:
         self._lock = threading.Lock()
         self.logged_rows = 0
         """The number of history rows that were given to wandb. Two threads write them."""
+        self._service = service_process() if owned else None
         if owned:  # else wandb writes each trace twice, and uploads no summary if the trace is large
             run.define_metric("trace.*", summary="none")
         # A pattern matches only keys that are given to `run.log`.
@@ -240,6 +241,12 @@ class OpenRun:
             wait_until_written(_WRITTEN_SECONDS)
         except Exception as error:  # noqa: BLE001
             log.warning("the W&B run %s could not be finished (%s); its data is in %s", self.id, error, self.directory)
+
+    def end_service(self) -> None:
+        """Kill the service process that writes this run. What it holds is lost, and is not written later either."""
+        if self._service is not None:
+            self._service.kill()
+            self._service.wait()
 
     def abandon(self) -> None:
         """Forget the run: it was ended from outside, or it belongs to the parent of this forked child."""

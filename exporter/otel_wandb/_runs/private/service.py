@@ -35,6 +35,17 @@ def wait_until_written(seconds: float) -> None:
         answer.wait_or(timeout=seconds)
 
 
+def service_process() -> "subprocess.Popen[bytes] | None":
+    """The service process that wandb writes with, if this process started it; None if wandb cannot be asked."""
+    try:
+        from wandb.sdk import wandb_setup
+
+        return _process_of(getattr(wandb_setup.singleton()._connection, "_proc", None))  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001
+        without("ending a service process that stands still", error)
+        return None
+
+
 def has_session_key(host: str) -> bool | None:
     """Whether wandb finds a key for `host` by its own rules, without a prompt; None if wandb cannot be asked."""
     try:
@@ -79,7 +90,7 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
 
         setup = wandb_setup.singleton()
         service: Any = getattr(setup._connection, "_proc", None)  # noqa: SLF001
-        process = attribute(service, "_process") or attribute(service, "_internal_proc")  # before 0.21
+        process = _process_of(service)
         if process is not None:
             ours = 0.0 if is_late else seconds
             limit = ours if setup.most_recent_active_run is None else 10 * seconds
@@ -91,6 +102,11 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
 def forget_service() -> None:
     """Disconnect a forked child from its parent's service process, which would otherwise write our next run."""
     os.environ.pop("WANDB_SERVICE", None)
+
+
+def _process_of(service: Any) -> "subprocess.Popen[bytes] | None":
+    process = attribute(service, "_process") or attribute(service, "_internal_proc")  # before 0.21
+    return process if isinstance(process, subprocess.Popen) else None
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:
