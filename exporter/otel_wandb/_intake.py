@@ -78,13 +78,14 @@ class Intake:
         self._since = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
         self._ledger = Ledger(settled)
         self._uploads = Uploads(os.environ, keep_seconds=settings.max_age)
-        self._source = ReceivedSpans(self._ledger.settle_positions, seconds=settings.max_age)
+        self._source = ReceivedSpans(self._ledger.settle_positions, self._health, seconds=settings.max_age)
         self._proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
         self._sink = RunSink(
             self._open_run,
             Route(options.project, options.entity),
             self._health,
             table_interval=settings.table_interval,
+            piece_seconds=settings.idle,  # spans are kept by their sender until the row is written
             delivery=self._proof,
         )
         self._pipeline = Pipeline(
@@ -94,6 +95,7 @@ class Intake:
             _limits(settings),
             health=self._health,
             accounts=self._ledger,
+            timed=[self._source, self._sink],
         )
         self._half_written = self._read_left_over()
 
@@ -183,8 +185,8 @@ class Intake:
         """Find out what earlier processes wrote, and upload their runs."""
         options = self._options
         written = left_over(options.directory, most_spans=_REMEMBERED_SPANS, seconds=options.settings.max_age)
-        for piece in written.pieces:
-            self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
+        for piece in reversed(written.pieces):  # the latest last: it is remembered longest
+            self._pipeline.remember(piece.trace_id, piece.span_ids, piece.missing)
         delete_empty(options.directory)
         if is_online({"mode": options.mode}):
             for run in runs_left_behind(options.directory, options.keys.get):

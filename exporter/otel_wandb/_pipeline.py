@@ -1,7 +1,7 @@
 """Makes traces of finished spans, in one thread: reads spans, assembles and selects traces, gives them to the sinks."""
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Generic, TypeVar
@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 from otel_wandb._costs.prices import Price
 from otel_wandb._process.budget import Budget
 from otel_wandb._process.health import Health
+from otel_wandb._process.timed import Timed
 from otel_wandb._process.worker import Worker
 from otel_wandb._spans.source import Source
 from otel_wandb._spans.span import SpanRecord
@@ -49,6 +50,7 @@ class Pipeline(Generic[S]):
         *,
         health: Health,
         accounts: Accounts | None = None,
+        timed: Sequence[Timed] = (),
     ) -> None:
         """Each sink is told to which place the sink before it wrote a trace.
 
@@ -62,6 +64,7 @@ class Pipeline(Generic[S]):
         self._is_sent_again = accounts is not None
         self._accounts = accounts or NoAccounts()
         self._limits = limits
+        self._timed = timed
         self._completions: deque[tuple[float, Completion]] = deque()  # each with the time at which it is due
         self._held: deque[ReadTrace] = deque()
         self._retry_at: float | None = None
@@ -103,10 +106,10 @@ class Pipeline(Generic[S]):
         """Whether a span was emitted. Old spans are forgotten."""
         return self._assembler.has_emitted(trace_id, span_id)
 
-    def remember(self, emitted: Mapping[str, Sequence[str]]) -> None:
-        """Note the spans that an earlier process wrote, by trace id. Call this before the first span."""
-        for trace_id, span_ids in emitted.items():
-            self._assembler.remember(trace_id, span_ids, monotonic())
+    def remember(self, trace_id: str, span_ids: Iterable[str], missing: Iterable[str]) -> None:
+        """Note what an earlier process wrote of a trace. Call this before the first span."""
+        self._assembler.remember(trace_id, span_ids, missing, monotonic())
+        self._begin(trace_id)
 
     def put(self, spans: Sequence[S]) -> None:
         """Queue spans without a limit. The caller limits them by `waiting`."""
@@ -158,7 +161,8 @@ class Pipeline(Generic[S]):
 
     def _due(self) -> float | None:
         completion = self._completions[0][0] if self._completions else None
-        times = (self._assembler.next_deadline(), self._retry_at, completion)
+        waiting = [timed.next_deadline() for timed in self._timed]
+        times = (self._assembler.next_deadline(), *waiting, self._retry_at, completion)
         return min((time for time in times if time is not None), default=None)
 
     def _take(self, item: Sequence[S] | Feedback | Completion | Forget) -> None:
@@ -203,6 +207,8 @@ class Pipeline(Generic[S]):
         self._retry()
         for trace in self._assembler.tick(monotonic()):
             self._write(trace)
+        for timed in self._timed:
+            timed.tick(monotonic())
 
     def _drain(self) -> None:
         self._retry()
@@ -218,10 +224,8 @@ class Pipeline(Generic[S]):
         trace = self._selected(whole if spans is whole.spans else replace(whole, spans=spans))
         if trace is None:
             return
-        try:
-            read = read_trace(trace, self._choices.prices)
-        except Exception as error:  # noqa: BLE001
-            self._drop("unreadable", trace.spans, type(error).__qualname__)
+        read = self._read(trace)
+        if read is None:
             return
         if self._held:  # traces are written in order
             self._held.append(read)
@@ -245,9 +249,14 @@ class Pipeline(Generic[S]):
         while self._completions and self._completions[0][0] <= monotonic():
             _, found = self._completions.popleft()
             trace = replace(found.trace, spans=self._source.with_late_logs(found.trace.spans))
-            read = read_trace(trace, self._choices.prices)
-            for sink in self._sinks:
-                sink.complete(read, found)
+            read = self._read(trace)
+            if read is None:
+                continue
+            try:
+                for sink in self._sinks:
+                    sink.complete(read, found)
+            except NotNowError:
+                self._completions.appendleft((monotonic() + _RETRY_SECONDS, replace(found, trace=trace)))
 
     def _retry(self) -> None:
         """Try to write held traces again, if it is time for that."""
@@ -257,6 +266,13 @@ class Pipeline(Generic[S]):
         while held and self._retry_at is None:
             self._give(held.popleft())
         self._held += held
+
+    def _read(self, trace: Trace) -> ReadTrace | None:
+        try:
+            return read_trace(trace, self._choices.prices)
+        except Exception as error:  # noqa: BLE001
+            self._drop("unreadable", trace.spans, type(error).__qualname__)
+            return None
 
     def _drop(self, cause: str, spans: Sequence[SpanRecord], why: str) -> None:
         self._health.drop(cause, len(spans), why)

@@ -100,6 +100,7 @@ class TraceWriter:
                     max_age=settings.max_age,
                 ),
                 health=self._health,
+                timed=[runs],
             )
             self._runs = runs
         return self._pipeline

@@ -48,4 +48,4 @@ class HalfWritten:
     def _completion(self, piece: Piece, spans: dict[str, SpanRecord]) -> Completion:
         in_order = tuple(sorted(spans.values(), key=lambda span: (span.start_ns, -span.end_ns)))
         trace = Trace(piece.trace_id, piece.sequence, Reason.ROOT, in_order, 0)
-        return Completion(trace, piece.call_ids & self._written.call_rows, self._written.has_row(piece))
+        return Completion(trace, self._written.calls_of(piece), self._written.has_row(piece))

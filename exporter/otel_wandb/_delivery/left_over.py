@@ -5,6 +5,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ class Piece:
     sequence: int
     span_ids: frozenset[str]
     call_ids: frozenset[str]
+    missing: frozenset[str] = frozenset()
+    """The ids of parents that are not in the piece."""
 
 
 @dataclass(slots=True)
@@ -31,8 +34,8 @@ class Written:
 
     pieces: list[Piece] = field(default_factory=list)
     """The pieces with a row in the history; those of the latest run come first."""
-    call_rows: set[str] = field(default_factory=set)
-    """The ids of the spans that have a row in `stats`."""
+    call_rows: set[tuple[str, str]] = field(default_factory=set)
+    """The trace and span ids of the rows in `stats`."""
     trace_rows: dict[str, int] = field(default_factory=dict)
     """The lowest sequence in `traces` by trace id. A row for several pieces has the sequence of the first piece."""
 
@@ -53,7 +56,11 @@ class Written:
 
     def is_whole(self, piece: Piece) -> bool:
         """Whether a piece has all its table rows."""
-        return piece.call_ids <= self.call_rows and self.has_row(piece)
+        return self.calls_of(piece) == piece.call_ids and self.has_row(piece)
+
+    def calls_of(self, piece: Piece) -> AbstractSet[str]:
+        """The ids of the calls of a piece that have their row in `stats`."""
+        return {span_id for span_id in piece.call_ids if (piece.trace_id, span_id) in self.call_rows}
 
 
 def left_over(directory: str, *, most_spans: int, seconds: float) -> Written:
@@ -82,7 +89,7 @@ def written_to(path: str) -> Written:
             if piece is not None:
                 found.pieces.append(piece)
         for values in _rows(directory, row, STATS.key):
-            found.call_rows.add(str(values["span_id"]))
+            found.call_rows.add((str(values["trace_id"]), str(values["span_id"])))
         for values in _rows(directory, row, TRACES.key):
             found.add_trace_row(str(values["trace_id"]), int(values["sequence"]))
     return found
@@ -100,7 +107,9 @@ def _pieces_in(directory: str) -> dict[str, list[Piece]]:
         if record["record"] == "trace":
             calls = frozenset(span["id"] for span in record["spans"] if span["call"] is not None)
             ids = frozenset(span["id"] for span in record["spans"])
-            found[record["trace_id"]].append(Piece(record["trace_id"], record["sequence"], ids, calls))
+            parents = {span["parent"] for span in record["spans"]} - {None, record["remote_parent"]}
+            missing = frozenset(parent for parent in parents if parent is not None) - ids
+            found[record["trace_id"]].append(Piece(record["trace_id"], record["sequence"], ids, calls, missing))
     return found
 
 

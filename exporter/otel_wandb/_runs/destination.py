@@ -117,13 +117,20 @@ class Destination:
 
         The number of tables counts too, because each table makes the run larger, even with few traces.
         """
-        run, age = self._run, monotonic() - self._since
-        if run is None or not run.owned:
+        run, full_at = self._run, self.full_at
+        if run is None or full_at is None:
             return False
-        rotation = self._rotation or ROTATION
-        if self._traces >= rotation.traces or run.tables >= _MOST_TABLES or age >= rotation.seconds:
-            return True
-        return run.is_makeshift and age >= _TRY_ONLINE_SECONDS
+        most = (self._rotation or ROTATION).traces
+        return self._traces >= most or run.tables >= _MOST_TABLES or monotonic() >= full_at
+
+    @property
+    def full_at(self) -> float | None:
+        """When the open run is full because of its age; None if no run of ours is open."""
+        run = self._run
+        if run is None or not run.owned:
+            return None
+        seconds = (self._rotation or ROTATION).seconds
+        return self._since + (min(seconds, _TRY_ONLINE_SECONDS) if run.is_makeshift else seconds)
 
     def given_up(self) -> OpenRun | None:
         """Return our run, which the caller closes after its rows. The next trace opens another run."""

@@ -5,14 +5,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 from opentelemetry.trace import get_tracer_provider
 
 from otel_wandb._process.health import Health
 from otel_wandb._records.history import history_row
-from otel_wandb._records.pieces import Pieces
+from otel_wandb._records.pieces import Pieces, WholeRow
 from otel_wandb._records.table import Row
 from otel_wandb._records.tables import FEEDBACK, STATS, TRACES, table_rows
 from otel_wandb._records.tree_json import fitting_tree
@@ -36,6 +36,8 @@ _MOST_DESTINATIONS: Final = 100
 _MOST_PIECES: Final = 500  # traces that wait for their root; each has a row of up to 40 kB
 _PIECE_SECONDS: Final = 600.0  # the time that they wait
 
+T = TypeVar("T")
+
 OpenRunFor = Callable[[Route, Mapping[str, Any], int], OpenRun]
 """`open_run(route, resource, number)` opens the run of a route with that number, counted from 1."""
 
@@ -50,11 +52,13 @@ class RunSink:
         health: Health,
         *,
         table_interval: float,
+        piece_seconds: float = _PIECE_SECONDS,
         has_calls_in_weave: bool = False,
         delivery: Delivery | None = None,
     ) -> None:
         """`route` is the project of traces that name none. With None, all traces go to one run.
 
+        The row of a trace waits `piece_seconds` for a root that comes after its calls.
         With `has_calls_in_weave`, table rows have the addresses of their spans in Weave. `delivery` is for spans with
         positions: a trace that can be written later is not dropped.
         """
@@ -64,6 +68,7 @@ class RunSink:
         self._route = route
         self._health = health
         self._has_calls_in_weave = has_calls_in_weave
+        self._piece_seconds = piece_seconds
         self._said_disabled = False
         self._destinations: OrderedDict[Route, Destination] = OrderedDict()  # the most recently used is last
         self._open: tuple[Destination, ...] = ()  # a copy for other threads, which is replaced and never changed
@@ -81,36 +86,14 @@ class RunSink:
 
         Raises NotNowError if it can be written later, because the sender keeps its spans until then.
         """
-        spans = read.trace.spans
-        try:
-            return self._write(read)
-        except DisabledError as error:
-            self._health.trimmed(len(spans))
-            self._say_disabled(error)
-        except NoRunError as error:
-            self._drop_or_hold("no_run", spans, error)
-        except (DiskFullError, JournalError) as error:
-            self._drop_or_hold("disk_full", spans, error)
-        except RunLostError as error:
-            self._drop_or_hold("run_lost", spans, error)
-        except Exception as error:  # noqa: BLE001
-            self._health.drop("log_failed", len(spans), described(error))
-        if self._delivery is not None:
-            self._delivery.settle(spans)
-        return None
+        return self._tried(read.trace.spans, partial(self._write, read))
 
     def complete(self, read: ReadTrace, completion: Completion) -> None:
-        """Write the missing table rows of a trace. Its timeline and its journal record are written already."""
-        spans = read.trace.spans
-        destination = self._destination(self._route_of(spans))
-        run = destination.opened(spans[0].resource)
-        rows = table_rows(fitting_tree(read)[0], run.id, _no_url)
-        calls = [
-            row for row, (span, _) in zip(rows[STATS], read.calls, strict=True) if span.span_id not in completion.calls
-        ]
-        self._begin(spans)
-        self._tables.add(destination, run, {STATS: calls, TRACES: [] if completion.has_row else rows[TRACES]}, spans)
-        self._health.logged(len(spans))
+        """Write the missing table rows of a trace. Its timeline and its journal record are written already.
+
+        Raises NotNowError if they can be written later.
+        """
+        self._tried(read.trace.spans, partial(self._complete, read, completion))
 
     def write_feedback(self, said: Feedback) -> None:
         """Write feedback to the run of traces that name no project."""
@@ -132,6 +115,22 @@ class RunSink:
             self._write_pieces(destination)
         for run in self.runs:
             run.summarise(self._health.summary())
+
+    def next_deadline(self) -> float | None:
+        """See `Timed`."""
+        opened = [destination for destination in self._open if destination.run is not None]
+        waiting = [self._pieces_of(destination).next_deadline() for destination in opened]
+        full = [] if self._delivery is None else [destination.full_at for destination in opened]
+        return min((time for time in (*waiting, *full) if time is not None), default=None)
+
+    def tick(self, now: float) -> None:
+        """Write rows that have waited long enough. With a `delivery`, close full runs also if no trace comes."""
+        for destination in self._open:
+            run = destination.run
+            if run is not None:
+                self._add_rows(destination, run, (), list(self._pieces_of(destination).due(now)))
+            if self._delivery is not None:
+                self._close_if_full(destination)
 
     def flush(self, timeout: float) -> bool:
         """Write all table rows. Returns whether that was done within `timeout` seconds."""
@@ -164,6 +163,25 @@ class RunSink:
         for run in self.runs:
             log.warning("W&B did not take everything in time: %s", run.whereabouts)
 
+    def _tried(self, spans: Sequence[SpanRecord], write: Callable[[], T]) -> T | None:
+        """The result of `write`. If it fails, the spans are counted as dropped, or wait, and the result is None."""
+        try:
+            return write()
+        except DisabledError as error:
+            self._health.trimmed(len(spans))
+            self._say_disabled(error)
+        except NoRunError as error:
+            self._drop_or_hold("no_run", spans, error)
+        except (DiskFullError, JournalError) as error:
+            self._drop_or_hold("disk_full", spans, error)
+        except RunLostError as error:
+            self._drop_or_hold("run_lost", spans, error)
+        except Exception as error:  # noqa: BLE001
+            self._health.drop("log_failed", len(spans), described(error))
+        if self._delivery is not None:
+            self._delivery.settle(spans)
+        return None
+
     def _write(self, read: ReadTrace) -> Place:
         spans = read.trace.spans
         destination = self._destination(self._route_of(spans))
@@ -176,15 +194,26 @@ class RunSink:
         )
         weave_url = run.call_url if self._has_calls_in_weave else _no_url
         rows = table_rows(tree, run.id, weave_url)
-        whole = {**rows, TRACES: self._whole(destination, read.trace, rows[TRACES])}
         self._begin(spans)
-        self._tables.add(destination, run, whole, spans)
+        self._add_rows(destination, run, rows[STATS], self._whole(destination, read.trace, rows[TRACES]))
         place = run.place
-        if destination.is_full:
-            self._write_pieces(destination)
-            if (full := destination.given_up()) is not None:
-                self._tables.close_run(full)
+        self._close_if_full(destination)
         return place
+
+    def _complete(self, read: ReadTrace, completion: Completion) -> None:
+        spans = read.trace.spans
+        destination = self._destination(self._route_of(spans))
+        run = destination.opened(spans[0].resource)
+        rows = table_rows(fitting_tree(read)[0], run.id, _no_url)
+        calls = [
+            row for row, (span, _) in zip(rows[STATS], read.calls, strict=True) if span.span_id not in completion.calls
+        ]
+        self._begin(spans)
+        if completion.has_row:
+            self._tables.add(destination, run, {STATS: calls}, spans)
+        else:
+            self._add_rows(destination, run, calls, self._whole(destination, read.trace, rows[TRACES]))
+        self._health.logged(len(spans))
 
     def _begin(self, spans: Sequence[SpanRecord]) -> None:
         if self._delivery is not None:
@@ -193,18 +222,37 @@ class RunSink:
     def _route_of(self, spans: Sequence[SpanRecord]) -> Route:
         return Route() if self._route is None else route_of(spans, self._route)
 
-    def _whole(self, destination: Destination, trace: Trace, rows: Sequence[Row]) -> list[Row]:
+    def _whole(self, destination: Destination, trace: Trace, rows: Sequence[Row]) -> Sequence[WholeRow]:
         """The rows of `traces` that can be written now. A trace in pieces gets one row, when its root has come."""
+        spans = () if self._delivery is None else trace.spans
+        pieces = self._pieces_of(destination)
+        return [whole for row in rows for whole in pieces.add(trace, row, spans, monotonic())]
+
+    def _pieces_of(self, destination: Destination) -> Pieces:
         pieces = self._pieces.get(destination)
         if pieces is None:
-            pieces = self._pieces[destination] = Pieces(_MOST_PIECES, _PIECE_SECONDS)
-        return [whole for row in rows for whole in pieces.add(trace, row, monotonic())]
+            pieces = self._pieces[destination] = Pieces(_MOST_PIECES, self._piece_seconds)
+        return pieces
 
     def _write_pieces(self, destination: Destination) -> None:
-        """Write the rows of traces that still wait for their root."""
-        pieces, run = self._pieces.get(destination), destination.run
-        if pieces is not None and run is not None and (rows := list(pieces.drain())):
-            self._tables.add(destination, run, {TRACES: rows})
+        """Write the rows of all traces that still wait for their root."""
+        run = destination.run
+        if run is not None:
+            self._add_rows(destination, run, (), list(self._pieces_of(destination).drain()))
+
+    def _add_rows(
+        self, destination: Destination, run: OpenRun, calls: Sequence[Row], whole: Sequence[WholeRow]
+    ) -> None:
+        """Write rows of `stats` and of `traces`. The spans of a trace are written when its row of `traces` is."""
+        if calls or whole:
+            spans = [span for found in whole for span in found.spans]
+            self._tables.add(destination, run, {STATS: calls, TRACES: [found.row for found in whole]}, spans)
+
+    def _close_if_full(self, destination: Destination) -> None:
+        if destination.is_full:
+            self._write_pieces(destination)
+            if (full := destination.given_up()) is not None:
+                self._tables.close_run(full)
 
     def _drop_or_hold(self, cause: str, spans: Sequence[SpanRecord], why: Exception) -> None:
         if self._delivery is None:
