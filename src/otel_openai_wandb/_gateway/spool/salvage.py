@@ -30,6 +30,7 @@ def opened(path: Path) -> tuple[SpoolFile, Salvaged | None]:
     """Open the spool's file; a damaged one is salvaged first. Raises sqlite3.Error and OSError if that fails."""
     new = _new(path)
     if new.exists() and not path.exists():  # the process was killed after it had renamed the damaged file
+        _remove(path)  # its log, which SQLite would replay into the new file
         new.rename(path)
     file: SpoolFile | None = None
     try:
