@@ -284,8 +284,8 @@ class WandbSpanExporter(SpanExporter):
             return
         deadline = deadline or monotonic() + self._options.settings.exit_timeout
         self._hand_over()
-        self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
         if self._writer is not None:
+            self._writer.flush(max(0.0, deadline - monotonic()))
             self._writer.summarise()
 
     def _hand_over(self) -> None:
