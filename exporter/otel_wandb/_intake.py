@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import repeat
 from tempfile import TemporaryFile
@@ -47,8 +47,8 @@ class IntakeOptions:
     entity: str | None = None
     mode: str | None = None
     """As for `wandb.init`."""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """W&B keys by `entity/project`; for others the key that wandb finds."""
+    key: str | None = None
+    """The W&B key; None for the one that wandb finds, and empty for none: wandb finds also those of other intakes."""
     settings: Settings = RECEIVED
     """Those for the journal and Weave have no effect: the journal is always written, and Weave gets nothing."""
     most_bytes: int = 192 << 20
@@ -184,16 +184,15 @@ class Intake:
             self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
         delete_empty(options.directory)
         if is_online({"mode": options.mode}):
-            for run in runs_left_behind(options.directory, options.keys.get):
+            for run in runs_left_behind(options.directory, options.key):
                 self._uploads.add(run)
         return HalfWritten(written)
 
     def _let_go(self, run: OpenRun) -> None:
         place = run.place
         if place.is_online or run.is_makeshift:
-            key = self._options.keys.get(f"{place.entity}/{place.project}")
             path = run_path(place.entity, place.project, place.run_id)
-            self._uploads.add(LocalRun(run.directory, path, run.logged_rows, key))
+            self._uploads.add(LocalRun(run.directory, path, run.logged_rows, self._options.key))
 
     def _is_late(self, event: EventOfSpan) -> bool:
         """Whether the span of a log record is written already."""
@@ -205,7 +204,6 @@ class Intake:
 
     def _open_run(self, route: Route, resource: Mapping[str, Any], number: int) -> OpenRun:
         options = self._options
-        key = options.keys.get(f"{route.entity}/{route.project}")
         init: dict[str, Any] = {
             "project": route.project,
             "entity": route.entity,
@@ -213,7 +211,7 @@ class Intake:
             "dir": options.directory,
             "group": options.worker,
             "name": f"{options.worker} {self._since}" + (f" ({number})" if number > 1 else ""),
-            "settings": None if key is None else {"api_key": key},
+            "settings": None if options.key is None else {"api_key": options.key},
         }
         said = {name: value for name, value in init.items() if value is not None}
         run = open_run(RunOptions(said, number, options.settings.exit_timeout), resource)

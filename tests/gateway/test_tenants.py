@@ -33,6 +33,21 @@ def test_each_token_writes_to_its_project_with_its_own_key(tmp_path: Path) -> No
         assert server.unknown_operations == []
 
 
+def test_where_there_is_no_key_anothers_is_not_used(tmp_path: Path) -> None:
+    file = tokens(tmp_path, one=("acme/shop", True), own=("acme/mail", False))
+    with WandbServer() as server:
+        server.keys |= {ONE}
+        env = {**online(server, **KEYS), "WANDB_API_KEY": ""}
+        with gateway(tmp_path, "--tokens", file, env=env, intakes="the exporter's", more=impatiently(1)) as running:
+            for number in (1, 2, 3):
+                for token in ("one", "own"):
+                    send(running, token, number)
+                until(lambda: is_drained(running), 60)
+            assert server.wait_for(lambda _: rows(server).get("acme/shop") == expected(1, 2, 3))
+            assert running.stop() == 0
+        assert senders(server) == {"acme/shop": {ONE}}
+
+
 def test_a_key_that_is_refused_harms_its_tenant_only_and_until_it_is_taken(tmp_path: Path) -> None:
     file = tokens(tmp_path, one=("acme/shop", True), refused=("late/shop", True))
     with WandbServer() as server:

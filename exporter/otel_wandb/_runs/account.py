@@ -47,9 +47,13 @@ def is_online(init: Mapping[str, Any]) -> bool:
 
 
 def has_key(init: Mapping[str, Any]) -> bool:
-    """Whether `wandb.init(**init)` would find a key; without one it would ask for it at a terminal."""
-    if settings_given(init).get("api_key"):
-        return True
+    """Whether `wandb.init(**init)` would find a key; without one it would ask for it at a terminal.
+
+    A key that is given empty is none: then wandb's own is not to be used.
+    """
+    given = settings_given(init).get("api_key")
+    if given is not None:
+        return bool(given)
     host = server_of(init)
     found = has_session_key(host)
     return _finds_key(host) if found is None else found

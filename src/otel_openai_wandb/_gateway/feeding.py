@@ -212,21 +212,20 @@ def make_intakes(options: Options) -> MakeIntake:
     from otel_wandb._interface.intake import IntakeOptions
     from otel_wandb._interface.runs import key_of
 
-    tenants = {tenant.name: tenant for tenant in options.tokens.tenants}
+    keys = {tenant.name: tenant.key for tenant in options.tokens.tenants}
     # wandb keeps the key of the run that was made last for whoever names none: that would be another tenant's.
-    own = key_of({}) if tenants else None
+    own = (key_of({}) or "") if keys else None
 
     def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
         entity, _, project = name.partition("/")
-        key = (tenants[name].key or own) if tenants else None
         given = IntakeOptions(
             directory=str(options.directory / "runs" / folder_of(name)),
             worker=options.worker,
             project=project or options.project,
             entity=entity or options.entity,
-            keys={} if key is None else {name: key},
+            key=keys.get(name) or own,
             settings=read_settings(os.environ, RECEIVED),
-            most_bytes=max(_LEAST_BYTES, _MOST_BYTES // max(1, len(tenants))),
+            most_bytes=max(_LEAST_BYTES, _MOST_BYTES // max(1, len(keys))),
         )
         intake: Intake = WandbIntake(given, settled)
         return intake
