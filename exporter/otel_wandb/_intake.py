@@ -73,6 +73,7 @@ class Intake:
         _check_writable(options.directory)
         self._options = options
         settings = options.settings
+        self._is_online = is_online({"mode": options.mode})
         self._health = Health()
         self._broken: str | None = None
         self._since = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
@@ -130,7 +131,8 @@ class Intake:
     @property
     def runs_to_upload(self) -> int:
         """How many runs are on the disk and not known to be at W&B, without those that W&B is sent while they grow."""
-        return self._uploads.waiting + sum(run.is_makeshift for run in self._sink.runs)
+        kept = sum(not run.place.is_online for run in self._sink.runs) if self._is_online else 0
+        return self._uploads.waiting + kept
 
     @property
     def whereabouts(self) -> Sequence[str]:
@@ -183,14 +185,14 @@ class Intake:
         for piece in written.pieces:
             self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
         delete_empty(options.directory)
-        if is_online({"mode": options.mode}):
+        if self._is_online:
             for run in runs_left_behind(options.directory, options.key):
                 self._uploads.add(run)
         return HalfWritten(written)
 
     def _let_go(self, run: OpenRun) -> None:
         place = run.place
-        if place.is_online or run.is_makeshift:
+        if self._is_online:
             path = run_path(place.entity, place.project, place.run_id)
             self._uploads.add(LocalRun(run.directory, path, run.logged_rows, self._options.key))
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.gateway.online import expected, impatiently, is_drained, online, rows, senders, tokens
+from tests.gateway.online import expected, impatiently, is_drained, online, rows, run_directories, senders, tokens
 from tests.gateway.otlp import request, traces
 from tests.gateway.serving import Running, gateway, logged
 from tests.support.waiting import until
@@ -44,8 +44,17 @@ def test_where_there_is_no_key_anothers_is_not_used(tmp_path: Path) -> None:
                     send(running, token, number)
                 until(lambda: is_drained(running), 60)
             assert server.wait_for(lambda _: rows(server).get("acme/shop") == expected(1, 2, 3))
+            until(lambda: "is not in W&B yet: NoKeyError" in logged(tmp_path), 60)
+            kept = [run for run in run_directories(running) if run.name.startswith("offline")]
+            until(lambda: running.figures()["openai_wandb_gateway_runs_to_upload"] == len(kept) == 3, 60)
             assert running.stop() == 0
         assert senders(server) == {"acme/shop": {ONE}}
+        server.keys |= {API_KEY}
+        env["WANDB_API_KEY"] = API_KEY
+        with gateway(tmp_path, "--tokens", file, env=env, intakes="the exporter's", more=impatiently(1)) as running:
+            assert server.wait_for(lambda _: rows(server).get("acme/mail") == expected(1, 2, 3), 60)
+            until(lambda: running.figures()["openai_wandb_gateway_runs_to_upload"] == 0, 60)
+            assert running.stop() == 0
 
 
 def test_a_key_that_is_refused_harms_its_tenant_only_and_until_it_is_taken(tmp_path: Path) -> None:
