@@ -57,6 +57,33 @@ def test_where_there_is_no_key_anothers_is_not_used(tmp_path: Path) -> None:
             assert running.stop() == 0
 
 
+def test_what_a_sender_left_is_written_also_when_its_token_is_gone(tmp_path: Path) -> None:
+    """A run that waits for W&B, and unfinished traces: of a token that is taken away, and of times without tokens."""
+    with WandbServer() as server:
+        env, more, waits = online(server), impatiently(1), {"OTEL_WANDB_IDLE": "600", "OTEL_WANDB_MAX_AGE": "600"}
+        server.refuse()
+        with gateway(tmp_path, "--project", "all", env=env | waits, intakes="the exporter's", more=more) as running:
+            assert running.post(traces("root", "call", trace_id=1)).status_code == 200
+            until(lambda: is_drained(running), 60)
+            assert running.post(orphan(2)).status_code == 200
+            assert running.stop() == 0
+        before = ("--project", "all", "--tokens", tokens(tmp_path, old=("testers/old", False)))
+        with gateway(tmp_path, *before, env=env | waits, intakes="the exporter's", more=more) as running:
+            send(running, "old", 3)
+            until(lambda: running.figures()["openai_wandb_gateway_spool_held_spans"] == 1, 60)
+            assert running.post(orphan(4), Authorization="Bearer old").status_code == 200
+            assert running.stop() == 0
+        server.listen()
+        after = ("--project", "all", "--tokens", tokens(tmp_path, new=("testers/new", False)))
+        with gateway(tmp_path, *after, env=env, intakes="the exporter's", more=more) as running:
+            until(lambda: is_drained(running), 60)
+            wanted = {"testers/all": expected(1, 2), "testers/old": expected(3, 4)}
+            assert server.wait_for(lambda _: rows(server) == wanted, 60), rows(server)
+            assert running.stop() == 0
+    assert logged(tmp_path).count("senders without a token, testers/old: they send no more") == 1
+    assert "Traceback" not in logged(tmp_path)
+
+
 def test_a_key_that_is_refused_harms_its_tenant_only_and_until_it_is_taken(tmp_path: Path) -> None:
     file = tokens(tmp_path, one=("acme/shop", True), refused=("late/shop", True))
     with WandbServer() as server:
@@ -104,11 +131,16 @@ def test_a_key_that_is_withdrawn_loses_nothing(tmp_path: Path) -> None:
         assert senders(server) == {"acme/shop": {ONE}, "umbrella/mail": {TWO}}
 
 
-def unfinished(number: int) -> bytes:
-    """A trace whose root does not come, of 100 kB."""
-    made = request(["x" * 100_000], number)
+def orphan(number: int, name: str = "call") -> bytes:
+    """A trace whose root does not come."""
+    made = request([name], number)
     made.resource_spans[0].scope_spans[0].spans[0].parent_span_id = b"nowhere!"
     return bytes(made.SerializeToString())
+
+
+def unfinished(number: int) -> bytes:
+    """Of 100 kB."""
+    return orphan(number, "x" * 100_000)
 
 
 def test_a_tenant_that_floods_does_not_stop_the_others(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import monotonic
 from typing import Final, Protocol
 
@@ -29,6 +30,7 @@ _POLL: Final = 0.1
 _IDLE: Final = 1.0
 _MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, all tenants together
 _LEAST_BYTES: Final = 32 * 2**20
+_NAME: Final = "tenant"  # a file that says whose the folder is
 
 
 class Intake(Protocol):
@@ -57,7 +59,7 @@ class Feeding:
     def __init__(self, spool: Spool, tenants: Iterable[str], make: MakeIntake) -> None:
         """`tenants` get their lanes at once, and with them whatever a predecessor left in their runs."""
         self._spool = spool
-        self._lanes = [_Lane(tenant, spool, make) for tenant in dict.fromkeys([*tenants, *spool.tenants()])]
+        self._lanes = [_Lane(tenant, spool, make) for tenant in tenants]
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="openai-wandb-feeding", daemon=True)
 
@@ -218,8 +220,11 @@ def make_intakes(options: Options) -> MakeIntake:
 
     def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
         entity, _, project = name.partition("/")
+        directory = _runs_of(options.directory) / folder_of(name)
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / _NAME).write_text(name, encoding="utf-8")
         given = IntakeOptions(
-            directory=str(options.directory / "runs" / folder_of(name)),
+            directory=str(directory),
             worker=options.worker,
             project=project or options.project,
             entity=entity or options.entity,
@@ -243,6 +248,17 @@ def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]
         return spans, ()
     entity, _, project = body.tenant.partition("/")
     return rerouted(spans, Route(project, entity)), ()
+
+
+def tenants_with_runs(directory: Path) -> Iterator[str]:
+    """Whose runs an earlier gateway left in its directory."""
+    for file in _runs_of(directory).glob(f"*/{_NAME}"):
+        if any(file.parent.glob("wandb/*run-*")):
+            yield file.read_text(encoding="utf-8")
+
+
+def _runs_of(directory: Path) -> Path:
+    return directory / "runs"
 
 
 def folder_of(tenant: str) -> str:

@@ -107,7 +107,11 @@ class Metrics(Collector):
             ("spool_max_bytes", "Bytes that the spool may have.", self._spool.max_bytes),
             ("waiting_spans", "Spans in memory that wait for their traces.", waiting),
             ("waiting_bytes", "Bytes of them.", waiting_bytes),
-            ("runs_to_upload", "Runs on the disk that W&B is to get. 0 if W&B is not used online.", self._runs_to_upload()),
+            (
+                "runs_to_upload",
+                "Runs on the disk that W&B is to get. 0 if W&B is not used online.",
+                self._runs_to_upload(),
+            ),
             ("spool_failing", "1 while the disk takes nothing.", int(self._spool.failure is not None)),
         ):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", what, value=value)

@@ -5,14 +5,14 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import FrameType
 from typing import Any, Final
 
 import grpc
 
-from otel_openai_wandb._gateway.feeding import Feeding, MakeIntake
+from otel_openai_wandb._gateway.feeding import Feeding, MakeIntake, tenants_with_runs
 from otel_openai_wandb._gateway.metrics import CONTENT_TYPE, Counts, Metrics
 from otel_openai_wandb._gateway.options import Address, Options, OptionsError, Tls
 from otel_openai_wandb._gateway.receiving.accepting import Accepting, Limits
@@ -36,7 +36,12 @@ class Gateway:
         tenants = [tenant.name for tenant in options.tokens.tenants] or [""]
         self.spool = Spool(options.directory / "spool", options.spool_bytes, is_shared=len(tenants) > 1)
         self.counts = Counts()
-        self.feeding = Feeding(self.spool, tenants, make)
+        others = {*self.spool.tenants(), *tenants_with_runs(options.directory)}.difference(tenants)
+        if others:
+            log.warning(
+                "%s: they send no more; what is left of them is written with the gateway's own key", _named(others)
+            )
+        self.feeding = Feeding(self.spool, [*tenants, *sorted(others)], make)
         self.accepting = Accepting(self.spool, options.tokens, limits, self.counts)
         self.figures = Metrics(
             self.counts, self.spool, self.feeding.written, self.feeding.waiting, self.feeding.runs_to_upload
@@ -58,6 +63,10 @@ class Gateway:
     def metrics(self) -> tuple[str, bytes]:
         """Prometheus' content type and text."""
         return CONTENT_TYPE, self.figures.text()
+
+
+def _named(tenants: Iterable[str]) -> str:
+    return ", ".join(tenant or "senders without a token" for tenant in sorted(tenants))
 
 
 async def serve(options: Options, make: MakeIntake, say: Say, *, limits: Limits, stop_seconds: float) -> bool:
