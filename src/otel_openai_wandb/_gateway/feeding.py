@@ -195,8 +195,8 @@ class _Lane:
         """The intake; a new one, which gets everything again that is not released, if wandb's process died."""
         if self._intake is not None and self._intake.broken:
             log.warning("%s; what is not in a run yet is taken from the spool again", self._intake.broken)
-            self._past = dict(_added(self._past, self._intake.health.summary()))
             self._intake.abandon()
+            self._past = dict(_added(self._past, self._intake.health.settled()))
             self._intake = None
         if self._intake is None:
             self._after, self._refused = 0, None

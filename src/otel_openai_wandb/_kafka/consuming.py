@@ -208,8 +208,8 @@ class Consuming:
     def _start_again(self, why: str) -> None:
         """Another intake gets everything again that is not settled."""
         log.warning("%s; what is not in a run yet is read again", why)
-        self._past.update(self._intake.health.summary())
         self._intake.abandon()
+        self._past.update(self._intake.health.settled())
         self._pending.clear()
         back = self._partitions.start_again()
         self._intake = self._make(self._partitions.settle)
