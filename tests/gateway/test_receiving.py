@@ -1,6 +1,7 @@
 """What a sender is answered, over real sockets to the real command."""
 
 import gzip
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,6 +175,20 @@ def test_operators_are_answered(tmp_path: Path) -> None:
         assert figures["process_open_fds"] < 100
         assert running.stop() == 0
     assert "spans accepted: 2, rejected: 0; in the spool: 0" in logged(tmp_path)
+
+
+def test_a_sender_that_is_slow_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with gateway(tmp_path, env={"OTEL_WANDB_EXIT_TIMEOUT": "0.9"}) as running:
+        assert running.post(traces("a")).status_code == 200
+        host, port = running.http.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as slow:
+            slow.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n")
+            slow.sendall(b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+            assert slow.recv(100).startswith(b"HTTP/1.1 100")  # it is being read
+            begin = time.monotonic()
+            assert running.stop() == 0
+        assert time.monotonic() - begin < 4
+    assert [span["name"] for span in running.spans()] == ["a"]
 
 
 def test_a_request_that_is_being_sent_when_it_stops_is_answered(tmp_path: Path) -> None:

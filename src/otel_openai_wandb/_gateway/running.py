@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
@@ -18,13 +19,13 @@ from otel_openai_wandb._gateway.options import Address, Options, OptionsError, T
 from otel_openai_wandb._gateway.receiving.accepting import Accepting, Limits
 from otel_openai_wandb._gateway.receiving.grpc import grpc_server
 from otel_openai_wandb._gateway.receiving.http import HttpApplication
-from otel_openai_wandb._gateway.receiving.server import HttpServer, http_server, listening
+from otel_openai_wandb._gateway.receiving.server import http_server, listening
 from otel_openai_wandb._gateway.spool.spool import Spool
 
 log: Final = logging.getLogger(__name__)
 
 _LINE_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 5.0  # for requests that are being answered
+_STOP_SECONDS: Final = 5.0  # at most, for requests that are being answered
 Say = Callable[[str], None]
 
 
@@ -47,6 +48,17 @@ class Gateway:
             self.counts, self.spool, self.feeding.written, self.feeding.waiting, self.feeding.runs_to_upload
         )
         self.is_stopping = False
+        self._answer_until = 0.0
+
+    def stop(self, seconds: float) -> None:
+        """Take no new requests, and answer the others within `seconds`."""
+        self.is_stopping = True
+        self._answer_until = monotonic() + seconds
+
+    @property
+    def seconds_to_answer(self) -> float:
+        """What is left of the time for requests that are being answered."""
+        return max(0.0, self._answer_until - monotonic())
 
     def problem(self) -> str | None:
         """Why it should be started anew."""
@@ -86,8 +98,9 @@ async def serve(options: Options, make: MakeIntake, say: Say, *, limits: Limits,
             gateway.feeding.start()
             say(f"The gateway listens on {' and '.join(places)}.")
             await _until(stop, gateway)
-            gateway.is_stopping = True
-        is_written = await asyncio.to_thread(gateway.feeding.stop, stop_seconds)
+            deadline = monotonic() + stop_seconds
+            gateway.stop(min(_STOP_SECONDS, stop_seconds / 3))
+        is_written = await asyncio.to_thread(gateway.feeding.stop, deadline - monotonic())
     finally:
         gateway.accepting.close()
         gateway.spool.close()
@@ -108,14 +121,9 @@ async def _http(stack: AsyncExitStack, gateway: Gateway, address: Address, tls: 
     bound = _bound(address)
     server = http_server(HttpApplication(gateway.accepting, gateway), limits, **_ssl_arguments(tls))
     running = asyncio.create_task(server.serve(sockets=[bound]))
-    stack.push_async_callback(_stopped, server, running)
+    stack.push_async_callback(lambda: server.stop(running, gateway.seconds_to_answer))
     name = Address(address.host, bound.getsockname()[1])
     return f"http{'s' if tls else ''}://{name}"
-
-
-async def _stopped(server: HttpServer, running: "asyncio.Task[None]") -> None:
-    server.should_exit = True
-    await running
 
 
 async def _grpc(stack: AsyncExitStack, gateway: Gateway, address: Address, tls: Tls | None) -> str:
@@ -129,7 +137,7 @@ async def _grpc(stack: AsyncExitStack, gateway: Gateway, address: Address, tls: 
     except RuntimeError as error:
         raise OptionsError(f"{address} cannot be listened on") from error
     await server.start()
-    stack.push_async_callback(server.stop, _STOP_SECONDS)
+    stack.push_async_callback(lambda: server.stop(gateway.seconds_to_answer))
     return f"grpc{'s' if tls else ''}://{Address(address.host, port)}"
 
 
