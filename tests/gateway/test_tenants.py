@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.gateway.online import expected, impatiently, is_drained, online, rows, run_directories, senders, tokens
+from tests.gateway.online import SOON, expected, impatiently, is_drained, online, rows, run_directories, senders, tokens
 from tests.gateway.otlp import request, traces
 from tests.gateway.serving import Running, gateway, logged
 from tests.support.waiting import until
@@ -141,6 +141,27 @@ def orphan(number: int, name: str = "call") -> bytes:
 def unfinished(number: int) -> bytes:
     """Of 100 kB."""
     return orphan(number, "x" * 100_000)
+
+
+_LITTLE = """
+from otel_openai_wandb._gateway import feeding
+feeding._MOST_BYTES = 20_000  # a span has 1,400
+"""
+
+
+def test_all_tenants_share_one_memory_and_each_has_some_of_it(tmp_path: Path) -> None:
+    names = [f"t{number}" for number in range(8)]
+    file = tokens(tmp_path, **{name: (f"acme/{name}", False) for name in names})
+    env = {**SOON, "WANDB_MODE": "offline", "OTEL_WANDB_IDLE": "600", "OTEL_WANDB_MAX_AGE": "600"}
+    with gateway(tmp_path, "--tokens", file, env=env, intakes="the exporter's", more=_LITTLE) as running:
+        for name in names[:-1]:
+            for number in range(1, 11):
+                assert running.post(orphan(number), Authorization=f"Bearer {name}").status_code == 200
+        until(lambda: running.figures()["openai_wandb_gateway_waiting_bytes"] > 15_000, 60)
+        send(running, "t7", 1)
+        until(lambda: running.figures()['openai_wandb_gateway_spans_total{outcome="logged"}'] == 2, 60)
+        assert running.figures()["openai_wandb_gateway_waiting_bytes"] < 20_000 + 8 * 1_500
+        running.process.kill()
 
 
 def test_a_tenant_that_floods_does_not_stop_the_others(tmp_path: Path) -> None:

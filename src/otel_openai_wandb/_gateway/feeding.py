@@ -28,8 +28,7 @@ log: Final = logging.getLogger(__name__)
 _PATIENCE: Final = 5.0  # seconds after which an intake is asked again, also if it has not become emptier
 _POLL: Final = 0.1
 _IDLE: Final = 1.0
-_MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, all tenants together
-_LEAST_BYTES: Final = 32 * 2**20
+_MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, all tenants together; half is shared evenly
 _NAME: Final = "tenant"  # a file that says whose the folder is
 
 
@@ -59,7 +58,7 @@ class Feeding:
     def __init__(self, spool: Spool, tenants: Iterable[str], make: MakeIntake) -> None:
         """`tenants` get their lanes at once, and with them whatever a predecessor left in their runs."""
         self._spool = spool
-        self._lanes = [_Lane(tenant, spool, make) for tenant in tenants]
+        self._lanes = [_Lane(tenant, spool, make, self._has_room) for tenant in tenants]
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="openai-wandb-feeding", daemon=True)
 
@@ -103,6 +102,11 @@ class Feeding:
             closed = list(closing.map(lambda lane: lane.close(left), self._lanes))
         return all(closed) and not self._thread.is_alive()
 
+    def _has_room(self, waiting: int) -> bool:
+        """Whether a lane whose spans have `waiting` bytes may take more: within its own share, or of what all share."""
+        share = _MOST_BYTES // 2 // len(self._lanes)
+        return waiting <= share or sum(max(0, lane.waiting[1] - share) for lane in self._lanes) <= _MOST_BYTES // 2
+
     def _run(self) -> None:
         seen = 0
         while self._stop_at is None or monotonic() < self._stop_at:
@@ -117,8 +121,8 @@ class Feeding:
 class _Lane:
     """One tenant's way from the spool to its runs."""
 
-    def __init__(self, tenant: str, spool: Spool, make: MakeIntake) -> None:
-        self._tenant, self._spool, self._make = tenant, spool, make
+    def __init__(self, tenant: str, spool: Spool, make: MakeIntake, has_room: Callable[[int], bool]) -> None:
+        self._tenant, self._spool, self._make, self._has_room = tenant, spool, make, has_room
         self._intake: Intake | None = None
         self._past: dict[str, int] = {}
         self._after = 0
@@ -175,6 +179,10 @@ class _Lane:
         return self._submit(intake, row)
 
     def _submit(self, intake: Intake, row: Row) -> bool:
+        waiting = intake.waiting[1]
+        if not self._has_room(waiting):
+            self._refused = (monotonic(), waiting)
+            return False
         read = self._read(row)
         if read is not None and not intake.submit(Position(0, row.id), *read):
             self._refused = (monotonic(), intake.waiting[1])
@@ -230,7 +238,7 @@ def make_intakes(options: Options) -> MakeIntake:
             entity=entity or options.entity,
             key=keys.get(name) or own,
             settings=read_settings(os.environ, RECEIVED),
-            most_bytes=max(_LEAST_BYTES, _MOST_BYTES // max(1, len(keys))),
+            most_bytes=_MOST_BYTES,
         )
         intake: Intake = WandbIntake(given, settled)
         return intake
