@@ -178,10 +178,10 @@ class Consuming:
         """Where to begin. Raises KafkaException."""
         for _ in range(_TRIES - 1):
             try:
-                return consumer.committed(partitions, timeout=_BROKER_SECONDS)
+                return committed(consumer, partitions)
             except KafkaException as error:
                 log.warning("Kafka does not say where to begin: %s", error)
-        return consumer.committed(partitions, timeout=_BROKER_SECONDS)
+        return committed(consumer, partitions)
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {partition.partition for partition in partitions} & self._partitions.numbers
@@ -256,7 +256,7 @@ class Consuming:
         self._commit_now(numbers)
         for number in numbers:
             self._partitions.revoke(number)
-        self._consumer.close()
+        leave(self._consumer)
         log.info("%s", self.line())
         return is_written
 
@@ -279,6 +279,23 @@ def make_intakes(options: Options) -> MakeIntake:
         return Intake(given, settled)
 
     return make
+
+
+def committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """What is committed. Raises KafkaException, also for one partition: without its offset it would be read anew."""
+    found = consumer.committed(partitions, timeout=_BROKER_SECONDS)
+    for partition in found:
+        if partition.error is not None:
+            raise KafkaException(partition.error)
+    return found
+
+
+def leave(consumer: Consumer) -> None:
+    """Close it. All is committed: what goes wrong now, as when partitions are assigned meanwhile, loses nothing."""
+    try:
+        consumer.close()
+    except KafkaException as error:
+        log.warning("Kafka, while leaving the group: %s", error)
 
 
 def _bytes(value: Any) -> bytes:
