@@ -55,7 +55,9 @@ def test_what_a_collector_sent_is_taken(tmp_path: Path, file: str, headers: dict
         (b'{"resourceSpans": 7}', {"Content_Type": JSON}, 400),
         (b"no gzip", {"Content_Encoding": "gzip"}, 400),
         (gzip.compress(traces("a"), mtime=0)[:-9], {"Content_Encoding": "gzip"}, 400),
-        (gzip.compress(traces("a"), mtime=0) * 2, {"Content_Encoding": "gzip"}, 400),
+        (gzip.compress(traces("a"), mtime=0) + b"x", {"Content_Encoding": "gzip"}, 400),
+        (gzip.compress(b"", mtime=0) * 101, {"Content_Encoding": "gzip"}, 400),
+        (gzip.compress(b"\0" * 2**19, mtime=0) * 3, {"Content_Encoding": "gzip"}, 413),
         (b"x" * (2**20 + 1), {}, 413),
         (gzip.compress(b"\0" * (2**20 + 1), mtime=0), {"Content_Encoding": "gzip"}, 413),
         (b"\x0a\x00" * 520_000, {}, 413),
@@ -74,6 +76,14 @@ def test_what_will_never_be_taken_is_refused_for_good(
         assert answer.json()["message"]
     else:
         assert Status.FromString(answer.content).message
+
+
+def test_a_gzip_body_may_have_members(tmp_path: Path) -> None:
+    """RFC 1952, section 2.2; protobuf after protobuf is one message."""
+    with gateway(tmp_path) as running:
+        body = b"".join(gzip.compress(traces(name, trace_id=ord(name)), mtime=0) for name in "ab")
+        assert running.post(body, Content_Encoding="gzip").status_code == 200
+        assert [span["name"] for span in running.until_written(2)] == ["a", "b"]
 
 
 def test_a_body_that_says_no_length_is_cut_off(running: Running) -> None:
