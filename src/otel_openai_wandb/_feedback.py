@@ -1,4 +1,4 @@
-"""Feedback on a trace, which is shown beside it."""
+"""Logs feedback on a trace."""
 
 from functools import cache
 
@@ -8,13 +8,17 @@ from otel_wandb._interface.exporter import live_exporters
 
 
 def log_feedback(trace_id: str, name: str, value: float | str) -> None:
-    """Add `value` as the feedback `name` about a trace to the table `feedback`, which joins on `trace_id`.
+    """Add a row to the table `feedback`, which joins with the other tables on `trace_id`.
 
-    Goes to the run of `autolog`, else to that of the program's exporter, else, after `autolog.disable()`, to another
-    run in the project of the one that it ended, else, as in a process that only takes votes, to a run that
-    `WANDB_PROJECT` and the rest of wandb's environment say. Hands over and returns; an exit writes it.
+    The row goes to the first of these that exists:
+    - the run of `autolog`,
+    - the run of an open exporter in this process,
+    - after `autolog.disable()`, another run in the same project,
+    - a new run with the project of `WANDB_PROJECT`, as in a process that only collects feedback.
 
-    Raises ValueError for a trace id that is not 32 hex digits, TypeError for a value that is no number or text.
+    Returns before the row is written; it is written at the latest when the process exits.
+
+    Raises ValueError if the trace id is not 32 hex digits, and TypeError if the value is neither a number nor a text.
     """
     exporter = autolog.exporter or next(iter(live_exporters()), None) or autolog.exporter_after() or _exporter()
     exporter.log_feedback(trace_id, name, value)

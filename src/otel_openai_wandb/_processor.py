@@ -1,11 +1,11 @@
-"""A span processor that can be switched off: the SDK's providers cannot remove a processor."""
+"""A span processor that can be switched off, because a provider of the SDK cannot remove one."""
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 
 class SwitchableProcessor(SpanProcessor):
-    """Hands spans to `target` while there is one."""
+    """Passes spans to `target`, if it is not None."""
 
     def __init__(self) -> None:
         self.target: SpanProcessor | None = None

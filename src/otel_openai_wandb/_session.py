@@ -1,4 +1,4 @@
-"""The time between `autolog()` and `autolog.disable()`: one run, its exporter, and the providers that it listens to."""
+"""What `autolog()` starts and `autolog.disable()` ends: one run, its exporter, and the providers that it uses."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One `autolog()`, from `enable()` to `disable()`."""
+    """The state of `autolog` from `enable()` to `disable()`."""
 
     def __init__(
         self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], SwitchableProcessor]
@@ -33,14 +33,14 @@ class Session:
         self._aside: list[WandbSpanExporter] = []  # they would write the same spans to another run
 
     def route(self, provider: trace.TracerProvider) -> TracerProvider:
-        """The provider for openai's spans: the program's, if it may record, else our own. We listen to it."""
+        """The provider for openai's spans: the program's, if it may record, else our own. Adds our processor to it."""
         if isinstance(provider, TracerProvider) and may_record(provider):
             for other in live_exporters():
                 if other is not self.exporter and other not in self._aside:
                     other.stand_aside()
                     self._aside.append(other)
         else:
-            # Not set as the global one: a provider that the program sets later would be refused.
+            # It is not set globally, because OpenTelemetry would refuse a provider that the program sets later.
             self._own = provider = self._own or own_provider()
         switch = self._switch_of(provider)
         switch.target = self._processor
@@ -48,7 +48,7 @@ class Session:
         return provider
 
     def end(self) -> None:
-        """Write everything, and let other exporters take spans again."""
+        """Write everything, and let other exporters write spans again."""
         for switch in self._switches:
             switch.target = None
         self.exporter.shutdown()
@@ -57,11 +57,11 @@ class Session:
 
 
 def own_provider() -> TracerProvider:
-    """A provider that samples every call, whatever the environment and the parent say."""
+    """A provider that samples every call, regardless of the environment and of parents."""
     return TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
 
 
 def may_record(provider: TracerProvider) -> bool:
-    """Whether a call may be recorded there."""
+    """Whether the provider may record a call."""
     tracer = provider.get_tracer(__name__)
     return not isinstance(tracer, trace.NoOpTracer) and not Sampling(tracer, {}).is_never

@@ -120,7 +120,7 @@ def test_traces_and_tables_arrive_without_it(
     assert (done.returncode, done.stdout) == (0, "the end\n"), done.stderr
     assert asked(done) == ["**user**: one", "**user**: three", "**user**: two"], done.stderr
     assert {run.project: len(traces(run)) for run in done.runs} == {"ours": 1, "theirs": 2}, done.stderr
-    said = [line for line in done.stderr.splitlines() if "does not offer what" in line]
+    said = [line for line in done.stderr.splitlines() if "lacks what" in line]
     assert len(said) == len(set(said))
     assert all(line.startswith("INFO ") for line in said)
 
@@ -131,7 +131,7 @@ def test_a_comfort_that_is_missing_is_said_once(tmp_path: Path, server: OpenAISe
     for field, value in part.items():
         hide = hide.replace(f"{{{field}!r}}", repr(value))
     done = program(tmp_path, server, hide + BODY)
-    (line,) = [line for line in done.stderr.splitlines() if "does not offer what" in line]
+    (line,) = [line for line in done.stderr.splitlines() if "lacks what" in line]
     assert "keeping our run out of wandb's active runs" in line
 
 

@@ -109,6 +109,7 @@ def test_another_process_can_say_it(tmp_path: Path, server: OpenAIServer) -> Non
     ("arguments", "said"),
     [
         ("'abc', 'thumbs', 1", "ValueError: 'abc' is not a trace id, which has 32 hex digits"),
+        ("'0' * 32, None, 1", "TypeError: the name of feedback must be a text, not NoneType"),
         ("'0' * 32, 'thumbs', None", "TypeError: feedback must be a number or a text, not NoneType"),
     ],
 )

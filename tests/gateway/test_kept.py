@@ -75,7 +75,7 @@ def test_what_an_intake_that_breaks_had_is_given_to_the_next(tmp_path: Path) -> 
         running.until_written(3)
         assert names_of(running) == Counter(["first", "second", "third"])
         until(lambda: running.figures()['openai_wandb_gateway_spans_total{outcome="logged"}'] == 3, 20)
-    assert "is taken from the spool again" in logged(tmp_path)
+    assert "are read from the spool again" in logged(tmp_path)
 
 
 def test_what_is_left_at_the_end_waits_for_the_next_start(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_the_figures_add_up_after_wandb_was_killed(tmp_path: Path) -> None:
         until(lambda: running.figures()["openai_wandb_gateway_spool_held_spans"] == 0, 60)
         spans = {outcome_of(name): n for name, n in running.figures().items() if "gateway_spans_total" in name}
     assert spans.pop("received") == sum(spans.values()) >= 10
-    assert "is taken from the spool again" in logged(tmp_path)
+    assert "are read from the spool again" in logged(tmp_path)
 
 
 def outcome_of(name: str) -> str:

@@ -38,4 +38,4 @@ def test_a_failure_while_leaving_the_group_is_only_said(caplog: pytest.LogCaptur
         consumer.subscribe([TOPIC], on_revoke=fail)
         until(lambda: is_assigned(consumer), 30)
         leave(consumer)
-    assert "Kafka, while leaving the group: KafkaError{code=_TIMED_OUT" in caplog.text
+    assert "Kafka reported an error when the consumer left its group: KafkaError{code=_TIMED_OUT" in caplog.text

@@ -33,7 +33,7 @@ def test_a_wandb_that_is_killed_alone_loses_nothing_and_writes_nothing_twice(tmp
             until(lambda: done(brokers, PARTITIONS) == 2 * traces, seconds=120)
             assert stop(process) == 0
     log = said(tmp_path, "one")
-    assert "what is not in a run yet is read again" in log
+    assert "records that are not in a run are read again" in log
     received, *others = (
         int(number) for number in re.findall(r" (?:received|logged|duplicates) (\d+)", log.splitlines()[-1])
     )

@@ -18,9 +18,11 @@ class Feedback:
 
 
 def feedback_of(trace_id: str, name: str, value: float | str, seconds: float) -> Feedback:
-    """Check feedback. Raises ValueError for a malformed trace id, TypeError for a value that is no number or text."""
+    """Check feedback. Raises ValueError for a malformed trace id, TypeError for others."""
     if not _TRACE_ID.fullmatch(trace_id):
         raise ValueError(f"{trace_id!r} is not a trace id, which has 32 hex digits: see current_trace_id()")
+    if not isinstance(name, str):
+        raise TypeError(f"the name of feedback must be a text, not {type(name).__name__}")
     if not isinstance(value, (bool, int, float, str)):
         raise TypeError(f"feedback must be a number or a text, not {type(value).__name__}")
     return Feedback(trace_id, name, value, seconds)

@@ -1,4 +1,4 @@
-"""What `openai-wandb export` reads of a run, and which of it was asked for. Pure."""
+"""The traces and calls that `openai-wandb export` reads, and the conditions that select some. Pure."""
 
 import math
 import re
@@ -15,7 +15,7 @@ _CONDITION: Final = re.compile(r"(.+?)(?:(>=|<=|=)(.*))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class FoundCall:
-    """A model call: its span, and what that says of it."""
+    """A model call and its span."""
 
     span: Span
     call: Call
@@ -23,7 +23,7 @@ class FoundCall:
 
 @dataclass(frozen=True, slots=True)
 class FoundTrace:
-    """A trace with all that the journal says of it elsewhere; `texts` has its messages as long as it is the latest."""
+    """A trace with its run, feedback and messages. `texts` has its messages only until the next trace is read."""
 
     record: TraceRecord
     run: RunOfFile
@@ -31,13 +31,13 @@ class FoundTrace:
     texts: Texts
 
     def calls(self) -> Iterator[FoundCall]:
-        """Its model calls, in the order of their starts."""
+        """The model calls of the trace, in the order of their starts."""
         return (FoundCall(span, call) for span in self.record["spans"] if (call := span["call"]) is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition on feedback: on its name, and unless `operator` is empty on its value."""
+    """A condition on the name of feedback and, unless `operator` is empty, on its value."""
 
     name: str
     operator: str = ""
@@ -70,7 +70,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was asked for; None asks for nothing in particular."""
+    """The conditions for traces and calls. None means no condition."""
 
     status: Status | None = None
     tag: str | None = None
@@ -78,7 +78,7 @@ class Selection:
     feedback: Condition | None = None
 
     def has_trace(self, found: FoundTrace) -> bool:
-        """Whether a trace is meant: by its own status, the tags and models of its calls, and its feedback."""
+        """Whether a trace is selected: by its status, the tags and models of its calls, and its feedback."""
         record = found.record
         return (
             self._has_status(record["status"] == "ERROR")
@@ -88,7 +88,7 @@ class Selection:
         )
 
     def has_call(self, found: FoundTrace, one: FoundCall) -> bool:
-        """Whether a call is meant: by its own status, tags and models, and the feedback on its trace."""
+        """Whether a call is selected: by its own status, tags and models, and the feedback on its trace."""
         return (
             self._has_status(one.span["error"])
             and (self.tag is None or self.tag in one.call["tags"])
@@ -100,7 +100,7 @@ class Selection:
         return self.status is None or is_error == (self.status == "error")
 
     def _has_model(self, call: Call) -> bool:
-        """The model that was requested, or that answered."""
+        """Whether the requested or the answering model is the selected one."""
         return self.model is None or self.model in (call["request_model"], call["response_model"])
 
     def _has_feedback(self, found: FoundTrace) -> bool:
@@ -108,7 +108,7 @@ class Selection:
 
 
 def whole_trace(found: FoundTrace) -> Mapping[str, Any]:
-    """A trace as its record is, with messages and definitions of tools in place of their numbers, and more of it."""
+    """The record of a trace, with its run and feedback, and with messages and tools in place of their ids."""
     record: dict[str, Any] = {**found.record}
     del record["record"]
     record["run"] = found.run
@@ -118,7 +118,7 @@ def whole_trace(found: FoundTrace) -> Mapping[str, Any]:
 
 
 def feedback_of(found: FoundTrace) -> list[Mapping[str, Any]]:
-    """What was said of a trace."""
+    """The feedback on a trace: name, value and time in nanoseconds since the epoch."""
     return [{name: one[name] for name in ("name", "value", "time")} for one in found.feedback]
 
 
