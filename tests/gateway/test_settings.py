@@ -1,6 +1,7 @@
 """The exporter's settings hold for spans that are received, with defaults of their own."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ def of_kafka() -> None:
 
 
 @pytest.mark.parametrize(("make", "interval"), [(of_gateway, 5.0), (of_kafka, 2.0)])
-def test_settings(make: Callable[[], None], interval: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings(make: Callable[[], None], interval: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # the gateway's directory is a relative one
     made: list[IntakeOptions] = []
 
     def intake(given: IntakeOptions, settled: Any) -> None:
