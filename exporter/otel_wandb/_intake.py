@@ -214,11 +214,11 @@ class Intake:
         init: dict[str, Any] = {
             "project": route.project,
             "entity": route.entity,
-            "mode": options.mode,
+            "mode": "offline" if options.key == "" else options.mode,
             "dir": options.directory,
             "group": options.worker,
             "name": f"{options.worker} {self._since}" + (f" ({number})" if number > 1 else ""),
-            "settings": None if options.key is None else {"api_key": options.key},
+            "settings": {"api_key": options.key} if options.key else None,
         }
         said = {name: value for name, value in init.items() if value is not None}
         run = open_run(RunOptions(said, number, options.settings.exit_timeout), resource)

@@ -49,6 +49,7 @@ def test_where_there_is_no_key_anothers_is_not_used(tmp_path: Path) -> None:
             until(lambda: running.figures()["openai_wandb_gateway_runs_to_upload"] == len(kept) == 3, 60)
             assert running.stop() == 0
         assert senders(server) == {"acme/shop": {ONE}}
+        assert logged(tmp_path).count("there is no W&B key for acme/mail") == 1
         server.keys |= {API_KEY}
         env["WANDB_API_KEY"] = API_KEY
         with gateway(tmp_path, "--tokens", file, env=env, intakes="the exporter's", more=impatiently(1)) as running:

@@ -47,13 +47,9 @@ def is_online(init: Mapping[str, Any]) -> bool:
 
 
 def has_key(init: Mapping[str, Any]) -> bool:
-    """Whether `wandb.init(**init)` would find a key. Without one it would ask for it at a terminal.
-
-    An empty key in the settings means that there is none, whatever wandb would find.
-    """
-    given = settings_given(init).get("api_key")
-    if given is not None:
-        return bool(given)
+    """Whether `wandb.init(**init)` would find a key. Without one it would ask for it at a terminal."""
+    if settings_given(init).get("api_key"):
+        return True
     host = server_of(init)
     found = has_session_key(host)
     return _finds_key(host) if found is None else found

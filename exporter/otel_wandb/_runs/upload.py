@@ -44,7 +44,7 @@ def is_uploaded(run: LocalRun) -> bool:
     """
     import wandb
 
-    if not has_key({"settings": {"api_key": run.key}}):
+    if run.key == "" or (run.key is None and not has_key({})):
         raise NoKeyError
     api = wandb.Api(timeout=_SECONDS, api_key=run.key)
     try:

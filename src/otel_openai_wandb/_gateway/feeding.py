@@ -232,6 +232,9 @@ def make_intakes(options: Options) -> MakeIntake:
     def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
         entity, _, project = name.partition("/")
         directory = _runs_of(options.directory) / folder_of(name)
+        key = keys.get(name) or own
+        if key == "":
+            log.warning("there is no W&B key for %s: its runs stay on the disk", name or "spans without a token")
         directory.mkdir(parents=True, exist_ok=True)
         (directory / _NAME).write_text(name, encoding="utf-8")
         given = IntakeOptions(
@@ -239,7 +242,7 @@ def make_intakes(options: Options) -> MakeIntake:
             worker=options.worker,
             project=project or options.project,
             entity=entity or options.entity,
-            key=keys.get(name) or own,
+            key=key,
             settings=read_settings(os.environ, RECEIVED),
             most_bytes=_MOST_BYTES,
         )
