@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otel_openai_wandb._gateway import feeding
+from otel_openai_wandb._gateway import intakes
 from otel_openai_wandb._gateway.options import checked
 from otel_openai_wandb._kafka import consuming, options
 from otel_wandb._interface.intake import IntakeOptions
@@ -16,7 +16,7 @@ TOPIC = options.Given("localhost:1", "spans", "group", "kafka", "otlp_proto")
 
 
 def of_gateway() -> None:
-    feeding.make_intakes(checked(LOCAL, {}))("", print)
+    intakes.make_intakes(checked(LOCAL, {}))("", print)
 
 
 def of_kafka() -> None:

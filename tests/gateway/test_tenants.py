@@ -146,7 +146,7 @@ def unfinished(number: int) -> bytes:
 
 _LITTLE = """
 from otel_openai_wandb._gateway import feeding
-feeding._MOST_BYTES = 20_000  # a span has 1,400
+feeding.MOST_BYTES = 20_000  # a span has 1,400
 """
 
 

@@ -5,18 +5,13 @@ Each tenant has a lane: an offset in the spool and its own intake. So a tenant n
 project, and spans with the trace id of another tenant stay in the runs of their sender.
 """
 
-import hashlib
 import logging
-import os
-import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import monotonic
 from typing import Final, Protocol
 
-from otel_openai_wandb._gateway.options import Options
 from otel_openai_wandb._gateway.spool.file import Body, Row
 from otel_openai_wandb._gateway.spool.spool import Spool
 from otel_wandb import SpanRecord
@@ -29,8 +24,7 @@ log: Final = logging.getLogger(__name__)
 _PATIENCE: Final = 5.0  # seconds after a refusal until an intake is asked again, even if it is as full as before
 _POLL: Final = 0.1
 _IDLE: Final = 1.0
-_MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, for all tenants together
-_NAME: Final = "tenant"  # a file in a tenant's folder that has the tenant's name
+MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, for all tenants together
 
 
 class Intake(Protocol):
@@ -105,8 +99,8 @@ class Feeding:
 
     def _has_room(self, waiting: int) -> bool:
         """Whether a lane with `waiting` bytes may take more: of its own share, or of the half that is for all lanes."""
-        share = _MOST_BYTES // 2 // len(self._lanes)
-        return waiting <= share or sum(max(0, lane.waiting[1] - share) for lane in self._lanes) <= _MOST_BYTES // 2
+        share = MOST_BYTES // 2 // len(self._lanes)
+        return waiting <= share or sum(max(0, lane.waiting[1] - share) for lane in self._lanes) <= MOST_BYTES // 2
 
     def _run(self) -> None:
         seen = 0
@@ -218,40 +212,6 @@ class _Lane:
         self._spool.release([position.number for position in positions])
 
 
-def make_intakes(options: Options) -> MakeIntake:
-    """Make the exporter's intakes. Each tenant has its own folder of runs and its own W&B key."""
-    from otel_wandb._interface.exporter import RECEIVED, read_settings
-    from otel_wandb._interface.intake import Intake as WandbIntake
-    from otel_wandb._interface.intake import IntakeOptions
-    from otel_wandb._interface.runs import key_of
-
-    keys = {tenant.name: tenant.key for tenant in options.tokens.tenants}
-    # A run without a key gets the key of the run that wandb made before: that would be another tenant's.
-    own = (key_of({}) or "") if keys else None
-
-    def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
-        entity, _, project = name.partition("/")
-        directory = _runs_of(options.directory) / folder_of(name)
-        key = keys.get(name) or own
-        if key == "":
-            log.warning("there is no W&B key for %s: its runs stay on the disk", name or "spans without a token")
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / _NAME).write_text(name, encoding="utf-8")
-        given = IntakeOptions(
-            directory=str(directory),
-            worker=options.worker,
-            project=project or options.project,
-            entity=entity or options.entity,
-            key=key,
-            settings=read_settings(os.environ, RECEIVED),
-            most_bytes=_MOST_BYTES,
-        )
-        intake: Intake = WandbIntake(given, settled)
-        return intake
-
-    return make
-
-
 def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]:
     """The spans and events of a body, routed to its tenant's project. Raises what decoding the body raises."""
     encoding = Encoding[body.encoding]
@@ -262,23 +222,6 @@ def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]
         return spans, ()
     entity, _, project = body.tenant.partition("/")
     return rerouted(spans, Route(project, entity)), ()
-
-
-def tenants_with_runs(directory: Path) -> Iterator[str]:
-    """The names of the tenants that have runs in the gateway's directory."""
-    for file in _runs_of(directory).glob(f"*/{_NAME}"):
-        if any(file.parent.glob("wandb/*run-*")):
-            yield file.read_text(encoding="utf-8")
-
-
-def _runs_of(directory: Path) -> Path:
-    return directory / "runs"
-
-
-def folder_of(tenant: str) -> str:
-    """A name for a tenant's folder: unique, and safe whatever characters the tenant's name has."""
-    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", tenant)[:60].strip("-") or "all"
-    return f"{readable}-{hashlib.sha256(tenant.encode()).hexdigest()[:8]}"
 
 
 def _added(sums: Mapping[str, int], more: Mapping[str, int]) -> Iterable[tuple[str, int]]:

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import grpc
 
-from otel_openai_wandb._gateway.feeding import Feeding, MakeIntake, tenants_with_runs
+from otel_openai_wandb._gateway.feeding import Feeding, MakeIntake
+from otel_openai_wandb._gateway.intakes import tenants_with_runs
 from otel_openai_wandb._gateway.metrics import CONTENT_TYPE, Counts, Metrics
 from otel_openai_wandb._gateway.options import Address, Options, OptionsError, Tls
 from otel_openai_wandb._gateway.receiving.accepting import Accepting, Limits
