@@ -3,6 +3,7 @@
 A part is taken away from our module alone: wandb goes on using it itself, as a wandb without it would use another.
 """
 
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic
@@ -13,6 +14,7 @@ import wandb
 from otel_wandb._runs.private.tables import write_cells_as_they_are
 from tests.exporter.programs import asked, program
 from tests.support.openai_server import OpenAIServer
+from tests.support.program import run_program
 from tests.support.run_file import traces
 
 HIDE = """
@@ -154,3 +156,39 @@ def test_the_json_of_our_tables_is_what_wandb_writes_itself() -> None:
     artifact = wandb.Artifact("tables", "run_table")
     assert ours.to_json(artifact) == theirs.to_json(artifact)
     assert ours.to_json(artifact)["data"][0][3] == int(time.timestamp() * 1000)
+
+
+MEDIA = """
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+import wandb
+from otel_wandb._runs.private.tables import write_media_as_it_is
+run = wandb.init(project="p")
+time = datetime(2026, 11, 26, 3, 4, 5, 678_901, tzinfo=timezone.utc)
+for name in ("theirs", "ours"):
+    table = wandb.Table(
+        columns=["text", "number", "flag", "time"], dtype=[str, float, bool, datetime], optional=True,
+        log_mode="INCREMENTAL",
+    )
+    if name == "ours":
+        write_media_as_it_is(table)
+    for number in range(2):
+        table.add_data(f"é{number}", 1.5, True, time)
+        table.add_data(None, None, None, None)
+        run.log({name: table})
+run.finish()
+"""
+
+
+def test_the_media_file_of_our_tables_is_what_wandb_writes_itself(tmp_path: Path) -> None:
+    done = run_program(tmp_path, MEDIA, env={"WANDB_MODE": "offline"})
+    assert done.returncode == 0, done.stderr
+    (directory,) = tmp_path.glob("wandb/offline-run-*/files/media/table")
+
+    def written(name: str) -> list[object]:
+        files = sorted(directory.glob(f"{name}_*"), key=lambda path: int(path.name.split("_")[1]))
+        return [json.loads(path.read_text()) for path in files]
+
+    assert len(written("theirs")) == 2
+    assert written("ours") == written("theirs")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_wandb._records.table import Row, Table
-from otel_wandb._runs.private.tables import leave_no_copies, write_cells_as_they_are
+from otel_wandb._runs.private.tables import leave_no_copies, write_cells_as_they_are, write_media_as_it_is
 
 if TYPE_CHECKING:
     import wandb
@@ -58,6 +58,7 @@ class GrowingTable:
             log_mode="INCREMENTAL",
         )
         write_cells_as_they_are(self._current)
+        write_media_as_it_is(self._current)
         leave_no_copies(self._current)
         self.made += 1
         self._increments = 0

@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
@@ -78,6 +78,32 @@ def write_cells_as_they_are(table: "wandb.Table") -> None:
     vars(table)["to_json"] = to_json
 
 
+def write_media_as_it_is(table: "wandb.Table") -> None:
+    """The same for the file of the table among the media of the run, where wandb also searches each cell."""
+    bind, rows_of = attribute(table, "bind_to_run"), attribute(table, "_to_table_json")
+    if bind is None or rows_of is None:
+        without("writing cells of tables as they are", None)
+        return
+
+    def bind_to_run(*args: Any, **kwargs: Any) -> Any:
+        def as_they_are(*of_rows: Any, **more: Any) -> Any:
+            found = rows_of(*of_rows, **more)
+            return {**found, "data": _Rows(found["data"])}
+
+        vars(table)["_to_table_json"] = as_they_are
+        try:
+            return bind(*args, **kwargs)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            without("writing cells of tables as they are", error)
+        finally:
+            del vars(table)["_to_table_json"]
+        return bind(*args, **kwargs)
+
+    vars(table)["bind_to_run"] = bind_to_run
+
+
 def leave_no_copies(table: "wandb.Table") -> None:
     """Keep only one file of each increment of our table, until it is uploaded.
 
@@ -115,6 +141,16 @@ def _answering(asks: Callable[..., Any], answer: bool | None) -> Callable[..., A
         return answer if _LOGS_OUR_TABLE.get() else asks(*args, **kwargs)
 
     return answering
+
+
+class _Rows:
+    """Rows that wandb's search takes for one value, and that its encoder asks for their JSON form."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    def json_encode(self) -> list[list[Any]]:
+        return [list(row) for row in self._rows]
 
 
 def _cell_json(cell: Any) -> Any:
