@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import repeat
 from tempfile import TemporaryFile
@@ -47,8 +47,8 @@ class IntakeOptions:
     entity: str | None = None
     mode: str | None = None
     """As for `wandb.init`."""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """W&B keys by `entity/project`. Other projects use the key that wandb finds."""
+    key: str | None = None
+    """The W&B key. None means the key that wandb finds, which may be that of another intake; "" means no key."""
     settings: Settings = RECEIVED
     """Settings for the journal and for Weave have no effect: the journal is always written, and Weave gets nothing."""
     most_bytes: int = 192 << 20
@@ -73,6 +73,7 @@ class Intake:
         _check_writable(options.directory)
         self._options = options
         settings = options.settings
+        self._is_online = is_online({"mode": options.mode})
         self._health = Health()
         self._broken: str | None = None
         self._since = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
@@ -132,7 +133,8 @@ class Intake:
     @property
     def runs_to_upload(self) -> int:
         """The number of runs that W&B may lack, except for open runs that are online."""
-        return self._uploads.waiting + sum(run.is_makeshift for run in self._sink.runs)
+        kept = sum(not run.place.is_online for run in self._sink.runs) if self._is_online else 0
+        return self._uploads.waiting + kept
 
     @property
     def whereabouts(self) -> Sequence[str]:
@@ -188,17 +190,16 @@ class Intake:
         for piece in reversed(written.pieces):  # the latest last: it is remembered longest
             self._pipeline.remember(piece.trace_id, piece.span_ids, piece.missing)
         delete_empty(options.directory)
-        if is_online({"mode": options.mode}):
-            for run in runs_left_behind(options.directory, options.keys.get):
+        if self._is_online:
+            for run in runs_left_behind(options.directory, options.key):
                 self._uploads.add(run)
         return HalfWritten(written)
 
     def _let_go(self, run: OpenRun) -> None:
         place = run.place
-        if place.is_online or run.is_makeshift:
-            key = self._options.keys.get(f"{place.entity}/{place.project}")
+        if self._is_online:
             path = run_path(place.entity, place.project, place.run_id)
-            self._uploads.add(LocalRun(run.directory, path, run.logged_rows, key))
+            self._uploads.add(LocalRun(run.directory, path, run.logged_rows, self._options.key))
 
     def _is_late(self, event: EventOfSpan) -> bool:
         """Whether the span of a log record is already written."""
@@ -210,15 +211,14 @@ class Intake:
 
     def _open_run(self, route: Route, resource: Mapping[str, Any], number: int) -> OpenRun:
         options = self._options
-        key = options.keys.get(f"{route.entity}/{route.project}")
         init: dict[str, Any] = {
             "project": route.project,
             "entity": route.entity,
-            "mode": options.mode,
+            "mode": "offline" if options.key == "" else options.mode,
             "dir": options.directory,
             "group": options.worker,
             "name": f"{options.worker} {self._since}" + (f" ({number})" if number > 1 else ""),
-            "settings": None if key is None else {"api_key": key},
+            "settings": {"api_key": options.key} if options.key else None,
         }
         said = {name: value for name, value in init.items() if value is not None}
         run = open_run(RunOptions(said, number, options.settings.exit_timeout), resource)

@@ -116,7 +116,7 @@ def main(directory: Path, traces: int) -> None:
         "worker",
         project="shop",
         entity="testers",
-        keys={"testers/shop": os.environ["KEY"]} if "KEY" in os.environ else {},
+        key=os.environ.get("KEY"),
         settings=Settings(quiet=0.2, idle=2.0, max_age=3.0, table_interval=0.5),
         rotation=Rotation(traces=100),
     )

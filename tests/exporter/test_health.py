@@ -24,6 +24,7 @@ def test_the_counters_are_those_of_the_summary() -> None:
         "otel/dropped_queue_full": 1,
         "otel/rows_dropped_table_failed": 5,
     }
+    assert health.settled() == {**health.summary(), "otel/received": 7}
 
 
 def test_nothing_lost_is_nothing_said(caplog: pytest.LogCaptureFixture) -> None:

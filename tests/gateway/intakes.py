@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from otel_openai_wandb._gateway.feeding import MakeIntake, folder_of
+from otel_openai_wandb._gateway.feeding import MakeIntake
+from otel_openai_wandb._gateway.intakes import folder_of
 from otel_wandb import SpanRecord
 from otel_wandb._interface.intake import EventOfSpan, Position
 from otel_wandb._interface.traces import Health

@@ -25,9 +25,9 @@ from otel_openai_wandb._cli import main
 sys.exit(main(sys.argv[1:]))
 """
 _TO_FILES = """
-from otel_openai_wandb._gateway import feeding
+from otel_openai_wandb._gateway import intakes
 from tests.gateway.intakes import file_intakes
-feeding.make_intakes = lambda options: file_intakes(options.directory / "runs")
+intakes.make_intakes = lambda options: file_intakes(options.directory / "runs")
 """
 _INTAKES = {"files": _TO_FILES, "the exporter's": ""}
 _LOCAL = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0")

@@ -13,6 +13,7 @@ import yaml
 from otel_openai_wandb import _cli
 from otel_openai_wandb._gateway import command
 from otel_openai_wandb._gateway.options import Given, Options, checked
+from otel_openai_wandb._gateway.receiving.accepting import Limits
 from otel_openai_wandb._gateway.tokens import read_tokens
 from tests.support.program import CHECKOUT
 
@@ -58,6 +59,14 @@ def test_every_part_of_a_pipeline_is_configured_and_keeps_what_is_not_taken(name
         assert exporter["retry_on_failure"]["max_elapsed_time"] == 0
         assert exporter["sending_queue"]["storage"] == "file_storage"
         assert exporter["sending_queue"]["block_on_overflow"] is True
+
+
+@pytest.mark.parametrize("name", ["collector.yaml", "collector-balanced.yaml"])
+def test_a_collector_takes_nothing_that_is_too_large_for_the_gateway(name: str) -> None:
+    """It would drop it when the gateway refuses it, which its sender does not hear."""
+    protocols = yaml.safe_load((EXAMPLES / name).read_text())["receivers"]["otlp"]["protocols"]
+    assert protocols["http"]["max_request_body_size"] == Limits().body_bytes
+    assert protocols["grpc"]["max_recv_msg_size_mib"] * 2**20 == Limits().body_bytes
 
 
 def test_the_tokens(started: list[Given]) -> None:

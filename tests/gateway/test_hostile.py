@@ -1,22 +1,26 @@
 """Senders that mean harm: what they are answered, what it costs, and that others are served meanwhile."""
 
+import asyncio
 import gzip
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from otel_openai_wandb._gateway.receiving import turns
 from otel_openai_wandb._gateway.receiving.bodies import inflated
 from otel_openai_wandb._gateway.receiving.parts import MOST_PARTS, refuse_many_parts
 from otel_openai_wandb._gateway.receiving.replies import Reason, RefusedError
 from otel_wandb._interface.otlp import Encoding, Signal
 from tests.gateway.otlp import RECORDED, request, traces
 from tests.gateway.serving import Running, gateway, logged
+from tests.gateway.test_tokens import line
 
 _FASTER = """
 from otel_openai_wandb._gateway.receiving import accepting
@@ -114,6 +118,56 @@ def test_slow_senders_do_not_keep_others_out(running: Running) -> None:
     assert running.post(traces("a")).status_code == 200
     for opener in openers:
         opener.__exit__(None, None, None)
+
+
+_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+def test_calls_without_a_message_do_not_keep_others_out(tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("\n".join((line("one"), line("two", project="mail"))))
+    with gateway(tmp_path, "--tokens", str(tmp_path / "tokens")) as running, silent_calls(running.grpc, "one", 20):
+        with grpc.insecure_channel(running.grpc) as channel:
+            for token in ("two", "one"):
+                send = channel.unary_unary(_EXPORT)
+                assert send(traces(token), metadata=(("authorization", f"Bearer {token}"),), timeout=60) == b""
+        assert [span["name"] for span in running.until_written(1, "acme/mail")] == ["two"]
+        assert running.figures()[_SLOW] >= 3
+
+
+_SLOW = 'openai_wandb_gateway_requests_total{outcome="slow",protocol="grpc",signal="traces"}'
+
+
+@contextmanager
+def silent_calls(address: str, token: str, count: int) -> Iterator[None]:
+    """Calls that are begun, and send nothing."""
+    end = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        end.wait()
+        yield from ()
+
+    with grpc.insecure_channel(address) as channel:
+        call = channel.stream_unary(_EXPORT)
+        begun = [call.future(nothing(), metadata=(("authorization", f"Bearer {token}"),)) for _ in range(count)]
+        yield
+        end.set()
+        for one in begun:
+            one.cancel()
+
+
+def test_a_slow_message_is_waited_for_while_nobody_else_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_SECONDS", 0.01)
+    come = asyncio.Event()
+
+    async def messages() -> AsyncIterator[bytes]:
+        await come.wait()
+        yield b"late"
+
+    async def read() -> bytes:
+        asyncio.get_running_loop().call_later(0.1, come.set)
+        return await turns.Turns().read("acme/shop", messages())
+
+    assert asyncio.run(read()) == b"late"
 
 
 def test_large_bodies_cost_a_bounded_memory(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -125,6 +126,26 @@ def test_traces_become_runs(tmp_path: Path) -> None:
     assert all(path.is_relative_to(running.directory / "runs") for path in find_runs(tmp_path))
     assert "in the spool: 0" in logged(tmp_path)
     assert "received 6" in logged(tmp_path)
+
+
+def test_the_figures_add_up_after_wandb_was_killed(tmp_path: Path) -> None:
+    env = {**OFFLINE, "OTEL_WANDB_QUIET": "2", "OTEL_WANDB_TABLE_INTERVAL": "0.5"}
+    with gateway(tmp_path, "--project", "shop", env=env, intakes="the exporter's") as running:
+        running.post(traces("root", "call", trace_id=1))
+        until(lambda: running.figures()["openai_wandb_gateway_spool_held_spans"] == 0, 60)
+        for number in range(2, 6):
+            running.post(traces("root", "call", trace_id=number))
+        until(lambda: running.figures()["openai_wandb_gateway_waiting_spans"] == 8, 60)
+        for child in psutil.Process(running.process.pid).children(recursive=True):
+            child.kill()
+        until(lambda: running.figures()["openai_wandb_gateway_spool_held_spans"] == 0, 60)
+        spans = {outcome_of(name): n for name, n in running.figures().items() if "gateway_spans_total" in name}
+    assert spans.pop("received") == sum(spans.values()) >= 10
+    assert "are read from the spool again" in logged(tmp_path)
+
+
+def outcome_of(name: str) -> str:
+    return name.split('"')[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -47,6 +47,21 @@ def test_what_came_while_wandb_was_away_is_there_once_when_it_is_back(tmp_path: 
             assert running.stop() == 0
 
 
+def test_offline_runs_stay_on_the_disk_until_a_start_that_is_online(tmp_path: Path) -> None:
+    with WandbServer() as server:
+        env, more = online(server), impatiently()
+        offline = {**env, "WANDB_MODE": "offline"}
+        with gateway(tmp_path, "--project", "shop", env=offline, intakes="the exporter's", more=more) as running:
+            send(running, 1)
+            assert running.figures()["openai_wandb_gateway_runs_to_upload"] == 0
+            assert running.stop() == 0
+        assert (len(run_directories(running)), rows(server)) == (1, {})
+        with gateway(tmp_path, "--project", "shop", env=env, intakes="the exporter's", more=more) as running:
+            assert server.wait_for(lambda _: rows(server).get("testers/shop") == expected(1), 60)
+            until(lambda: not run_directories(running), 60)
+            assert running.stop() == 0
+
+
 @pytest.mark.parametrize("outage", ["refuses"])
 def test_a_gateway_that_ends_while_wandb_is_away_is_followed_by_one_that_uploads(tmp_path: Path, outage: str) -> None:
     with WandbServer() as server:

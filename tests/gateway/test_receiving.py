@@ -1,6 +1,7 @@
 """What a sender is answered, over real sockets to the real command."""
 
 import gzip
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +55,9 @@ def test_what_a_collector_sent_is_taken(tmp_path: Path, file: str, headers: dict
         (b'{"resourceSpans": 7}', {"Content_Type": JSON}, 400),
         (b"no gzip", {"Content_Encoding": "gzip"}, 400),
         (gzip.compress(traces("a"), mtime=0)[:-9], {"Content_Encoding": "gzip"}, 400),
-        (gzip.compress(traces("a"), mtime=0) * 2, {"Content_Encoding": "gzip"}, 400),
+        (gzip.compress(traces("a"), mtime=0) + b"x", {"Content_Encoding": "gzip"}, 400),
+        (gzip.compress(b"", mtime=0) * 101, {"Content_Encoding": "gzip"}, 400),
+        (gzip.compress(b"\0" * 2**19, mtime=0) * 3, {"Content_Encoding": "gzip"}, 413),
         (b"x" * (2**20 + 1), {}, 413),
         (gzip.compress(b"\0" * (2**20 + 1), mtime=0), {"Content_Encoding": "gzip"}, 413),
         (b"\x0a\x00" * 520_000, {}, 413),
@@ -73,6 +76,14 @@ def test_what_will_never_be_taken_is_refused_for_good(
         assert answer.json()["message"]
     else:
         assert Status.FromString(answer.content).message
+
+
+def test_a_gzip_body_may_have_members(tmp_path: Path) -> None:
+    """RFC 1952, section 2.2; protobuf after protobuf is one message."""
+    with gateway(tmp_path) as running:
+        body = b"".join(gzip.compress(traces(name, trace_id=ord(name)), mtime=0) for name in "ab")
+        assert running.post(body, Content_Encoding="gzip").status_code == 200
+        assert [span["name"] for span in running.until_written(2)] == ["a", "b"]
 
 
 def test_a_body_that_says_no_length_is_cut_off(running: Running) -> None:
@@ -174,6 +185,20 @@ def test_operators_are_answered(tmp_path: Path) -> None:
         assert figures["process_open_fds"] < 100
         assert running.stop() == 0
     assert "spans accepted: 2, rejected: 0; in the spool: 0" in logged(tmp_path)
+
+
+def test_a_sender_that_is_slow_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with gateway(tmp_path, env={"OTEL_WANDB_EXIT_TIMEOUT": "0.9"}) as running:
+        assert running.post(traces("a")).status_code == 200
+        host, port = running.http.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as slow:
+            slow.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n")
+            slow.sendall(b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+            assert slow.recv(100).startswith(b"HTTP/1.1 100")  # it is being read
+            begin = time.monotonic()
+            assert running.stop() == 0
+        assert time.monotonic() - begin < 4
+    assert [span["name"] for span in running.spans()] == ["a"]
 
 
 def test_a_request_that_is_being_sent_when_it_stops_is_answered(tmp_path: Path) -> None:

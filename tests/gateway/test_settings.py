@@ -1,11 +1,12 @@
 """The exporter's settings hold for spans that are received, with defaults of their own."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from otel_openai_wandb._gateway import feeding
+from otel_openai_wandb._gateway import intakes
 from otel_openai_wandb._gateway.options import checked
 from otel_openai_wandb._kafka import consuming, options
 from otel_wandb._interface.intake import IntakeOptions
@@ -15,7 +16,7 @@ TOPIC = options.Given("localhost:1", "spans", "group", "kafka", "otlp_proto")
 
 
 def of_gateway() -> None:
-    feeding.make_intakes(checked(LOCAL, {}))("", print)
+    intakes.make_intakes(checked(LOCAL, {}))("", print)
 
 
 def of_kafka() -> None:
@@ -23,7 +24,8 @@ def of_kafka() -> None:
 
 
 @pytest.mark.parametrize(("make", "interval"), [(of_gateway, 5.0), (of_kafka, 2.0)])
-def test_settings(make: Callable[[], None], interval: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings(make: Callable[[], None], interval: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # the gateway's directory is a relative one
     made: list[IntakeOptions] = []
 
     def intake(given: IntakeOptions, settled: Any) -> None:

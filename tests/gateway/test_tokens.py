@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_openai_wandb._gateway.feeding import folder_of
+from otel_openai_wandb._gateway.intakes import folder_of
 from otel_openai_wandb._gateway.tokens import Tenant, Tokens, TokensError, read_tokens
 from otel_wandb import SpanRecord
 from otel_wandb._interface.intake import Route, rerouted

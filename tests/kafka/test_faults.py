@@ -1,5 +1,6 @@
 """`openai-wandb kafka` when something beside it fails or is slow: nothing is lost."""
 
+import re
 import signal
 import sys
 from collections import Counter
@@ -31,7 +32,12 @@ def test_a_wandb_that_is_killed_alone_loses_nothing_and_writes_nothing_twice(tmp
                 child.kill()
             until(lambda: done(brokers, PARTITIONS) == 2 * traces, seconds=120)
             assert stop(process) == 0
-    assert "records that are not in a run are read again" in said(tmp_path, "one")
+    log = said(tmp_path, "one")
+    assert "records that are not in a run are read again" in log
+    received, *others = (
+        int(number) for number in re.findall(r" (?:received|logged|duplicates) (\d+)", log.splitlines()[-1])
+    )
+    assert received == sum(others), log
     assert written(tmp_path) == Counter(trace_id(number) for number in range(traces))
 
 

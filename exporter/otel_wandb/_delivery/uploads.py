@@ -4,7 +4,7 @@ import glob
 import logging
 import os
 import shutil
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -77,15 +77,15 @@ class Uploads:
         return False
 
 
-def runs_left_behind(directory: str, key_of: Callable[[str], str | None]) -> Iterator[LocalRun]:
-    """The runs below `directory` that have a journal. `key_of("entity/project")` gives their W&B keys."""
+def runs_left_behind(directory: str, key: str | None) -> Iterator[LocalRun]:
+    """The runs below `directory` that have a journal. `key` is their W&B key."""
     for path in _run_files(directory):
         folder = os.path.dirname(path)
         about = next((record["run"] for record in read_journal(folder) if record["record"] == "run"), None)
         if about is not None:
             whole = run_path(about["entity"], about["project"], about["id"])
             try:
-                yield LocalRun(folder, whole, RunLog(path).count(), key_of(f"{about['entity']}/{about['project']}"))
+                yield LocalRun(folder, whole, RunLog(path).count(), key)
             except (OSError, UnreadableError) as error:
                 log.warning("the run in %s cannot be uploaded: %s", folder, error)
 

@@ -103,6 +103,11 @@ class Health:
                 **{f"otel/weave_dropped_{cause}": count for cause, count in self._weave.items()},
             }
 
+    def settled(self) -> Mapping[str, int]:
+        """`summary()` without the spans on their way, which another intake gets and counts."""
+        with self._lock:
+            return {**self.summary(), "otel/received": self._spans["received"] - self.on_the_way}
+
     def last_words(self) -> str | None:
         """One sentence about everything that was lost; None if nothing was."""
         with self._lock:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel_wandb._journal.reader import journal_files
+from otel_wandb._runs.account import has_key
 
 _SECONDS: Final = 20  # for one request
 _SYNC_SECONDS: Final = 600.0
@@ -24,7 +25,11 @@ class LocalRun:
     rows: int
     """The number of its history rows."""
     key: str | None
-    """The W&B key of its project; None means the key that wandb finds."""
+    """The W&B key of its project; None means the key that wandb finds, "" that there is none."""
+
+
+class NoKeyError(Exception):
+    """There is no W&B key for a run. wandb would ask for one at a terminal."""
 
 
 def run_path(entity: str, project: str, run_id: str) -> str:
@@ -33,9 +38,14 @@ def run_path(entity: str, project: str, run_id: str) -> str:
 
 
 def is_uploaded(run: LocalRun) -> bool:
-    """Whether W&B has all rows of the history and the whole journal. Raises wandb's errors if it cannot tell."""
+    """Whether W&B has all rows of the history and the whole journal.
+
+    Raises NoKeyError, and wandb's errors if it cannot tell.
+    """
     import wandb
 
+    if run.key == "" or (run.key is None and not has_key({})):
+        raise NoKeyError
     api = wandb.Api(timeout=_SECONDS, api_key=run.key)
     try:
         theirs = api.run(run.path)

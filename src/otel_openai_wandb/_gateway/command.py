@@ -41,7 +41,7 @@ def run(given: Given) -> int:
 
 
 def _serve(options: Options) -> int:
-    from otel_openai_wandb._gateway.feeding import make_intakes
+    from otel_openai_wandb._gateway.intakes import make_intakes
     from otel_openai_wandb._gateway.receiving.accepting import Limits
     from otel_openai_wandb._gateway.running import serve
     from otel_openai_wandb._gateway.spool.spool import SpoolFailedError

@@ -5,17 +5,13 @@ Each tenant has a lane: an offset in the spool and its own intake. So a tenant n
 project, and spans with the trace id of another tenant stay in the runs of their sender.
 """
 
-import hashlib
 import logging
-import os
-import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Final, Protocol
 
-from otel_openai_wandb._gateway.options import Options
 from otel_openai_wandb._gateway.spool.file import Body, Row
 from otel_openai_wandb._gateway.spool.spool import Spool
 from otel_wandb import SpanRecord
@@ -28,8 +24,7 @@ log: Final = logging.getLogger(__name__)
 _PATIENCE: Final = 5.0  # seconds after a refusal until an intake is asked again, even if it is as full as before
 _POLL: Final = 0.1
 _IDLE: Final = 1.0
-_MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, for all tenants together
-_LEAST_BYTES: Final = 32 * 2**20
+MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, for all tenants together
 
 
 class Intake(Protocol):
@@ -58,7 +53,7 @@ class Feeding:
     def __init__(self, spool: Spool, tenants: Iterable[str], make: MakeIntake) -> None:
         """`tenants` get a lane even without a body in the spool: its intake also reads the runs that a kill left."""
         self._spool = spool
-        self._lanes = [_Lane(tenant, spool, make) for tenant in dict.fromkeys([*tenants, *spool.tenants()])]
+        self._lanes = [_Lane(tenant, spool, make, self._has_room) for tenant in tenants]
         self._stop_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="openai-wandb-feeding", daemon=True)
 
@@ -102,6 +97,11 @@ class Feeding:
             closed = list(closing.map(lambda lane: lane.close(left), self._lanes))
         return all(closed) and not self._thread.is_alive()
 
+    def _has_room(self, waiting: int) -> bool:
+        """Whether a lane with `waiting` bytes may take more: of its own share, or of the half that is for all lanes."""
+        share = MOST_BYTES // 2 // len(self._lanes)
+        return waiting <= share or sum(max(0, lane.waiting[1] - share) for lane in self._lanes) <= MOST_BYTES // 2
+
     def _run(self) -> None:
         seen = 0
         while self._stop_at is None or monotonic() < self._stop_at:
@@ -116,8 +116,8 @@ class Feeding:
 class _Lane:
     """Submits the bodies of one tenant to its intake, in the order of the spool."""
 
-    def __init__(self, tenant: str, spool: Spool, make: MakeIntake) -> None:
-        self._tenant, self._spool, self._make = tenant, spool, make
+    def __init__(self, tenant: str, spool: Spool, make: MakeIntake, has_room: Callable[[int], bool]) -> None:
+        self._tenant, self._spool, self._make, self._has_room = tenant, spool, make, has_room
         self._intake: Intake | None = None
         self._past: dict[str, int] = {}
         self._after = 0
@@ -176,6 +176,10 @@ class _Lane:
         return self._submit(intake, row)
 
     def _submit(self, intake: Intake, row: Row) -> bool:
+        waiting = intake.waiting[1]
+        if not self._has_room(waiting):
+            self._refused = (monotonic(), waiting)
+            return False
         read = self._read(row)
         if read is not None and not intake.submit(Position(0, row.id), *read):
             self._refused = (monotonic(), intake.waiting[1])
@@ -196,8 +200,8 @@ class _Lane:
         """The intake. If wandb's process died, a new one gets every body again that is not released."""
         if self._intake is not None and self._intake.broken:
             log.warning("%s; spans that are not in a run are read from the spool again", self._intake.broken)
-            self._past = dict(_added(self._past, self._intake.health.summary()))
             self._intake.abandon()
+            self._past = dict(_added(self._past, self._intake.health.settled()))
             self._intake = None
         if self._intake is None:
             self._after, self._refused = 0, None
@@ -206,35 +210,6 @@ class _Lane:
 
     def _settled(self, positions: Sequence[Position]) -> None:
         self._spool.release([position.number for position in positions])
-
-
-def make_intakes(options: Options) -> MakeIntake:
-    """Make the exporter's intakes. Each tenant has its own folder of runs and its own W&B key."""
-    from otel_wandb._interface.exporter import RECEIVED, read_settings
-    from otel_wandb._interface.intake import Intake as WandbIntake
-    from otel_wandb._interface.intake import IntakeOptions
-    from otel_wandb._interface.runs import key_of
-
-    tenants = {tenant.name: tenant for tenant in options.tokens.tenants}
-    # A run without a key gets the key of the run that wandb made before: that would be another tenant's.
-    own = key_of({}) if tenants else None
-
-    def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
-        entity, _, project = name.partition("/")
-        key = (tenants[name].key or own) if tenants else None
-        given = IntakeOptions(
-            directory=str(options.directory / "runs" / folder_of(name)),
-            worker=options.worker,
-            project=project or options.project,
-            entity=entity or options.entity,
-            keys={} if key is None else {name: key},
-            settings=read_settings(os.environ, RECEIVED),
-            most_bytes=max(_LEAST_BYTES, _MOST_BYTES // max(1, len(tenants))),
-        )
-        intake: Intake = WandbIntake(given, settled)
-        return intake
-
-    return make
 
 
 def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]:
@@ -247,12 +222,6 @@ def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]
         return spans, ()
     entity, _, project = body.tenant.partition("/")
     return rerouted(spans, Route(project, entity)), ()
-
-
-def folder_of(tenant: str) -> str:
-    """A name for a tenant's folder: unique, and safe whatever characters the tenant's name has."""
-    readable = re.sub(r"[^A-Za-z0-9_-]+", "-", tenant)[:60].strip("-") or "all"
-    return f"{readable}-{hashlib.sha256(tenant.encode()).hexdigest()[:8]}"
 
 
 def _added(sums: Mapping[str, int], more: Mapping[str, int]) -> Iterable[tuple[str, int]]:

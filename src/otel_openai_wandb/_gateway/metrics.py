@@ -109,7 +109,7 @@ class Metrics(Collector):
             ("spool_max_bytes", "Maximum size of the spool in bytes.", self._spool.max_bytes),
             ("waiting_spans", "Spans in memory that wait for their traces.", waiting),
             ("waiting_bytes", "Bytes of the spans in memory that wait for their traces.", waiting_bytes),
-            ("runs_to_upload", "Runs on the disk that W&B does not have.", self._runs_to_upload()),
+            ("runs_to_upload", "Runs on the disk that are still to be uploaded to W&B.", self._runs_to_upload()),
             ("spool_failing", "1 while the spool cannot be written, else 0.", int(self._spool.failure is not None)),
         ):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", what, value=value)

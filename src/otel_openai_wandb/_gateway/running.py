@@ -5,26 +5,28 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
 import grpc
 
 from otel_openai_wandb._gateway.feeding import Feeding, MakeIntake
+from otel_openai_wandb._gateway.intakes import tenants_with_runs
 from otel_openai_wandb._gateway.metrics import CONTENT_TYPE, Counts, Metrics
 from otel_openai_wandb._gateway.options import Address, Options, OptionsError, Tls
 from otel_openai_wandb._gateway.receiving.accepting import Accepting, Limits
 from otel_openai_wandb._gateway.receiving.grpc import grpc_server
 from otel_openai_wandb._gateway.receiving.http import HttpApplication
-from otel_openai_wandb._gateway.receiving.server import HttpServer, http_server, listening
+from otel_openai_wandb._gateway.receiving.server import http_server, listening
 from otel_openai_wandb._gateway.spool.spool import Spool
 
 log: Final = logging.getLogger(__name__)
 
 _LINE_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 5.0  # for requests in progress
+_STOP_SECONDS: Final = 5.0  # at most, for requests in progress
 Say = Callable[[str], None]
 
 
@@ -36,12 +38,28 @@ class Gateway:
         tenants = [tenant.name for tenant in options.tokens.tenants] or [""]
         self.spool = Spool(options.directory / "spool", options.spool_bytes, is_shared=len(tenants) > 1)
         self.counts = Counts()
-        self.feeding = Feeding(self.spool, tenants, make)
+        others = {*self.spool.tenants(), *tenants_with_runs(options.directory)}.difference(tenants)
+        if others:
+            log.warning(
+                "%s: they send no more; what is left of them is written with the gateway's own key", _named(others)
+            )
+        self.feeding = Feeding(self.spool, [*tenants, *sorted(others)], make)
         self.accepting = Accepting(self.spool, options.tokens, limits, self.counts)
         self.figures = Metrics(
             self.counts, self.spool, self.feeding.written, self.feeding.waiting, self.feeding.runs_to_upload
         )
         self.is_stopping = False
+        self._answer_until = 0.0
+
+    def stop(self, seconds: float) -> None:
+        """Accept no new requests, and finish the others within `seconds`."""
+        self.is_stopping = True
+        self._answer_until = monotonic() + seconds
+
+    @property
+    def seconds_to_answer(self) -> float:
+        """The rest of the time for requests in progress."""
+        return max(0.0, self._answer_until - monotonic())
 
     def problem(self) -> str | None:
         """Why the gateway should be restarted; None while it works."""
@@ -58,6 +76,10 @@ class Gateway:
     def metrics(self) -> tuple[str, bytes]:
         """The content type and the text of the metrics."""
         return CONTENT_TYPE, self.figures.text()
+
+
+def _named(tenants: Iterable[str]) -> str:
+    return ", ".join(tenant or "senders without a token" for tenant in sorted(tenants))
 
 
 async def serve(options: Options, make: MakeIntake, say: Say, *, limits: Limits, stop_seconds: float) -> bool:
@@ -78,8 +100,9 @@ async def serve(options: Options, make: MakeIntake, say: Say, *, limits: Limits,
             gateway.feeding.start()
             say(f"The gateway listens on {' and '.join(places)}.")
             await _until(stop, gateway)
-            gateway.is_stopping = True
-        is_written = await asyncio.to_thread(gateway.feeding.stop, stop_seconds)
+            deadline = monotonic() + stop_seconds
+            gateway.stop(min(_STOP_SECONDS, stop_seconds / 3))
+        is_written = await asyncio.to_thread(gateway.feeding.stop, deadline - monotonic())
     finally:
         gateway.accepting.close()
         gateway.spool.close()
@@ -100,14 +123,9 @@ async def _http(stack: AsyncExitStack, gateway: Gateway, address: Address, tls: 
     bound = _bound(address)
     server = http_server(HttpApplication(gateway.accepting, gateway), limits, **_ssl_arguments(tls))
     running = asyncio.create_task(server.serve(sockets=[bound]))
-    stack.push_async_callback(_stopped, server, running)
+    stack.push_async_callback(lambda: server.stop(running, gateway.seconds_to_answer))
     name = Address(address.host, bound.getsockname()[1])
     return f"http{'s' if tls else ''}://{name}"
-
-
-async def _stopped(server: HttpServer, running: "asyncio.Task[None]") -> None:
-    server.should_exit = True
-    await running
 
 
 async def _grpc(stack: AsyncExitStack, gateway: Gateway, address: Address, tls: Tls | None) -> str:
@@ -121,7 +139,7 @@ async def _grpc(stack: AsyncExitStack, gateway: Gateway, address: Address, tls: 
     except RuntimeError as error:
         raise OptionsError(f"{address} cannot be listened on") from error
     await server.start()
-    stack.push_async_callback(server.stop, _STOP_SECONDS)
+    stack.push_async_callback(lambda: server.stop(gateway.seconds_to_answer))
     return f"grpc{'s' if tls else ''}://{Address(address.host, port)}"
 
 

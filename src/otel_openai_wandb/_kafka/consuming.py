@@ -180,10 +180,10 @@ class Consuming:
         """The committed offset of each partition. Raises KafkaException."""
         for _ in range(_TRIES - 1):
             try:
-                return consumer.committed(partitions, timeout=_BROKER_SECONDS)
+                return committed(consumer, partitions)
             except KafkaException as error:
                 log.warning("Kafka did not return the committed offsets: %s", error)
-        return consumer.committed(partitions, timeout=_BROKER_SECONDS)
+        return committed(consumer, partitions)
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = {partition.partition for partition in partitions} & self._partitions.numbers
@@ -210,8 +210,8 @@ class Consuming:
     def _start_again(self, why: str) -> None:
         """Replace the broken intake, and read every record again that is not settled."""
         log.warning("%s; records that are not in a run are read again", why)
-        self._past.update(self._intake.health.summary())
         self._intake.abandon()
+        self._past.update(self._intake.health.settled())
         self._pending.clear()
         back = self._partitions.start_again()
         self._intake = self._make(self._partitions.settle)
@@ -258,7 +258,7 @@ class Consuming:
         self._commit_now(numbers)
         for number in numbers:
             self._partitions.revoke(number)
-        self._consumer.close()
+        leave(self._consumer)
         log.info("%s", self.line())
         return is_written
 
@@ -281,6 +281,23 @@ def make_intakes(options: Options) -> MakeIntake:
         return Intake(given, settled)
 
     return make
+
+
+def committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """The committed offsets. Raises KafkaException, also if one partition has no answer: it would be read from 0."""
+    found = consumer.committed(partitions, timeout=_BROKER_SECONDS)
+    for partition in found:
+        if partition.error is not None:
+            raise KafkaException(partition.error)
+    return found
+
+
+def leave(consumer: Consumer) -> None:
+    """Close the consumer. All offsets are committed, so errors, such as those of a late assignment, lose nothing."""
+    try:
+        consumer.close()
+    except KafkaException as error:
+        log.warning("Kafka reported an error when the consumer left its group: %s", error)
 
 
 def _bytes(value: Any) -> bytes:

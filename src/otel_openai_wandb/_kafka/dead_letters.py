@@ -29,16 +29,19 @@ class DeadLetters:
     def __init__(self, options: Options, settle: Callable[[list[Position]], None]) -> None:
         self._topic = options.dead_letters
         self._settle = settle
-        self._waiting: deque[Letter] = deque()
+        self._letters: dict[str, Letter] = {}  # that the topic does not have yet, by their origin
+        self._waiting: deque[str] = deque()  # origins
         self._producer = None if self._topic is None else Producer({**options.of_connection(), "acks": "all"})
 
     def put(self, letter: Letter) -> None:
-        """Take a record that cannot be read."""
+        """Take a record that cannot be read. If it comes again before the other topic has it, it is sent once."""
         if self._producer is None:
             log.warning("the record at %s is not OTLP; it is skipped", letter.origin)
             self._settle([letter.position])
-        else:
-            self._waiting.append(letter)
+            return
+        if letter.origin not in self._letters:
+            self._waiting.append(letter.origin)
+        self._letters[letter.origin] = letter
 
     def send(self) -> None:
         """Send waiting records, and handle the reports about sent ones. Call this often."""
@@ -46,12 +49,11 @@ class DeadLetters:
             return
         self._producer.poll(0)
         while self._waiting:
-            letter = self._waiting.popleft()
             try:
-                self._produce(self._producer, letter)
+                self._produce(self._producer, self._letters[self._waiting[0]])
             except (BufferError, KafkaException):
-                self._waiting.appendleft(letter)
                 return
+            self._waiting.popleft()
 
     def close(self, timeout: float) -> None:
         """Send waiting records for `timeout` seconds at most. Records that were not sent are not settled."""
@@ -62,10 +64,10 @@ class DeadLetters:
     def _produce(self, producer: Producer, letter: Letter) -> None:
         def delivered(error: Any, _: Any) -> None:
             if error is None:
-                self._settle([letter.position])
+                self._settle([self._letters.pop(letter.origin).position])
             else:
                 log.warning("the record at %s could not be sent to the topic of dead letters: %s", letter.origin, error)
-                self._waiting.append(letter)
+                self._waiting.append(letter.origin)
 
         headers: list[tuple[str, str | bytes | None]] = [("openai-wandb.origin", letter.origin)]
         producer.produce(self._topic or "", letter.value, letter.key, headers=headers, on_delivery=delivered)

@@ -16,6 +16,7 @@ from google.rpc.status_pb2 import Status
 from otel_openai_wandb._gateway.receiving.accepting import Accepting, Request
 from otel_openai_wandb._gateway.receiving.http import success
 from otel_openai_wandb._gateway.receiving.replies import RETRY_SECONDS, Reason, RefusedError
+from otel_openai_wandb._gateway.receiving.turns import Turns
 from otel_wandb._interface.otlp import Encoding, Signal
 
 log: Final = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ _SERVICES: Final = {
     "opentelemetry.proto.collector.logs.v1.LogsService": Signal.LOGS,
 }
 _CODES: Final = {int(code.value[0]): code for code in grpc.StatusCode}
-_MOST_MESSAGES: Final = 4  # that are read at once: gRPC does not tell their sizes before
 _MOST_STREAMS: Final = 100  # per connection
 
 Context = Any  # grpc.aio.ServicerContext
@@ -37,7 +37,7 @@ class GrpcServices:
 
     def __init__(self, accepting: Accepting) -> None:
         self._accepting = accepting
-        self._reading = asyncio.Semaphore(_MOST_MESSAGES)
+        self._turns = Turns()
 
     def export(self, signal: Signal) -> Export:
         """The method `Export` of the signal's service."""
@@ -67,17 +67,11 @@ class GrpcServices:
         with self._accepting.holding() as held:
             seconds = self._accepting.limits.body_seconds
             try:
-                data = await asyncio.wait_for(self._message(messages), seconds)
+                data = await asyncio.wait_for(self._turns.read(tenant, messages), seconds)
             except asyncio.TimeoutError:
                 raise RefusedError(Reason.SLOW, f"the message did not arrive within {seconds:g} seconds") from None
             held.take(len(data))
             return success(signal, await self._accepting.accept(Request(signal, Encoding.PROTOBUF, tenant, data), held))
-
-    async def _message(self, messages: AsyncIterator[bytes]) -> bytes:
-        async with self._reading:
-            async for message in messages:
-                return message
-        raise RefusedError(Reason.MALFORMED, "the call has no message")
 
 
 def grpc_server(accepting: Accepting) -> grpc.aio.Server:

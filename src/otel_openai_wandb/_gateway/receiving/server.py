@@ -14,7 +14,6 @@ from otel_openai_wandb._gateway.receiving.http import HttpApplication
 
 _MOST_CONNECTIONS: Final = 1_000  # and requests; uvicorn answers 503 above it
 _IDLE_SECONDS: Final = 75
-_STOP_SECONDS: Final = 5
 _HEADER_BYTES: Final = 32 * 1024
 
 
@@ -25,6 +24,12 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Called by uvicorn."""
         yield
+
+    async def stop(self, serving: "asyncio.Task[None]", seconds: float) -> None:
+        """End `serve` when the requests in progress are answered, after `seconds` at most."""
+        self.config.timeout_graceful_shutdown = seconds  # type: ignore[assignment]  # asyncio takes parts of a second
+        self.should_exit = True
+        await serving
 
 
 def http_server(application: HttpApplication, limits: Limits, **tls: Any) -> HttpServer:
@@ -46,7 +51,6 @@ def http_server(application: HttpApplication, limits: Limits, **tls: Any) -> Htt
             server_header=False,
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_keep_alive=_IDLE_SECONDS,
-            timeout_graceful_shutdown=_STOP_SECONDS,
             h11_max_incomplete_event_size=_HEADER_BYTES,
             **tls,
         )
