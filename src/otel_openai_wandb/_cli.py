@@ -136,7 +136,8 @@ def _add_weave(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "weave",
         help=what,
         description=f"{what[0].upper()}{what[1:]}, from its journal. Run `wandb sync` first. Each trace is sent once, "
-        "however often you run this. The exit code is 1 if not all could be sent, and 2 if there is no run.",
+        "however often you run this; but a run that is named as it is in W&B is sent as a whole each time. The exit "
+        "code is 1 if not all could be sent, and 2 if there is no run.",
     )
     _add_run(parser)
     parser.add_argument("--entity", metavar="NAME", help="the W&B entity (default: the run's, or your own)")
