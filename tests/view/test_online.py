@@ -81,6 +81,10 @@ def test_what_is_not_there_is_said(tmp_path: Path, server: OpenAIServer, wandb_s
     [
         ("team/shop/ab12", "team/shop/ab12"),
         ("team/shop/runs/ab12", "team/shop/ab12"),
+        ("team/shop/exp.v1", "team/shop/exp.v1"),
+        ("team/shop/the best, so far", "team/shop/the best, so far"),
+        ("wandb/offline-run-1/run-1.wandb", None),
+        ("team/shop/..", None),
         ("https://wandb.ai/team/shop/runs/ab12/overview?nw=1", "team/shop/ab12"),
         ("http://localhost:8080/team/my%20shop/runs/ab12", "team/my shop/ab12"),
         ("wandb/offline-run-1", None),

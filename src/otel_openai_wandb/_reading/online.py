@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wandb.apis.public.files import File
 
 _URL: Final = re.compile(r"https?://[^/]+/([^/?#]+)/([^/?#]+)/runs/([^/?#]+)")
-_PATH: Final = re.compile(r"([^/\\.~][^/\\]*)/([^/\\]+)/(?:runs/)?([\w-]+)")
+_PATH: Final = re.compile(r"([^/\\.~][^/\\]*)/([^/\\]+)/(?:runs/)?([^/\\#?%:.][^/\\#?%:]*)(?<!\.wandb)")
 _FILE: Final = re.compile(rf"{FOLDER}/traces-\d+\.jsonl\.gz")
 _SECONDS: Final = 30  # for W&B to answer
 
