@@ -10,6 +10,7 @@ from otel_openai_wandb._gateway.command_line import add_gateway
 from otel_openai_wandb._kafka.command_line import add_kafka
 
 _RUN: Final = "a run's directory, or, for a run in W&B, ENTITY/PROJECT/RUN_ID or the address of its page"
+_IMPOSSIBLE: Final = 2
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
@@ -210,6 +211,9 @@ def _export(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
+    if given.delete and not given.account:
+        sys.stderr.write("--delete deletes runs that --account made: add --account\n")
+        return _IMPOSSIBLE
     if given.account:
         from otel_openai_wandb._doctor import account_tour
 

@@ -157,6 +157,12 @@ def test_without_an_account_there_is_none_to_look_at(tmp_path: Path) -> None:
     assert "wandb login" in done.stderr
 
 
+def test_runs_are_deleted_only_with_account(tmp_path: Path) -> None:
+    done = run_command(["openai-wandb", "doctor", "--delete", "a/b/c"], tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "--delete deletes runs that --account made: add --account\n"
+
+
 def test_for_machines(tmp_path: Path) -> None:
     well, ill = report(tmp_path), report(tmp_path, OTEL_SDK_DISABLED="true")
     assert (well["ok"], {found["state"] for found in well["findings"]}) == (True, {"ok", "note"})
