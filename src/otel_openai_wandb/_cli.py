@@ -104,8 +104,9 @@ def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         nargs="*",
         help=f"{_RUN} (default: the newest below ./wandb)",
     )
-    parser.add_argument("--output", metavar="FILE", help="where to write the page (default: a temporary file)")
-    parser.add_argument(
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--output", metavar="FILE", help="where to write the page (default: a temporary file)")
+    place.add_argument(
         "--follow", action="store_true", help="serve the page on this machine, and update it while the program runs"
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
