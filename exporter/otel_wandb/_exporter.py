@@ -244,6 +244,7 @@ class WandbSpanExporter(SpanExporter):
         self._shut = threading.Event()
         ends.forget(self)
         ends.register_celery(self)
+        self._options = replace(self._options, is_forked=True)
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.abandon()
