@@ -204,6 +204,18 @@ WRONG: list[tuple[dict[str, str], str, str, str]] = [
         "OTEL_LOGS_EXPORTER=otlp_json: no installed package has an exporter otlp_json",
         "OTEL_LOGS_EXPORTER=none, or",
     ),
+    (
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "x"},
+        "OpenTelemetry",
+        "ValueError: OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT must be a non-negative integer",
+        "correct what it names",
+    ),
+    (
+        {"WANDB_BASE_URL": "nonsense", "OTEL_WANDB_WEAVE": "true"},
+        "Weave",
+        "ValidationError: 1 validation error for Settings",
+        "correct what it names",
+    ),
     ({"WANDB_MODE": "nonsense"}, "W&B", "WANDB_MODE=nonsense is none of online", "unset WANDB_MODE"),
     ({"WANDB_MODE": "disabled"}, "W&B", "its mode is disabled: nothing is written", "unset WANDB_MODE"),
     ({"WANDB_MODE": "online"}, "W&B", "its mode is online, and there is no key for https://", "wandb login --host="),
@@ -249,6 +261,11 @@ def test_a_server_that_is_not_there(tmp_path: Path, refusing: str) -> None:
     assert (done.returncode, state) == (1, "failed"), done.stdout
     assert text.endswith(f": curl -I {refusing.removesuffix('/v1')}")
     assert "secret" not in done.stdout
+
+
+def test_the_key_of_a_file_is_not_read(tmp_path: Path) -> None:
+    done = doctor(tmp_path, OPENAI_API_KEY_PATH=str(tmp_path / "missing"))
+    assert (done.returncode, findings(done)["test trace"][0]) == (0, "ok"), done.stderr
 
 
 def test_a_part_of_the_calls_is_noted(tmp_path: Path) -> None:
