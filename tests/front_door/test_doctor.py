@@ -197,6 +197,18 @@ WRONG: list[tuple[dict[str, str], str, str, str]] = [
         "set OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT to no_content or span_only",
     ),
     ({"OTEL_TRACES_EXPORTER": "wandb,jaegr"}, "traces exporter", "OTEL_TRACES_EXPORTER=wandb,jaegr: no", "wandb, or"),
+    (
+        {"OTEL_TRACES_EXPORTER": "wandb,"},
+        "traces exporter",
+        "OTEL_TRACES_EXPORTER=wandb,: a name is empty",
+        "=wandb, or",
+    ),
+    (
+        {"OTEL_TRACES_EXPORTER": "wandb,none"},
+        "traces exporter",
+        "OTEL_TRACES_EXPORTER=wandb,none: none must stand alone",
+        "OTEL_TRACES_EXPORTER=wandb, or",
+    ),
     ({"OTEL_METRICS_EXPORTER": "statsd"}, "metrics exporter", "OTEL_METRICS_EXPORTER=statsd: no", "EXPORTER=none, or"),
     (
         {"OTEL_LOGS_EXPORTER": "otlp_json"},
@@ -266,6 +278,18 @@ def test_a_server_that_is_not_there(tmp_path: Path, refusing: str) -> None:
 def test_the_key_of_a_file_is_not_read(tmp_path: Path) -> None:
     done = doctor(tmp_path, OPENAI_API_KEY_PATH=str(tmp_path / "missing"))
     assert (done.returncode, findings(done)["test trace"][0]) == (0, "ok"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("dryrun", "its mode is offline: "), ("run", "its mode is run, and there is no key")]
+)
+def test_the_older_names_of_modes_are_known(tmp_path: Path, mode: str, said: str) -> None:
+    assert findings(doctor(tmp_path, WANDB_MODE=mode))["W&B"][1].startswith(said)
+
+
+def test_no_exporter_is_named(tmp_path: Path) -> None:
+    done = doctor(tmp_path, OTEL_TRACES_EXPORTER="none")
+    assert findings(done)["exporter"][1].startswith("OTEL_TRACES_EXPORTER is none: ")
 
 
 def test_a_part_of_the_calls_is_noted(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from otel_wandb._interface.runs import configured_server, lacks_key, missing_com
 
 _SECONDS: Final = 15  # for W&B to answer
 _REFUSED: Final = re.compile(r"\b(401|403|invalid)\b")  # what wandb says of a key
-_MODES: Final = ("online", "offline", "disabled", "shared")
+_MODES: Final = ("online", "offline", "disabled", "shared", "run", "dryrun")
 
 
 def check_account(environ: Mapping[str, str]) -> Finding:
