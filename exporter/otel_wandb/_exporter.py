@@ -21,7 +21,7 @@ from otel_wandb._process.processors import flushes_of
 from otel_wandb._process.termination import TERMINATION
 from otel_wandb._settings import Keep, Weave
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
-from otel_wandb._traces.feedback import feedback_of
+from otel_wandb._traces.feedback import check_said, feedback_of
 from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to_program
 
 if TYPE_CHECKING:
@@ -148,11 +148,15 @@ class WandbSpanExporter(SpanExporter):
         self._health.drop("queue_full", len(spans), "W&B takes traces more slowly than the program makes them")
         return SpanExportResult.FAILURE
 
-    def log_feedback(self, trace_id: str, name: str, value: float | str) -> None:
+    def log_feedback(self, trace_id: str | None, name: str, value: float | str) -> None:
         """Add a row to the table `feedback`, which joins with the others on `trace_id`. Does not wait.
 
-        Raises ValueError for a trace id that is not 32 hex digits, TypeError for a value that is no number or text.
+        Does nothing if `trace_id` is None, which means that the trace was not recorded. Raises ValueError for a trace
+        id that is not 32 hex digits, TypeError for a name that is no text or a value that is no number or text.
         """
+        check_said(name, value)
+        if trace_id is None:
+            return
         said = feedback_of(trace_id, name, value, time())
         if self._closed:
             self._health.drop_rows("after_shutdown", 1, self._closed)

@@ -22,7 +22,7 @@ from otel_openai_wandb._reading.last_line import say_how_to_see
 from otel_openai_wandb._session import Session, may_record, own_provider
 from otel_openai_wandb._traces import Traces, written_by
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface.exporter import Keep, Weave, checked_keep, checked_weave, read_prices
+from otel_wandb._interface.exporter import Keep, Weave, checked_keep, checked_weave, live_exporters, read_prices
 from otel_wandb._interface.runs import is_of_this_process, mode_of, wait_until_written, without_weave
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Autolog:
         self._session: Session | None = None
         self._owns_run = False
         self._left: Mapping[str, Any] | None = None  # where the last session's traces are
-        self._after: WandbSpanExporter | None = None
+        self._between: WandbSpanExporter | None = None  # for feedback
         self._written: Sequence[str] = ()  # the directories of the last session's runs
         self._switches: weakref.WeakKeyDictionary[TracerProvider, SwitchableProcessor] = weakref.WeakKeyDictionary()
 
@@ -88,7 +88,7 @@ class Autolog:
             if why is not None:
                 log.warning("autolog() has nothing to log: %s; %s", why, _INSTEAD)
                 return
-            self._end_what_came_after()
+            self._end_what_came_between()
             run, self._owns_run = _make_run(init)
             # It runs before wandb's callback, which ends wandb's process, and after the exporter's.
             atexit.unregister(self._last_words)
@@ -123,12 +123,18 @@ class Autolog:
         """The traces of this session, or of the last: evaluated in a notebook's cell, their page."""
         return Traces(self._directories)
 
-    def exporter_after(self) -> WandbSpanExporter | None:
-        """What writes beside the traces of the last session, in the same project; None if there was none."""
+    def exporter_between(self) -> WandbSpanExporter:
+        """What takes feedback while there is no session.
+
+        It is the program's exporter, else one of our own: in the project of the last session if there was one.
+        """
+        programs = next((one for one in live_exporters() if one is not self._between), None)
+        if programs is not None:
+            return programs
         with self._lock:
-            if self._after is None and self._left is not None:
-                self._after = WandbSpanExporter(**self._left)
-            return self._after
+            if self._between is None:
+                self._between = WandbSpanExporter(**(self._left or {}))
+            return self._between
 
     def _start(self, run: "wandb.Run", choices: Choices, make_exporter: Callable[[], WandbSpanExporter]) -> None:
         """Listen to calls. If that fails, a run of ours is finished."""
@@ -152,10 +158,10 @@ class Autolog:
         exporter = self.exporter
         return self._written if exporter is None else written_by(exporter)
 
-    def _end_what_came_after(self) -> None:
-        after, self._after, self._left = self._after, None, None
-        if after is not None:
-            after.shutdown()
+    def _end_what_came_between(self) -> None:
+        between, self._between, self._left = self._between, None, None
+        if between is not None:
+            between.shutdown()
 
     def _switch_of(self, provider: TracerProvider) -> SwitchableProcessor:
         switch = self._switches.get(provider)
