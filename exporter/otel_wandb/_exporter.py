@@ -10,11 +10,12 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs import LogRecordProcessor
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_wandb._options import checked_options
 from otel_wandb._process import ends
+from otel_wandb._process.claims import CLAIMS
 from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
 from otel_wandb._process.processors import flushes_of
@@ -86,7 +87,6 @@ class WandbSpanExporter(SpanExporter):
         self._closed: str | None = None  # the reason, for the warning about a later span
         self._shut = threading.Event()  # set when the shutdown is complete
         self._is_late = False  # W&B had not taken everything in time
-        self._is_aside = False
         self._comes_at_once = False
         self._lost = 0  # as of the last flush
         self._next_run: Callable[[], wandb.Run | None] | None = None
@@ -134,8 +134,9 @@ class WandbSpanExporter(SpanExporter):
         if self._closed:
             self._health.drop("after_shutdown", len(spans), self._closed)
             return SpanExportResult.FAILURE
-        if self._is_aside:
-            self._health.trimmed(len(spans))
+        spans, given = [span for span in spans if not CLAIMS.left_to_another(span, self)], len(spans)
+        self._health.trimmed(given - len(spans))
+        if not spans:
             return SpanExportResult.SUCCESS
         try:
             with self._lock:
@@ -169,15 +170,16 @@ class WandbSpanExporter(SpanExporter):
         """Before the first span: each comes when it ends, and is known to be open until then."""
         self._comes_at_once = True
 
-    def stand_aside(self) -> None:
-        """Ignore spans that end from now on, until `resume()`: another exporter writes them, to one run only."""
-        self._hand_over()
-        self._is_aside = True
+    def write_alone(self, provider: TracerProvider) -> None:
+        """Be the only exporter that writes the provider's spans that end from now on, until `share()`."""
+        if not CLAIMS.has(provider, self):
+            self._hand_over_others()
+            CLAIMS.add(provider, self)
 
-    def resume(self) -> None:
-        """Take spans again that end from now on."""
-        self._hand_over()
-        self._is_aside = False
+    def share(self) -> None:
+        """Let other exporters write the spans that end from now on."""
+        self._hand_over_others()
+        CLAIMS.release(self)
 
     def follow(self, next_run: "Callable[[], wandb.Run | None]") -> None:
         """When somebody ends the given run, go on in the run that `next_run` returns, if any."""
@@ -260,6 +262,7 @@ class WandbSpanExporter(SpanExporter):
                 return
             self._closed = "the exporter was shut down"
             writer = self._writer
+        CLAIMS.release(self)
         try:
             self._is_late = not (writer is None or writer.close(timeout))
         finally:
@@ -292,6 +295,12 @@ class WandbSpanExporter(SpanExporter):
         self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
         if self._writer is not None:
             self._writer.summarise()
+
+    def _hand_over_others(self) -> None:
+        """Have the other exporters get what has ended."""
+        for other in live_exporters():
+            if other is not self:
+                other._hand_over()  # noqa: SLF001  # of the same class
 
     def _hand_over(self) -> None:
         """Flush the processors, so that their spans come here."""

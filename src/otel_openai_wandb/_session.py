@@ -11,7 +11,6 @@ from otel_openai_v0._interface import Sampling
 from otel_openai_wandb._processor import SwitchableProcessor
 from otel_openai_wandb._reading.last_line import offline_directory
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
-from otel_wandb._interface.exporter import live_exporters
 
 if TYPE_CHECKING:
     import wandb
@@ -30,15 +29,11 @@ class Session:
         self._processor = WandbSpanProcessor(exporter=exporter)
         self._own: TracerProvider | None = None
         self._switches: list[SwitchableProcessor] = []
-        self._aside: list[WandbSpanExporter] = []  # they would write the same spans to another run
 
     def route(self, provider: trace.TracerProvider) -> TracerProvider:
         """The provider for openai's spans: the program's, if it may record, else our own. We listen to it."""
         if isinstance(provider, TracerProvider) and may_record(provider):
-            for other in live_exporters():
-                if other is not self.exporter and other not in self._aside:
-                    other.stand_aside()
-                    self._aside.append(other)
+            self.exporter.write_alone(provider)
         else:
             # Not set as the global one: a provider that the program sets later would be refused.
             self._own = provider = self._own or own_provider()
@@ -49,11 +44,10 @@ class Session:
 
     def end(self) -> None:
         """Write everything, and let other exporters take spans again."""
+        self.exporter.share()
         for switch in self._switches:
             switch.target = None
         self.exporter.shutdown()
-        for other in self._aside:
-            other.resume()
 
 
 def own_provider() -> TracerProvider:

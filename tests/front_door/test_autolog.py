@@ -536,3 +536,67 @@ print(count())
     done = program(tmp_path, server, body)
     assert done.stdout.splitlines()[-1:] == ["1"], done.stderr
     assert requests_of(done) == [["**user**: early", "**user**: late"]]
+
+
+# Beside other exporters of ours.
+
+EXPORTERS = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from otel_openai_v0 import OpenAIInstrumentor
+from otel_wandb import WandbSpanExporter, WandbSpanProcessor
+provider = TracerProvider()
+trace.set_tracer_provider(provider)
+OpenAIInstrumentor().instrument()
+"""
+
+
+def requests_by_project(done: Finished) -> dict[str, list[object]]:
+    return {run.project or "": [row["request"] for row in stats_rows(run)] for run in done.runs}
+
+
+@pytest.mark.parametrize(
+    "processor", ["WandbSpanProcessor(project='mine')", "BatchSpanProcessor(WandbSpanExporter(project='mine'))"]
+)
+@pytest.mark.parametrize("order", [1, -1], ids=["autolog first", "exporter first"])
+def test_its_calls_are_in_its_run_only(tmp_path: Path, server: OpenAIServer, processor: str, order: int) -> None:
+    steps = ["autolog({'project': 'auto'})", f"provider.add_span_processor({processor})"][::order]
+    body = f"""{EXPORTERS}
+{steps[0]}
+ask("between" if {order} < 0 else "during")
+{steps[1]}
+ask("during")
+autolog.disable()
+ask("after")
+provider.shutdown()
+"""
+    done = program(tmp_path, server, body)
+    mine = [["**user**: after"], ["**user**: between", "**user**: after"]][order < 0]
+    during = ["**user**: during"] * (2 if order > 0 else 1)
+    assert requests_by_project(done) == {"auto": during, "mine": mine}, done.stderr
+
+
+def test_the_exporter_of_another_provider_goes_on(tmp_path: Path, server: OpenAIServer) -> None:
+    body = f"""{EXPORTERS}
+other, exporter = TracerProvider(), WandbSpanExporter(project="other")
+other.add_span_processor(WandbSpanProcessor(exporter=exporter))
+def foreign(name):
+    attributes = {{"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude"}}
+    with other.get_tracer("opentelemetry.instrumentation.anthropic").start_as_current_span(name, attributes=attributes):
+        pass
+foreign("before")
+autolog({{"project": "auto"}})
+foreign("during")
+ask("hi")
+autolog.disable()
+foreign("after")
+other.shutdown()
+assert exporter.counters == {{"otel/received": 3, "otel/logged": 3}}, exporter.counters
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert {run.project: [row["name"] for row in stats_rows(run)] for run in done.runs} == {
+        "auto": ["chat gpt-3.5-turbo"],
+        "other": ["before", "during", "after"],
+    }
