@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.sdk.trace import TracerProvider
@@ -38,10 +38,16 @@ class Autolog:
     """Logs calls of openai 0.27 and 0.28 to a W&B run, as trace timelines, rows of the table `stats`, and `usage/*`.
 
     `autolog()`, `autolog({...})`, `autolog(init={...})` and `autolog(project=...)` are `enable(...)`;
-    `autolog.disable()` ends it.
+    `autolog.disable()` ends it. The class is for annotations: `autolog` is the only object of it.
     """
 
+    _is_made: ClassVar[bool] = False
+
     def __init__(self) -> None:
+        """Raises TypeError: a second object would end the session of the first, as openai is wrapped once."""
+        if Autolog._is_made:
+            raise TypeError("there is one Autolog for the process: from otel_openai_wandb import autolog")
+        Autolog._is_made = True
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._owns_run = False

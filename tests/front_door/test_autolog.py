@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_openai_wandb import Autolog
 from tests.support.journals import run_directories
 from tests.support.openai_server import OpenAIServer, error
 from tests.support.program import Finished, run_command, run_program
@@ -143,6 +144,11 @@ def test_a_call_that_asks_no_model_is_counted_and_not_written(tmp_path: Path, se
         "otel/logged": 0,
         "otel/trimmed": 1,
     }
+
+
+def test_there_is_one_autolog_for_the_process() -> None:
+    with pytest.raises(TypeError, match="there is one Autolog for the process: from otel_openai_wandb import autolog"):
+        Autolog()
 
 
 def test_enabling_twice_is_disable_and_enable(tmp_path: Path, server: OpenAIServer) -> None:
