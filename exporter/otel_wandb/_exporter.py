@@ -296,6 +296,11 @@ class WandbSpanExporter(SpanExporter):
         if self._writer is not None:
             self._writer.summarise()
 
+    def lose_open(self, calls: int) -> None:
+        """Count calls that are still open when the exporter is about to end."""
+        self._health.received(calls)
+        self._health.drop("still_open", calls, "they had not ended; read streams to their end, or close them")
+
     def _hand_over_others(self) -> None:
         """Have the other exporters get what has ended."""
         for other in live_exporters():

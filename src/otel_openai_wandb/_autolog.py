@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
@@ -67,7 +67,7 @@ class Autolog:
         weave: Weave | None = None,
         **more: Any,
     ) -> None:
-        """Start to log; if it has started already, `disable()` first.
+        """Start to log; if it has started already, `disable()` first: calls that are open then are in the new run.
 
         `init`, and any other keyword, is what `wandb.init` takes. Without them the active run is used, or a new one
         made. Without an API key and a terminal to ask for it, or without a server, the run is made offline, with one
@@ -89,7 +89,7 @@ class Autolog:
         init = _checked_init(init, more)
         _check_openai()
         with self._lock:
-            self.disable()
+            self._end(is_followed=True)
             why = _why_nothing_is_recorded()
             if why is not None:
                 log.warning("autolog() has nothing to log: %s; %s", why, _INSTEAD)
@@ -105,18 +105,11 @@ class Autolog:
     __call__ = enable
 
     def disable(self) -> None:
-        """Write everything, undo what `enable` did, and finish the run if it made it; does nothing if not enabled."""
-        with self._lock:
-            session, self._session = self._session, None
-            if session is None:
-                return
-            OpenAIInstrumentor().part_from_guest()
-            session.end()
-            self._written = session.exporter.directories
-            if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
-                session.run.finish()
-                wait_until_written(_WRITTEN_SECONDS)
-                say_how_to_see(session.directory)
+        """Write all that has ended, undo what `enable` did, and finish the run if it made it.
+
+        Calls and streams that are still open are not in the run; a warning says how many. Does nothing if not enabled.
+        """
+        self._end(is_followed=False)
 
     @property
     def exporter(self) -> WandbSpanExporter | None:
@@ -147,13 +140,26 @@ class Autolog:
         try:
             exporter = make_exporter()
             exporter.follow(_active_run)
-            session = self._session = Session(run, exporter, self._switch_of)
+            session = self._session = Session(run, exporter, self._own, self._switch_of)
             OpenAIInstrumentor().have_guest(Guest(choices, session.route))
         except BaseException:
             if self._session is None and self._owns_run:
                 run.finish()
             self.disable()
             raise
+
+    def _end(self, *, is_followed: bool) -> None:
+        with self._lock:
+            session, self._session = self._session, None
+            if session is None:
+                return
+            OpenAIInstrumentor().part_from_guest()
+            session.end(is_followed=is_followed)
+            self._written = session.exporter.directories
+            if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
+                session.run.finish()
+                wait_until_written(_WRITTEN_SECONDS)
+                say_how_to_see(session.directory)
 
     def _last_words(self) -> None:
         session = self._session
@@ -168,6 +174,10 @@ class Autolog:
         between, self._between, self._left = self._between, None, None
         if between is not None:
             between.shutdown()
+
+    @cached_property
+    def _own(self) -> TracerProvider:
+        return own_provider()
 
     def _switch_of(self, provider: TracerProvider) -> SwitchableProcessor:
         switch = self._switches.get(provider)

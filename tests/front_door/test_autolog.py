@@ -103,6 +103,55 @@ mine.finish()
     assert [run.history[-1]["after"] for run in done.runs if run.project == "mine"] == [1]
 
 
+STREAM = """
+stream = ask("half", stream=True)
+next(stream)
+"""
+GIVEN = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+"""
+
+
+@pytest.mark.parametrize("provider", ["", GIVEN], ids=["its own provider", "the program's"])
+def test_what_is_open_when_it_is_enabled_again_is_in_the_new_run(
+    tmp_path: Path, server: OpenAIServer, provider: str
+) -> None:
+    body = f"""{provider}
+autolog({{"project": "p"}})
+ask("one")
+{STREAM}
+autolog({{"project": "q"}})
+list(stream)
+autolog.disable()
+"""
+    done = program(tmp_path, server, body)
+    assert requests_by_project(done) == {"p": ["**user**: one"], "q": ["**user**: half"]}, done.stderr
+    assert "still_open" not in done.stderr
+
+
+@pytest.mark.parametrize("provider", ["", GIVEN], ids=["its own provider", "the program's"])
+def test_what_is_open_when_it_is_disabled_is_counted_and_said(
+    tmp_path: Path, server: OpenAIServer, provider: str
+) -> None:
+    body = f"""{provider}
+autolog({{"project": "p"}})
+ask("one")
+list(ask("whole", stream=True))
+{STREAM}
+exporter = autolog.exporter
+autolog.disable()
+list(stream)
+print(exporter.counters)
+"""
+    done = program(tmp_path, server, body)
+    counted = {"otel/received": 3, "otel/logged": 2, "otel/dropped_still_open": 1}
+    assert done.stdout.splitlines()[0] == str(counted), done.stderr
+    assert done.stderr.count("1 spans were not written to W&B (still_open, 1 so far): they had not ended") == 1
+    assert {name: done.run.summary.get(name) for name in counted} == counted
+
+
 @pytest.mark.parametrize("end", ["autolog.disable()", ""], ids=["disabled", "left open"])
 def test_the_last_lines_of_an_offline_run_say_how_to_see_it(tmp_path: Path, server: OpenAIServer, end: str) -> None:
     done = program(tmp_path, server, f"autolog(project='p')\nask('hi')\n{end}")
