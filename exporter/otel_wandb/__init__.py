@@ -16,11 +16,11 @@ __version__: Final = version("otel-openai-wandb")
 
 
 def __getattr__(name: str) -> Any:
-    """Import each at its first use: without the SDK that is an ImportError with the command that installs it."""
+    """Import a public name at its first use. Raises ImportError with the command that installs a missing SDK."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require(name, "wandb", "opentelemetry-sdk")
-    import otel_wandb._writer  # noqa: F401  # now, and not in the program's first call
+    import otel_wandb._writer  # noqa: F401  # now, so that the program's first call is not slowed
     from otel_wandb._exporter import WandbSpanExporter
     from otel_wandb._processor import WandbSpanProcessor
     from otel_wandb._spans.span import SpanRecord

@@ -13,13 +13,14 @@ log: Final = logging.getLogger(__name__)
 
 
 class EnvironmentExporter(SpanExporter):
-    """Creating it gives a `WandbSpanExporter`; without wandb it gives one that warns once and writes nothing.
+    """Its constructor returns a `WandbSpanExporter`; without wandb, an exporter that writes nothing, with one warning.
 
-    An exception here would end all telemetry of the program, wherever it goes. The SDK wants a class, not a function.
+    An exception here would end all telemetry of the program, also to other exporters. It is a class because the SDK
+    does not accept a function.
     """
 
     def __new__(cls) -> Any:
-        """A `WandbSpanExporter`, or its stand-in."""
+        """A `WandbSpanExporter`, or the exporter that writes nothing."""
         try:
             return WandbSpanExporter()
         except ImportError as error:

@@ -1,4 +1,4 @@
-"""The span exporter: takes finished spans in microseconds, and leaves the rest to its writer."""
+"""The span exporter: queues finished spans in microseconds; its writer does the rest in other threads."""
 
 import logging
 import sys
@@ -41,30 +41,29 @@ def live_exporters() -> Sequence["WandbSpanExporter"]:
 
 
 class WandbSpanExporter(SpanExporter):
-    """Writes traces to a W&B run: timelines under `trace`, tables `stats` (a row a call) and `traces`, and `usage/*`.
+    """Writes traces to a W&B run: timelines under `trace`, tables `stats` (of calls) and `traces`, and `usage/*`.
 
     `run` is a run to write to; the caller finishes it. Spans that end afterwards, and those of a forked child, go to a
     run of the exporter's own in the same project and group. Without `run` the exporter opens one when the first trace
-    is finished, with `project`, `entity` and anything else that `wandb.init` takes; wandb reads the rest from its own
-    environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). Nothing is opened before that. wandb is imported before that only
-    to check `run` or other arguments. A span or a resource with the attributes `wandb.project` and `wandb.entity` sends
-    its trace there.
+    is finished. That run gets `project`, `entity` and all other arguments of `wandb.init`; wandb reads the rest from
+    its environment (`WANDB_PROJECT`, `WANDB_MODE`, ...). wandb is imported earlier only to check `run` or other
+    arguments. If a span or a resource has the attributes `wandb.project` and `wandb.entity`, its trace goes there.
 
     `keep` selects what is written. "llm" keeps traces with a model, agent or tool call, trimmed to these spans and
-    those above them; "all" keeps everything; a function of a `SpanRecord` keeps the spans for which it returns true,
+    those above them. "all" keeps everything. A function of a `SpanRecord` keeps the spans for which it returns true,
     and those above them. The default is `OTEL_WANDB_KEEP`, else "llm".
 
-    `prices` are added to the built-in prices and win over them: `{"my-model": {"input": 0.001, "output": 0.002}}`, in
+    `prices` are added to the built-in prices and override them: `{"my-model": {"input": 0.001, "output": 0.002}}`, in
     US dollars for 1,000 tokens. `OTEL_WANDB_PRICES` names a JSON file of the same form.
 
-    `weave` sends the traces of online runs to Weave as well: True as calls, which are linked with the run both ways, or
-    "agents". The default is `OTEL_WANDB_WEAVE`, else False.
+    `weave` sends the traces of online runs to Weave as well: True sends them as calls, with links to the run and back;
+    "agents" sends them to Weave's endpoint for agents. The default is `OTEL_WANDB_WEAVE`, else False.
 
-    `export()` queues the spans and returns. At its exit the process writes all spans that have ended, within
+    `export()` queues the spans and returns. When the process exits, all spans that have ended are written within
     `OTEL_WANDB_EXIT_TIMEOUT` seconds.
 
     Raises ImportError for a missing package; the message has the command that installs it. Raises TypeError if `run` is
-    not a run or comes with arguments for another one, and for an argument that `wandb.init` does not take. Raises
+    not a run, if it is given with arguments for another run, or for an argument that `wandb.init` does not take. Raises
     ValueError for an unknown `keep` or `weave` and for malformed `prices`.
     """
 
@@ -86,9 +85,9 @@ class WandbSpanExporter(SpanExporter):
         self._lock = threading.RLock()
         self._closed: str | None = None  # the reason, for the warning about a later span
         self._shut = threading.Event()  # set when the shutdown is complete
-        self._is_late = False  # W&B had not taken everything in time
+        self._is_late = False  # W&B did not take everything in time
         self._comes_at_once = False
-        self._lost = 0  # as of the last flush
+        self._lost = 0  # spans that were lost before the last flush
         self._next_run: Callable[[], wandb.Run | None] | None = None
         self._writer: TraceWriter | None = None
         if run is not None:
@@ -99,7 +98,7 @@ class WandbSpanExporter(SpanExporter):
 
     @property
     def counters(self) -> Mapping[str, int]:
-        """The counters of spans, as in the run's summary: `otel/received`, `otel/logged`, ..."""
+        """The counters of spans, with the names of the run's summary: `otel/received`, `otel/logged`, ..."""
         return self._health.summary()
 
     @property
@@ -109,25 +108,25 @@ class WandbSpanExporter(SpanExporter):
 
     @property
     def directories(self) -> Sequence[str]:
-        """The directories of the open runs, online or not: where wandb keeps their files, and the journal is."""
+        """The directories of the open runs, online or not. They contain wandb's files and the journal."""
         return [] if self._writer is None else [run.directory for run in self._writer.runs]
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes spans, that is, was not shut down."""
+        """Whether the exporter accepts spans; false after a shutdown."""
         return self._closed is None
 
     @property
     def log_record_processor(self) -> LogRecordProcessor:
-        """For `LoggerProvider.add_log_record_processor`, where an instrumentation writes messages as log records.
+        """For `LoggerProvider.add_log_record_processor`, if an instrumentation writes messages as log records.
 
-        Conventions 1.28 to 1.36 did so, and so does anything that captures content in events only. The messages join
-        the spans that they were emitted in.
+        Instrumentations do so if they follow the conventions 1.28 to 1.36, or capture content in events only. The
+        messages are added to the spans in which they were emitted.
         """
         return WandbLogRecordProcessor(self._logs)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Hand `spans` to the pipeline. FAILURE after a shutdown, or when too many are waiting."""
+        """Queue `spans` for the pipeline. Returns FAILURE after a shutdown, or if too many are waiting."""
         self._health.received(len(spans))
         if not self._listens:
             self._listens = listen_to_program()
@@ -150,7 +149,7 @@ class WandbSpanExporter(SpanExporter):
         return SpanExportResult.FAILURE
 
     def log_feedback(self, trace_id: str | None, name: str, value: float | str) -> None:
-        """Add a row to the table `feedback`, which joins with the others on `trace_id`. Does not wait.
+        """Add a row to the table `feedback`, which joins with the other tables on `trace_id`. Returns at once.
 
         Does nothing if `trace_id` is None, which means that the trace was not recorded. Raises ValueError for a trace
         id that is not 32 hex digits, TypeError for a name that is no text or a value that is no number or text.
@@ -167,7 +166,7 @@ class WandbSpanExporter(SpanExporter):
         pipeline.submit_feedback(said)
 
     def expect_at_once(self) -> None:
-        """Before the first span: each comes when it ends, and is known to be open until then."""
+        """Note that each span is exported when it ends, and is known to be open before. Call before the first span."""
         self._comes_at_once = True
 
     def write_alone(self, provider: TracerProvider) -> None:
@@ -182,7 +181,7 @@ class WandbSpanExporter(SpanExporter):
         CLAIMS.release(self)
 
     def follow(self, next_run: "Callable[[], wandb.Run | None]") -> None:
-        """When somebody ends the given run, go on in the run that `next_run` returns, if any."""
+        """If the given run is ended from outside, continue in the run that `next_run` returns, if any."""
         self._next_run = next_run
         if self._writer is not None:
             self._writer.follow(next_run)
@@ -190,31 +189,31 @@ class WandbSpanExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write everything exported so far, unfinished traces too.
 
-        True if that was done in time, and nothing was lost since the last time.
+        Returns whether it was written in time and nothing was lost since the last call.
         """
         done = self._writer is None or self._writer.flush(timeout_millis / 1e3)
         before, self._lost = self._lost, self._health.lost
         return done and self._lost == before
 
     def shutdown(self, timeout_millis: float | None = None) -> None:
-        """Write everything, and close the run if it is ours. A second call does nothing."""
+        """Write everything, and close the run if the exporter opened it. A second call does nothing."""
         limit = self._options.settings.exit_timeout
         self._close(limit if timeout_millis is None else min(limit, timeout_millis / 1e3))
 
     def write_before_termination(self, timeout: float) -> None:
-        """Write everything and close our runs because of a SIGTERM. A span that ends later opens another run."""
+        """Write everything and close our runs after a SIGTERM. A span that ends later opens another run."""
         deadline = monotonic() + min(timeout, self._options.settings.exit_timeout)
         self._flush_all(deadline)
-        if self._closed:  # perhaps right now: a server that was told to stop may exit normally
+        if self._closed:  # perhaps in another thread right now: a server may exit normally after a SIGTERM
             self._shut.wait(max(0.0, deadline - monotonic()))
         elif self._writer is not None:
             self._writer.close_runs(deadline - monotonic())
 
     def before_exit(self) -> None:
-        """Open a missing run, as in a program shorter than a batch processor's delay.
+        """Open the run if there is none yet, as in a program that is shorter than a batch processor's delay.
 
-        While the interpreter runs its `atexit` callbacks, wandb cannot be imported, nor on some versions started. A
-        child of `multiprocessing` runs no such callbacks: this is its end.
+        Called before the `atexit` callbacks, because wandb cannot be imported during them, and some versions cannot be
+        started. A child of `multiprocessing` runs no such callbacks, so everything is written here.
         """
         if self._closed:
             return
@@ -229,9 +228,10 @@ class WandbSpanExporter(SpanExporter):
             keep_interrupt()
 
     def at_exit(self) -> None:
-        """Write everything before wandb goes. A run that is not ours stays open: its state belongs to the program."""
+        """Write everything before wandb's process ends. A run of the program is not finished: its state is not ours."""
         deadline = monotonic() + self._options.settings.exit_timeout
-        self._flush_all(deadline)
+        if not self._closed:
+            self._hand_over()
         self._close(deadline - monotonic())
         if "wandb" in sys.modules:
             from otel_wandb._runs.private.service import bound_wait_for_service
@@ -241,7 +241,7 @@ class WandbSpanExporter(SpanExporter):
         keep_interrupt()
 
     def after_fork(self) -> None:
-        """In a forked child. The parent writes what was in hand; threads, locks and runs belong to it."""
+        """Reset the exporter in a forked child. The parent keeps what was queued, its threads, locks and runs."""
         TERMINATION.forget()
         OPEN_SPANS.forget()
         self._lock = threading.RLock()
@@ -276,7 +276,7 @@ class WandbSpanExporter(SpanExporter):
             log.warning("%s", lost)
 
     def _made(self) -> "TraceWriter":
-        """The writer, which is made for a given run or for the first span."""
+        """The writer. It is created for a given run, or for the first span."""
         if self._writer is None:
             from otel_wandb._writer import Events, TraceWriter
 
@@ -287,13 +287,13 @@ class WandbSpanExporter(SpanExporter):
         return self._writer
 
     def _flush_all(self, deadline: float | None = None) -> None:
-        """Write what the processors and the pipeline hold."""
+        """Write everything that the processors and the pipeline hold."""
         if self._closed:
             return
         deadline = deadline or monotonic() + self._options.settings.exit_timeout
         self._hand_over()
-        self.force_flush(int(max(0.0, deadline - monotonic()) * 1e3))
         if self._writer is not None:
+            self._writer.flush(max(0.0, deadline - monotonic()))
             self._writer.summarise()
 
     def lose_open(self, calls: int) -> None:
@@ -308,6 +308,6 @@ class WandbSpanExporter(SpanExporter):
                 other._hand_over()  # noqa: SLF001  # of the same class
 
     def _hand_over(self) -> None:
-        """Flush the processors, so that their spans come here."""
+        """Flush the batch processors of this exporter, so that they export their spans."""
         for flush in flushes_of(self):
             flush()

@@ -1,4 +1,4 @@
-"""Which packages of the extras are missing, and the command that installs them."""
+"""Finds missing packages of the extras, and the command that installs them."""
 
 import json
 import shlex
@@ -9,9 +9,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 DELIVERING_WANDB: Final = "wandb >= 0.31"
-"""Its service process writes a run's file once a second. Earlier ones keep up to 32 KiB back until the run ends."""
+"""The service process of this wandb writes a run's file once a second. Earlier ones hold back up to 32 KiB."""
 _DISTRIBUTION: Final = "otel-openai-wandb"
-# Where it is not the name of the package.
+# The module of a package, if its name differs.
 _MODULES: Final = {
     "confluent-kafka": "confluent_kafka",
     "opentelemetry-sdk": "opentelemetry.sdk.trace",
@@ -23,7 +23,7 @@ _MODULES: Final = {
 
 
 def how_to_install(extra: str) -> str:
-    """The command that installs `extra` from where this package was installed: a checkout, an archive, or the index."""
+    """The command that installs `extra` from the origin of this package: a checkout, an archive, or the index."""
     origin = _origin()
     options = "-e " if origin.get("dir_info", {}).get("editable") else ""
     return f"pip install {options}{shlex.quote(_requirement(extra, origin))}"
@@ -37,12 +37,12 @@ def require(what: str, extra: str, *packages: str) -> None:
 
 
 def missing_of(packages: tuple[str, ...]) -> list[str]:
-    """The missing ones of `packages`."""
+    """Those of `packages` that are not installed."""
     return [name for name in packages if not _is_installed(_MODULES.get(name, name))]
 
 
 def unmet(what: str, extra: str, packages: tuple[str, ...], requirement: str) -> str | None:
-    """What `what` lacks of `packages`, or of the version in `requirement`, with the command that installs `extra`."""
+    """A message if one of `packages` is missing or `requirement` is not met, with the command that installs `extra`."""
     missing = missing_of(packages)
     if missing:
         return f"{what} needs {' and '.join(missing)}: {how_to_install(extra)}"
@@ -51,14 +51,14 @@ def unmet(what: str, extra: str, packages: tuple[str, ...], requirement: str) ->
     conflict = get_dependency_conflicts([requirement])
     if conflict is None:
         return None
-    return f"{what} needs {requirement}, {conflict.found or 'none'} is here: {how_to_install(extra)}"
+    return f"{what} needs {requirement}, but {conflict.found or 'none'} is installed: {how_to_install(extra)}"
 
 
 def _is_installed(module: str) -> bool:
-    """Whether it can be imported. A bare folder of that name, such as the `wandb` that holds runs, has no origin."""
+    """Whether a module can be imported. A folder without a module, such as `./wandb` with its runs, has no origin."""
     try:
         spec = find_spec(module)
-    except ModuleNotFoundError:  # of its parent
+    except ModuleNotFoundError:  # the parent package is missing
         return False
     except ValueError:  # `sys.modules` has a module without a spec
         return True

@@ -1,4 +1,4 @@
-"""Takes spans that their sender keeps until they are on the disk: the inside of a gateway and of a consumer."""
+"""The intake of a gateway or of a Kafka consumer, which keep spans until these are on the disk."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -36,39 +36,39 @@ _ROTATION: Final = Rotation(traces=20_000, seconds=3_600.0)
 
 @dataclass(frozen=True, slots=True)
 class IntakeOptions:
-    """How an intake writes."""
+    """The options of an intake."""
 
     directory: str
-    """Where wandb keeps the runs. One process at a time uses it; after a kill the next one uses the same."""
+    """The directory of the runs, for one process at a time. After a kill, the next process uses the same."""
     worker: str
-    """What the runs are named after."""
+    """The name of the runs and of their group."""
     project: str | None = None
     """The project of traces whose resource names none."""
     entity: str | None = None
     mode: str | None = None
     """As for `wandb.init`."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """W&B keys by `entity/project`; for others the key that wandb finds."""
+    """W&B keys by `entity/project`. Other projects use the key that wandb finds."""
     settings: Settings = RECEIVED
-    """Those for the journal and Weave have no effect: the journal is always written, and Weave gets nothing."""
+    """Settings for the journal and for Weave have no effect: the journal is always written, and Weave gets nothing."""
     most_bytes: int = 192 << 20
-    """The most bytes of spans that wait."""
+    """The maximum size of waiting spans in bytes. Above it `submit` refuses spans."""
     most_runs: int = 200
     rotation: Rotation = _ROTATION
 
 
 class Intake:
-    """Writes spans to runs, and says which of their positions are settled. One for a directory.
+    """Writes spans to runs, and reports the positions that are settled. A directory has one intake at a time.
 
     A position is settled when each of its spans is in the log and the journal of a run, on the disk, or was counted as
     trimmed, a duplicate or dropped.
     """
 
     def __init__(self, options: IntakeOptions, settled: Callable[[Sequence[Position]], None]) -> None:
-        """Read what a killed process left in the directory; spans of it that come again are not written again.
+        """Read the runs that a killed process left in the directory. Their spans are not written again if sent again.
 
-        `settled(positions)` is called from threads of the intake. Raises OSError, and UnreadableError for a run that
-        is not as wandb wrote it.
+        `settled(positions)` is called from threads of the intake. Raises OSError, and UnreadableError if the file of a
+        run is damaged.
         """
         _check_writable(options.directory)
         self._options = options
@@ -78,13 +78,14 @@ class Intake:
         self._since = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}"
         self._ledger = Ledger(settled)
         self._uploads = Uploads(os.environ, keep_seconds=settings.max_age)
-        self._source = ReceivedSpans(self._ledger.settle_positions, seconds=settings.max_age)
+        self._source = ReceivedSpans(self._ledger.settle_positions, self._health, seconds=settings.max_age)
         self._proof = Proof(self._ledger, self._break, self._let_go, options.rotation, options.most_runs)
         self._sink = RunSink(
             self._open_run,
             Route(options.project, options.entity),
             self._health,
             table_interval=settings.table_interval,
+            piece_seconds=settings.idle,  # spans are kept by their sender until the row is written
             delivery=self._proof,
         )
         self._pipeline = Pipeline(
@@ -94,42 +95,43 @@ class Intake:
             _limits(settings),
             health=self._health,
             accounts=self._ledger,
+            timed=[self._source, self._sink],
         )
         self._half_written = self._read_left_over()
 
     @property
     def health(self) -> Health:
-        """The counters of what was submitted."""
+        """The counters of the submitted spans."""
         return self._health
 
     @property
     def broken(self) -> str | None:
-        """Why nothing more can be written by this intake; None while it works.
+        """Why this intake cannot write any more; None while it works.
 
-        Then `abandon()` it, make another, and submit again what was not settled.
+        If it is broken, `abandon()` it, make another one, and submit every position again that is not settled.
         """
         return self._broken
 
     @property
     def is_held_up(self) -> bool:
-        """Whether a trace could not be written, and waits until it can: there is no run, or no room on the disk."""
+        """Whether a trace waits because it cannot be written: there is no run, or no space on the disk."""
         return self._pipeline.is_held_up
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """How many spans are not written yet, and their bytes."""
+        """The number of spans that are not on the disk yet, and their bytes."""
         spans, size = self._pipeline.waiting
         more, size_of_more = self._proof.on_the_way
         return spans + more, size + size_of_more
 
     @property
     def open_positions(self) -> int:
-        """How many positions are not settled."""
+        """The number of positions that are not settled."""
         return self._ledger.open_positions
 
     @property
     def runs_to_upload(self) -> int:
-        """How many runs are on the disk and not known to be at W&B, without those that W&B is sent while they grow."""
+        """The number of runs that W&B may lack, except for open runs that are online."""
         return self._uploads.waiting + sum(run.is_makeshift for run in self._sink.runs)
 
     @property
@@ -138,7 +140,7 @@ class Intake:
         return [run.address for run in self._sink.runs]
 
     def submit(self, position: Position, spans: Sequence[SpanRecord], events: Sequence[EventOfSpan] = ()) -> bool:
-        """Take what was received at a position. False, with nothing taken, if too much waits. Never blocks."""
+        """Take the spans and events of a position. Takes nothing and returns False if too much waits. Never blocks."""
         if self._broken or self.is_held_up or self.waiting[1] > self._options.most_bytes:
             return False
         self._ledger.open(position, len(spans) + len(events))
@@ -153,35 +155,38 @@ class Intake:
         return True
 
     def forget(self, part: int) -> None:
-        """Drop the waiting spans of a part of the source, which another process takes over; settle none of them.
+        """Drop the waiting spans of a part of the source without settling them: another process reads that part now.
 
-        What is on its way to a run is written. The number of the part must not be used again.
+        Spans that were already given to a run are still written. The number of the part must not be used again.
         """
         self._pipeline.forget(part)
         self._ledger.forget(part)
 
     def flush(self, timeout: float) -> bool:
-        """Write the traces that are finished, and wait until they are on the disk."""
+        """Write finished traces to the disk. Returns whether that was done within `timeout` seconds."""
         return self._pipeline.flush(timeout)
 
     def close(self, timeout: float) -> bool:
-        """Flush, and finish the runs. Unfinished traces stay unsettled: submit them to the next intake."""
+        """Flush, and finish the runs. Unfinished traces are not settled: submit them to the next intake.
+
+        Returns whether everything else was written within `timeout` seconds.
+        """
         done = self._pipeline.close(timeout)
         self._uploads.abandon()
         return done
 
     def abandon(self) -> None:
-        """Write nothing more, and leave everything as it is."""
+        """Stop without writing anything more. The runs stay as they are."""
         self._break("it was abandoned")
         self._pipeline.abandon()
         self._uploads.abandon()
 
     def _read_left_over(self) -> HalfWritten:
-        """Learn what earlier processes wrote, and upload their runs."""
+        """Find out what earlier processes wrote, and upload their runs."""
         options = self._options
         written = left_over(options.directory, most_spans=_REMEMBERED_SPANS, seconds=options.settings.max_age)
-        for piece in written.pieces:
-            self._pipeline.remember({piece.trace_id: tuple(piece.span_ids)})
+        for piece in reversed(written.pieces):  # the latest last: it is remembered longest
+            self._pipeline.remember(piece.trace_id, piece.span_ids, piece.missing)
         delete_empty(options.directory)
         if is_online({"mode": options.mode}):
             for run in runs_left_behind(options.directory, options.keys.get):
@@ -196,7 +201,7 @@ class Intake:
             self._uploads.add(LocalRun(run.directory, path, run.logged_rows, key))
 
     def _is_late(self, event: EventOfSpan) -> bool:
-        """Whether the span of a log record is written already."""
+        """Whether the span of a log record is already written."""
         is_written = self._pipeline.has_emitted(event.trace_id, event.span_id)
         return is_written and not self._half_written.has(event.trace_id, event.span_id)
 
@@ -224,7 +229,7 @@ class Intake:
 
 
 def _check_writable(directory: str) -> None:
-    """Raise OSError if nothing can be written there: wandb would write elsewhere, where nobody looks for it."""
+    """Raise OSError if the directory cannot be written: wandb would silently write to another one."""
     os.makedirs(directory, exist_ok=True)
     with TemporaryFile(dir=directory):
         pass

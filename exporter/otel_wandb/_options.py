@@ -1,4 +1,4 @@
-"""The options of the exporter: its arguments and its settings, checked."""
+"""Checks the options of the exporter: its arguments and its settings."""
 
 import os
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How an exporter writes."""
+    """Checked options of an exporter."""
 
     settings: Settings
     keep: Keep
     prices: Mapping[str, Price]
-    """The user's own."""
+    """The user's own prices."""
     weave: Weave
     init: Mapping[str, Any]
-    """The arguments of `wandb.init` for runs of our own."""
+    """The arguments of `wandb.init` for our own runs."""
     is_routed: bool
-    """Whether spans may name their project; else all traces go to one run."""
+    """Whether spans may name their project. If not, all traces go to one run."""
     run: "wandb.Run | None" = None
-    """The user's run that traces go to."""
+    """The user's run to write to, if one was given."""
     is_forked: bool = False
     """Whether this is a child of the process that made the exporter."""
 
@@ -40,7 +40,7 @@ def checked_options(
     prices: Mapping[str, Mapping[str, float]] | None,
     weave: Weave | None,
 ) -> Options:
-    """The options. Raises what `WandbSpanExporter` says. wandb is imported only if there is something to check."""
+    """Check the options. Raises the errors of `WandbSpanExporter`. Imports wandb only if its arguments need a check."""
     given = {key: value for key, value in init.items() if value is not None}
     if run is not None and given:
         raise TypeError(f"{', '.join(given)} cannot be given with run=, because that run exists already")

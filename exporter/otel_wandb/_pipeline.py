@@ -1,7 +1,7 @@
-"""From finished spans to traces: one thread reads and assembles spans, selects, and gives each trace to the sinks."""
+"""Makes traces of finished spans, in one thread: reads spans, assembles and selects traces, gives them to the sinks."""
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Generic, TypeVar
@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 from otel_wandb._costs.prices import Price
 from otel_wandb._process.budget import Budget
 from otel_wandb._process.health import Health
+from otel_wandb._process.timed import Timed
 from otel_wandb._process.worker import Worker
 from otel_wandb._spans.source import Source
 from otel_wandb._spans.span import SpanRecord
@@ -21,7 +22,7 @@ from otel_wandb._traces.read_trace import ReadTrace, read_trace
 from otel_wandb._traces.selection import Wanted, select
 from otel_wandb._traces.sink import NotNowError, Place, Sink
 
-_MOST_SPANS: Final = 50_000  # handed over and not read yet
+_MOST_SPANS: Final = 50_000  # submitted and not read yet
 _MOST_BYTES: Final = 256 << 20
 _MOST_BEGUN: Final = 10_000
 _RETRY_SECONDS: Final = 5.0  # before a trace that could not be written is tried again
@@ -31,14 +32,14 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The user's choices: which spans are wanted, and prices."""
+    """The user's choices: the spans to keep, and prices."""
 
     wanted: Wanted
     prices: Mapping[str, Price]
 
 
 class Pipeline(Generic[S]):
-    """Takes the spans of one source. One for each process."""
+    """Writes the spans of one source to sinks. Each process has its own."""
 
     def __init__(
         self,
@@ -49,11 +50,12 @@ class Pipeline(Generic[S]):
         *,
         health: Health,
         accounts: Accounts | None = None,
+        timed: Sequence[Timed] = (),
     ) -> None:
-        """A later sink is told where the one before it wrote a trace.
+        """Each sink is told to which place the sink before it wrote a trace.
 
-        With `accounts`, spans have positions, and whoever sent them keeps them until they are settled: a trace that
-        cannot be written now waits, and what is unfinished at the end is left to be sent again.
+        With `accounts`, spans have positions, and their sender keeps them until they are settled. Then a trace that
+        cannot be written now waits, and unfinished traces are not written at the end, because they are sent again.
         """
         self._source = source
         self._sinks = sinks
@@ -62,7 +64,8 @@ class Pipeline(Generic[S]):
         self._is_sent_again = accounts is not None
         self._accounts = accounts or NoAccounts()
         self._limits = limits
-        self._completions: deque[tuple[float, Completion]] = deque()  # each with the time when it is due
+        self._timed = timed
+        self._completions: deque[tuple[float, Completion]] = deque()  # each with the time at which it is due
         self._held: deque[ReadTrace] = deque()
         self._retry_at: float | None = None
         self._assembler = TraceAssembler(limits, OPEN_SPANS.has)
@@ -79,46 +82,49 @@ class Pipeline(Generic[S]):
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """How many spans, and bytes of them, are not written yet."""
+        """The number of spans that are not written yet, and their bytes."""
         held = sum(len(read.spans) for read in tuple(self._held))
         spans = self._waiting.items + self._assembler.waiting_spans + held
         return spans, self._waiting.size + self._assembler.waiting_bytes
 
     def submit(self, spans: Sequence[S]) -> bool:
-        """Take spans from any thread; False if too many are waiting already."""
+        """Queue spans; callable from any thread. Returns False if too many are waiting."""
         if not self._waiting.take(len(spans), sum(map(self._source.size_of, spans))):
             return False
         self._worker.put(spans)
         return True
 
     def complete(self, completion: Completion) -> None:
-        """Write the rows of tables that an earlier process could not write any more, from any thread."""
+        """Write missing table rows of a trace from an earlier process; callable from any thread."""
         self._worker.put(completion)
 
     def forget(self, part: int) -> None:
-        """Drop what waits of a part of the source, from any thread."""
+        """Drop the waiting spans of a part of the source; callable from any thread."""
         self._worker.put(Forget(part))
 
     def has_emitted(self, trace_id: str, span_id: str) -> bool:
-        """Whether a span was emitted, as far as is remembered."""
+        """Whether a span was emitted. Old spans are forgotten."""
         return self._assembler.has_emitted(trace_id, span_id)
 
-    def remember(self, emitted: Mapping[str, Sequence[str]]) -> None:
-        """Note spans, by trace id, that an earlier process wrote. To be called before the first span."""
-        for trace_id, span_ids in emitted.items():
-            self._assembler.remember(trace_id, span_ids, monotonic())
+    def remember(self, trace_id: str, span_ids: Iterable[str], missing: Iterable[str]) -> None:
+        """Note what an earlier process wrote of a trace. Call this before the first span."""
+        self._assembler.remember(trace_id, span_ids, missing, monotonic())
+        self._begin(trace_id)
 
     def put(self, spans: Sequence[S]) -> None:
-        """Take spans. The caller bounds them, by `waiting`."""
+        """Queue spans without a limit. The caller limits them by `waiting`."""
         self._waiting.add(len(spans), sum(map(self._source.size_of, spans)))
         self._worker.put(spans)
 
     def submit_feedback(self, said: Feedback) -> None:
-        """Take feedback about a trace, from any thread."""
+        """Queue feedback on a trace; callable from any thread."""
         self._worker.put(said)
 
     def flush(self, timeout: float) -> bool:
-        """Write everything that was submitted, finished or not; False if that takes longer than `timeout` seconds."""
+        """Write everything that was submitted. Returns whether that was done within `timeout` seconds.
+
+        Unfinished traces are written too, unless they are sent again.
+        """
         deadline = monotonic() + timeout
         return self._worker.flush(timeout) and self._flush_sinks(deadline)
 
@@ -129,11 +135,11 @@ class Pipeline(Generic[S]):
         return self._flush_sinks(monotonic() + timeout)
 
     def close(self, timeout: float) -> bool:
-        """Flush, close the runs and end the threads."""
+        """Flush, close the runs and end the threads. Returns whether that was done within `timeout` seconds."""
         deadline = monotonic() + timeout
         done = self._worker.stop(timeout)
         if done:
-            for sink in reversed(self._sinks):  # the first writes what the others count
+            for sink in reversed(self._sinks):  # the first is last: it writes the counters of the others
                 done = sink.close(deadline - monotonic()) and done
         if not done:
             self._health.drop("exit_timeout", self._health.on_the_way, f"W&B took longer than {timeout:.3g} seconds")
@@ -155,7 +161,8 @@ class Pipeline(Generic[S]):
 
     def _due(self) -> float | None:
         completion = self._completions[0][0] if self._completions else None
-        times = (self._assembler.next_deadline(), self._retry_at, completion)
+        waiting = [timed.next_deadline() for timed in self._timed]
+        times = (self._assembler.next_deadline(), *waiting, self._retry_at, completion)
         return min((time for time in times if time is not None), default=None)
 
     def _take(self, item: Sequence[S] | Feedback | Completion | Forget) -> None:
@@ -200,6 +207,8 @@ class Pipeline(Generic[S]):
         self._retry()
         for trace in self._assembler.tick(monotonic()):
             self._write(trace)
+        for timed in self._timed:
+            timed.tick(monotonic())
 
     def _drain(self) -> None:
         self._retry()
@@ -210,17 +219,15 @@ class Pipeline(Generic[S]):
             sink.summarise()
 
     def _write(self, whole: Trace) -> None:
-        """Give one trace to the sinks, without what is not wanted."""
+        """Give the selected spans of one trace to the sinks."""
         spans = self._source.with_late_logs(whole.spans)
         trace = self._selected(whole if spans is whole.spans else replace(whole, spans=spans))
         if trace is None:
             return
-        try:
-            read = read_trace(trace, self._choices.prices)
-        except Exception as error:  # noqa: BLE001
-            self._drop("unreadable", trace.spans, type(error).__qualname__)
+        read = self._read(trace)
+        if read is None:
             return
-        if self._held:  # in their order
+        if self._held:  # traces are written in order
             self._held.append(read)
         else:
             self._give(read)
@@ -242,18 +249,30 @@ class Pipeline(Generic[S]):
         while self._completions and self._completions[0][0] <= monotonic():
             _, found = self._completions.popleft()
             trace = replace(found.trace, spans=self._source.with_late_logs(found.trace.spans))
-            read = read_trace(trace, self._choices.prices)
-            for sink in self._sinks:
-                sink.complete(read, found)
+            read = self._read(trace)
+            if read is None:
+                continue
+            try:
+                for sink in self._sinks:
+                    sink.complete(read, found)
+            except NotNowError:
+                self._completions.appendleft((monotonic() + _RETRY_SECONDS, replace(found, trace=trace)))
 
     def _retry(self) -> None:
-        """Write the traces that could not be written before, when it is time."""
+        """Try to write held traces again, if it is time for that."""
         if self._retry_at is None or monotonic() < self._retry_at:
             return
         held, self._held, self._retry_at = self._held, deque(), None
         while held and self._retry_at is None:
             self._give(held.popleft())
         self._held += held
+
+    def _read(self, trace: Trace) -> ReadTrace | None:
+        try:
+            return read_trace(trace, self._choices.prices)
+        except Exception as error:  # noqa: BLE001
+            self._drop("unreadable", trace.spans, type(error).__qualname__)
+            return None
 
     def _drop(self, cause: str, spans: Sequence[SpanRecord], why: str) -> None:
         self._health.drop(cause, len(spans), why)
@@ -262,7 +281,7 @@ class Pipeline(Generic[S]):
     def _selected(self, whole: Trace) -> Trace | None:
         try:
             trace = whole if self._goes_on(whole) else select(whole, self._choices.wanted)
-        except Exception as error:  # noqa: BLE001  # `keep` is the user's
+        except Exception as error:  # noqa: BLE001  # `keep` is the user's function
             self._drop("keep_failed", whole.spans, f"`keep` raised {type(error).__qualname__}")
             return None
         if trace is not whole:
@@ -273,7 +292,7 @@ class Pipeline(Generic[S]):
         return trace
 
     def _goes_on(self, trace: Trace) -> bool:
-        """Whether this is the root of a trace whose calls were written before; it is then written, wanted or not."""
+        """Whether this has the root of a trace whose calls are written already. The root is then always written."""
         return trace.sequence > 0 and trace.trace_id in self._begun and any(s.is_local_root for s in trace.spans)
 
     def _begin(self, trace_id: str) -> None:

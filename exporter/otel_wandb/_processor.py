@@ -1,4 +1,4 @@
-"""The span processor: hands finished spans to an exporter at once, and says which spans are still open."""
+"""The span processor: exports each span when it ends, and tracks which spans are open."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from otel_wandb._traces.open_spans import OPEN_SPANS
 
 
 class WandbSpanProcessor(SpanProcessor):
-    """A `WandbSpanExporter` with a processor made for it.
+    """A processor with a `WandbSpanExporter`.
 
     Takes the arguments of the exporter, or an exporter as `exporter`.
 
-    The exporter takes a span in microseconds and batches by itself, so each is handed over when it ends: nothing waits
-    in a queue that an exit could lose. And a trace is not taken as finished while one of its spans is open, however
-    long that takes (up to `OTEL_WANDB_MAX_AGE`), and as finished 0.05 seconds after the last has ended
-    (`OTEL_WANDB_QUIET`); behind another processor the exporter can only go by time.
+    Each span is exported when it ends, which takes microseconds, because the exporter itself batches. So no span waits
+    in a queue that an exit could lose. The exporter also learns which spans are open. A trace is finished 0.05 seconds
+    after its last span has ended (`OTEL_WANDB_QUIET`), however long a span is open (up to `OTEL_WANDB_MAX_AGE`). Behind
+    another processor, the exporter only knows the time since the last span came.
 
-    Raises what `WandbSpanExporter` raises, TypeError for an exporter that comes together with arguments for another.
+    Raises the errors of `WandbSpanExporter`, and TypeError if arguments are given together with `exporter`.
     """
 
     holds_nothing_back = True
@@ -36,7 +36,7 @@ class WandbSpanProcessor(SpanProcessor):
         OPEN_SPANS.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Hand a span that was sampled to the exporter, and only then take it for ended: its trace waits for it."""
+        """Export a sampled span, and then note that it has ended, so that its trace is not finished without it."""
         context = span.get_span_context()
         try:
             if context is not None and context.trace_flags.sampled:
@@ -45,9 +45,9 @@ class WandbSpanProcessor(SpanProcessor):
             OPEN_SPANS.on_end(span)
 
     def shutdown(self) -> None:
-        """Write everything, and close the run if it is the exporter's."""
+        """Write everything, and close the run if the exporter opened it."""
         self.exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Write everything that has ended; True if that was done in time, and nothing was lost."""
+        """Write all ended spans. Returns whether they were written in time and nothing was lost since the last call."""
         return self.exporter.force_flush(timeout_millis)

@@ -1,4 +1,4 @@
-"""The exporter's settings from the environment. What wandb reads itself (`WANDB_PROJECT`, ...) is not repeated."""
+"""Reads the exporter's settings from the environment. wandb reads its own (`WANDB_PROJECT`, ...)."""
 
 import json
 import logging
@@ -51,41 +51,41 @@ _WEAVES: Final[Mapping[str, Weave]] = {**_SWITCH, "agents": "agents"}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Times in seconds."""
+    """The exporter's settings. Times are in seconds."""
 
     exit_timeout: float = 30.0
-    """How long an exit may wait for W&B. What wandb has by then stays on disk; the rest is counted as lost."""
+    """How long an exit may wait for W&B. What wandb got by then stays on the disk; the rest is counted as lost."""
     table_interval: float = 30.0
-    """How long a row may wait for others before its table is written."""
+    """How long a row may wait for more rows before its table is written."""
     keep: Keep = "llm"
-    """Which spans are written if no argument says so: "llm" or "all"."""
+    """Which spans are written if the argument `keep` is not given: "llm" or "all"."""
     handle_sigterm: bool = True
-    """Whether a SIGTERM writes everything before it ends the program."""
+    """Whether everything is written after a SIGTERM, before the program ends."""
     quiet: float = 1.0
     """How long a trace waits for more spans after its root has ended."""
     quiet_at_once: float = 0.05
-    """The same, where each span comes when it ends, and those that are open are known: only what a task begins after
-    the root has ended can still come."""
+    """The same, if each span is exported when it ends and open spans are known. Then only spans that a task begins
+    after the end of the root can still come."""
     idle: float = 30.0
-    """How long a trace without its root waits for its next span, where no span of it is known to be open."""
+    """How long a trace without its root waits for its next span, if no span of it is known to be open."""
     max_age: float = 600.0
-    """How long a trace waits at most, from its first span."""
+    """The maximum time that a trace waits, from its first span."""
     prices: str | None = None
-    """A JSON file of prices, which are added to the built-in ones and win over them."""
+    """A JSON file of prices, which are added to the built-in prices and override them."""
     journal: bool = True
-    """Whether the run also keeps its traces as files."""
+    """Whether the run has a journal of its traces."""
     html: bool = True
-    """Whether a run ends with a panel that shows its latest traces."""
+    """Whether a panel with the latest traces is logged at the end of a run."""
     weave: Weave = False
     """Whether traces of online runs are sent to Weave as well: as calls, or as "agents"."""
 
 
 RECEIVED: Final = Settings(quiet=6.0, table_interval=5.0)
-"""The defaults for spans that are received: an SDK sends each five seconds, and somebody keeps them until then."""
+"""The defaults for received spans. An SDK sends them every five seconds, and their sender keeps them."""
 
 
 def read_settings(environ: Mapping[str, str], default: Settings = Settings()) -> Settings:  # frozen
-    """Read the settings. One that cannot be read is replaced by its default, with one warning."""
+    """Read the settings. A malformed one is replaced by its default, with a warning."""
     return Settings(
         exit_timeout=_seconds(environ, EXIT_TIMEOUT_VARIABLE, default.exit_timeout),
         table_interval=_seconds(environ, TABLE_INTERVAL_VARIABLE, default.table_interval),
@@ -103,14 +103,14 @@ def read_settings(environ: Mapping[str, str], default: Settings = Settings()) ->
 
 
 def checked_keep(keep: Keep) -> Keep:
-    """The argument `keep`. Raises ValueError unless it is a function, "llm" or "all"."""
+    """Check the argument `keep`. Raises ValueError unless it is a function, "llm" or "all"."""
     if callable(keep) or keep in _KEEPS:
         return keep
-    raise ValueError(f"keep={keep!r} is none of 'llm', 'all', and a function of a span")
+    raise ValueError(f"keep={keep!r} is none of 'llm', 'all' and a function of a span")
 
 
 def checked_weave(weave: Weave) -> Weave:
-    """A choice of Weave. Raises ValueError unless it is True, False or "agents", ImportError if it needs a package."""
+    """Check the argument `weave`. Raises ValueError for an unknown value, and ImportError for a missing package."""
     if not (weave is True or weave is False or weave == "agents"):
         raise ValueError(f"weave={weave!r} is none of True, False and 'agents'")
     if weave:
@@ -119,9 +119,9 @@ def checked_weave(weave: Weave) -> Weave:
 
 
 def chosen_weave(weave: Weave | None, settings: Settings) -> Weave:
-    """The argument `weave`, else the environment's choice. Raises what `checked_weave` raises for the argument.
+    """The argument `weave`, else the setting. Raises the errors of `checked_weave` for the argument.
 
-    A choice of the environment that lacks a package gives a warning: the run matters more.
+    If the setting needs a missing package, only a warning is logged, because the run is more important.
     """
     if weave is not None:
         return checked_weave(weave)
@@ -133,9 +133,9 @@ def chosen_weave(weave: Weave | None, settings: Settings) -> Weave:
 
 
 def chosen_prices(prices: Mapping[str, Mapping[str, float]] | None, settings: Settings) -> "Mapping[str, Price]":
-    """The argument `prices`, else those of the file that the environment names.
+    """The argument `prices`, else the prices of the file in the settings.
 
-    Raises ValueError for an argument that is malformed. A file that cannot be used gives a warning.
+    Raises ValueError for a malformed argument. A file that cannot be used only logs a warning.
     """
     if prices is None and settings.prices is None:
         return {}

@@ -1,6 +1,6 @@
-"""The inside of the exporter: the pipeline with its sinks, and which runs it writes to.
+"""The writer of the exporter: makes the pipeline and its sinks, and opens the runs.
 
-Imported when the first span comes, or for a given run: a program that only starts does not pay for it.
+Imported for the first span or for a given run, so that a program starts faster.
 """
 
 import os
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What the exporter does when something happens to a run."""
+    """Callbacks for events of a run."""
 
     opened: Callable[[], None]
+    """A run was opened, or was given."""
     ending: Callable[[], None]
-    """Somebody else finishes it: write what is in hand."""
+    """The program finishes a run: write what is waiting."""
 
 
 class TraceWriter:
-    """Writes traces to runs. One for each process: a forked child makes another."""
+    """Writes traces to runs. Each process has its own; a forked child makes another one."""
 
     def __init__(self, options: Options, events: Events, *, health: Health, logs: LogStore) -> None:
         self._options = options
@@ -56,30 +57,30 @@ class TraceWriter:
 
     @property
     def init(self) -> Mapping[str, Any]:
-        """The arguments of `wandb.init` for a run of ours; beside a given run where there was one."""
+        """The arguments of `wandb.init` for our own run. With a given run, it is in the same project and group."""
         return self._init
 
     @property
     def runs(self) -> Sequence[OpenRun]:
-        """The runs that are open and were written to."""
+        """The open runs that were written to."""
         return [] if self._runs is None else self._runs.runs
 
     @property
     def given(self) -> OpenRun | None:
-        """The run of the user's that traces go to, while it is."""
+        """The user's run to write to, if one was given."""
         return self._given
 
     @property
     def unused(self) -> OpenRun | None:
-        """The given run, if no trace was written to it. Its summary gets the counters all the same."""
+        """The given run, if no trace was written to it. Its summary gets the counters too."""
         return None if self._pipeline is None or self.runs else self._given
 
     def follow(self, next_run: "Callable[[], wandb.Run | None]") -> None:
-        """When somebody ends the given run, go on in the run that `next_run` returns, if any."""
+        """If the given run is ended from outside, continue in the run that `next_run` returns, if any."""
         self._next_run = next_run
 
     def pipeline(self, *, comes_at_once: bool = False) -> Pipeline[ReadableSpan]:
-        """The pipeline, for spans that come when they end or later. Raises RuntimeError where no thread can start."""
+        """The pipeline. `comes_at_once`: spans are exported when they end. Raises RuntimeError without a thread."""
         if self._pipeline is None:
             settings, keep, weave = self._options.settings, self._options.keep, self._options.weave
             runs = RunSink(
@@ -99,16 +100,17 @@ class TraceWriter:
                     max_age=settings.max_age,
                 ),
                 health=self._health,
+                timed=[runs],
             )
             self._runs = runs
         return self._pipeline
 
     def flush(self, timeout: float) -> bool:
-        """Write everything that was submitted; False if that takes longer than `timeout` seconds."""
+        """Write everything that was submitted. Returns whether that was done within `timeout` seconds."""
         return self._pipeline is None or self._pipeline.flush(timeout)
 
     def summarise(self) -> None:
-        """Write the counters, as they are after a flush, to the runs."""
+        """Write the counters to the summaries of the runs. Call this after a flush."""
         for run in self.runs or filter(None, [self.unused]):
             run.summarise(self._health.summary())
 
@@ -118,11 +120,11 @@ class TraceWriter:
             self._pipeline.close_runs(timeout)
 
     def close(self, timeout: float) -> bool:
-        """Write everything, and close the runs that are ours; False if that takes longer than `timeout` seconds."""
+        """Write everything, and close our own runs. Returns whether that was done within `timeout` seconds."""
         return self._pipeline is None or self._pipeline.close(timeout)
 
     def abandon(self) -> None:
-        """In a forked child: leave the runs to the parent."""
+        """Release the runs in a forked child, because they belong to the parent."""
         for run in filter(None, {self._given, *self.runs}):
             run.abandon()
             forget_service()
@@ -138,7 +140,7 @@ class TraceWriter:
         return self._attached(open_run(options, resource))
 
     def _attached(self, run: OpenRun) -> OpenRun:
-        """`run`, prepared so that waiting traces are written before somebody else ends it."""
+        """Prepare a run: open its journal, and write waiting traces before the program ends it."""
         if self._options.settings.journal:
             run.keep_journal(self._health.journal_failed, html=self._options.settings.html)
         run.tells_steps = bool(self._options.weave)

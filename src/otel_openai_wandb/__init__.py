@@ -16,9 +16,9 @@ __version__: Final = version("otel-openai-wandb")
 
 
 def __getattr__(name: str) -> Any:
-    """Import each at its first use: the command beside them starts without the SDK, and says what is missing.
+    """Import a public name at its first use, so that the command `openai-wandb` starts without the SDK.
 
-    Raises ImportError, with the command that installs it, where the SDK or wandb is missing.
+    Raises ImportError with the command that installs it, if the SDK or wandb is missing.
     """
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -32,7 +32,7 @@ def __getattr__(name: str) -> Any:
 
 
 def load_ipython_extension(shell: object) -> None:  # noqa: ARG001  # the name and the argument are IPython's
-    """`%load_ext otel_openai_wandb`: lets `from wandb.integration.openai import autolog` give ours in this kernel."""
+    """Run by `%load_ext otel_openai_wandb`: `from wandb.integration.openai import autolog` then imports ours."""
     from otel_openai_wandb._old_import import install
 
     install()

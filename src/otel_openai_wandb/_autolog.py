@@ -1,4 +1,4 @@
-"""`autolog`: the call shapes and log keys of the integration that wandb removed in 0.27.1, without its bugs."""
+"""`autolog`: the signatures and log keys of the integration that wandb removed in 0.27.1, without its bugs."""
 
 import atexit
 import inspect
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log: Final = logging.getLogger(__name__)
 
-_WRITTEN_SECONDS: Final = 5.0  # for the last of a run to be on the disk
+_WRITTEN_SECONDS: Final = 5.0  # to wait until a run's last records are on the disk
 _INSTEAD: Final = "nothing was patched and no run was started"
 
 
@@ -69,19 +69,19 @@ class Autolog:
     ) -> None:
         """Start to log; if it has started already, `disable()` first: calls that are open then are in the new run.
 
-        `init`, and any other keyword, is what `wandb.init` takes. Without them the active run is used, or a new one
-        made. Without an API key and a terminal to ask for it, or without a server, the run is made offline, with one
-        warning.
+        `init` and all other keywords are arguments of `wandb.init`. Without them the active run is used, or a new one
+        is made. If there is no API key and no terminal to ask for it, or if the server cannot be reached, the run is
+        made offline, with one warning.
 
-        `capture_content` and `redact` are those of `OpenAIInstrumentor().instrument()`. They hold until they are set
-        again, or until `disable()`. `keep`, `prices` and `weave` are those of `WandbSpanExporter`.
+        `capture_content` and `redact` are those of `OpenAIInstrumentor().instrument()`. They are valid until the next
+        `enable()` or `disable()`. `keep`, `prices` and `weave` are those of `WandbSpanExporter`.
 
         If nothing can be recorded, because OpenTelemetry is disabled or another package instruments openai, one
         warning says so, and no run is made.
 
         Raises TypeError for an `init` that is not a dict, and for an argument that `wandb.init` does not take;
         TypeError or ValueError for a wrong value of our own arguments; ImportError if openai is missing or has an
-        unsupported version. In all these cases nothing was changed. Other errors of `wandb.init` are passed on, with
+        unsupported version. In all these cases nothing was changed. Raises other errors of `wandb.init` too, with
         nothing patched.
         """
         choices = read_choices(capture_content, redact)
@@ -96,7 +96,7 @@ class Autolog:
                 return
             self._end_what_came_between()
             run, self._owns_run = _make_run(init)
-            # It runs before wandb's callback, which ends wandb's process, and after the exporter's.
+            # Registered again, to run after the exporter's callback and before wandb's, which ends wandb's process.
             atexit.unregister(self._last_words)
             atexit.register(self._last_words)
             self._start(run, choices, partial(WandbSpanExporter, run=run, keep=keep, prices=prices, weave=weave))
@@ -113,13 +113,13 @@ class Autolog:
 
     @property
     def exporter(self) -> WandbSpanExporter | None:
-        """What writes to the run, while `autolog` is enabled."""
+        """The exporter that writes to the run; None if `autolog` is not enabled."""
         session = self._session
         return None if session is None else session.exporter
 
     @property
     def traces(self) -> Traces:
-        """The traces of this session, or of the last: evaluated in a notebook's cell, their page."""
+        """The traces of this session, or of the last. A notebook shows them as a page."""
         return Traces(self._directories)
 
     def exporter_between(self) -> WandbSpanExporter:
@@ -136,7 +136,7 @@ class Autolog:
             return self._between
 
     def _start(self, run: "wandb.Run", choices: Choices, make_exporter: Callable[[], WandbSpanExporter]) -> None:
-        """Listen to calls. If that fails, a run of ours is finished."""
+        """Start a session. If that fails, finish the run if it was made here."""
         try:
             exporter = make_exporter()
             exporter.follow(_active_run)
@@ -199,14 +199,14 @@ def _active_run() -> "wandb.Run | None":
 def _why_nothing_is_recorded() -> str | None:
     if not may_record(own_provider()):
         return "OTEL_SDK_DISABLED is true"
-    import openai  # noqa: F401  # else nobody has wrapped it yet
+    import openai  # noqa: F401  # openai is wrapped when it is imported
 
     other = OpenAIInstrumentor().other_instrumentation
     return None if other is None else f"openai is instrumented by {other} already"
 
 
 def _check_exporting(keep: Keep | None, prices: Mapping[str, Mapping[str, float]] | None, weave: Weave | None) -> None:
-    """Raise what the exporter would, before there is a run."""
+    """Raise the exporter's errors before a run is made."""
     if keep is not None:
         checked_keep(keep)
     if prices is not None:
@@ -220,7 +220,7 @@ def _where_runs_are(init: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _checked_init(init: object, more: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All arguments of `wandb.init`."""
+    """All arguments of `wandb.init`. Raises TypeError if they do not match its signature."""
     import wandb
 
     if init is not None and not isinstance(init, Mapping):
@@ -243,7 +243,7 @@ def _check_openai() -> None:
 
 
 def _make_run(init: Mapping[str, Any]) -> tuple["wandb.Run", bool]:
-    """The run, and whether it was made here: `wandb.init` may return the one that is active."""
+    """The run, and whether it was made here: `wandb.init` may return the active run."""
     import wandb
 
     active = _active_run()
@@ -257,7 +257,7 @@ def _make_run(init: Mapping[str, Any]) -> tuple["wandb.Run", bool]:
 def _init(init: dict[str, Any]) -> "wandb.Run":
     import wandb
 
-    # A program that has imported Weave gets it for this run, as W&B's own autolog gave it.
+    # If the program has imported Weave, wandb.init may start it for this run, as with W&B's own autolog.
     quiet = nullcontext if "weave" in sys.modules else without_weave
     try:
         with quiet():

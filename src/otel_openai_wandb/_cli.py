@@ -1,4 +1,4 @@
-"""The command `openai-wandb`: its arguments, and what they call."""
+"""The command `openai-wandb`: parses its arguments and runs its subcommands."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. The exit code is 0, 1 if something failed, 2 if it cannot start, or 130 after Ctrl-C."""
+    """Run the command. Returns exit code 0, 1 if something failed, 2 if it cannot start, or 130 after Ctrl-C."""
     try:
         given = _parser().parse_args(arguments)
         return int(given.run(given))
@@ -71,7 +71,7 @@ def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "doctor",
         help=what,
         description=f"{what[0].upper()}{what[1:]}. A check that fails says what to do. `opentelemetry-instrument "
-        "openai-wandb doctor` checks what a program gets that is started with `opentelemetry-instrument`. The doctor "
+        "openai-wandb doctor` checks what a program started with `opentelemetry-instrument` gets. The doctor "
         "prints no key, does not call OpenAI, and deletes its run. The exit code is 1 if a check failed.",
     )
     parser.add_argument(
@@ -175,9 +175,9 @@ def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "export",
         help=what,
         description=f"{what[0].upper()}{what[1:]}, from the journal in its directory, also while the program runs and "
-        "after it was killed. jsonl has a line for each complete trace, csv and parquet a row for each call of a "
-        "model, and openai-chat an example for fine-tuning for each answer of a chat. At the end the command says on "
-        "stderr what it left out, and why. The exit code is 1 if there is nothing to write, and 2 if there is no run.",
+        "after it was killed. jsonl has a line for each trace, csv and parquet a row for each call of a model, and "
+        "openai-chat a fine-tuning example for each answer of a chat. At the end the command prints on stderr "
+        "what it left out, and why. The exit code is 1 if there is nothing to write, and 2 if there is no run.",
     )
     _add_run(parser)
     parser.add_argument(

@@ -1,8 +1,8 @@
-"""Sets up the SDK under `opentelemetry-instrument`, where no other distribution is there to do it.
+"""Sets up the SDK under `opentelemetry-instrument`, if no other distribution does it.
 
-`opentelemetry-distro` has an OTLP exporter stand for each signal that nobody named one for: where it is not installed,
-all telemetry ends with a traceback; where no collector listens, every program says so. Here nothing stands for what
-nobody named. What the environment says is never changed.
+If the environment names no exporter for a signal, `opentelemetry-distro` uses OTLP. If that exporter is not installed,
+all telemetry ends with a traceback; if no collector listens, every program logs errors. This distribution uses no
+exporter that the environment does not name. It never changes a variable that is set.
 """
 
 import os
@@ -21,10 +21,11 @@ _PROTOCOL: Final = "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
 def distro() -> "WandbDistro | None":
-    """Ours; None, which the launcher passes over, where it is not wanted.
+    """Our distribution, or None, which the launcher skips.
 
-    The launcher takes the first that it finds, in the order of a directory: it must not be ours by chance.
-    Where nobody named an exporter the provider is left to the program, whose own would be refused after ours.
+    Ours is used if `OTEL_PYTHON_DISTRO` names it, or if no other one is installed and an exporter is named. The
+    launcher takes the first distribution that it finds, in any order; that must not be ours by chance. If no exporter
+    is named, the program may set its own provider, which would be refused after ours.
     """
     if find_spec("opentelemetry.sdk") is None:
         return None
@@ -33,12 +34,12 @@ def distro() -> "WandbDistro | None":
 
 
 class WandbDistro(BaseDistro):  # type: ignore[misc] # see the import
-    """The SDK as the environment describes it, with OTLP by HTTP, which is the specification's default."""
+    """Configures the SDK from the environment, with OTLP over HTTP, which is the specification's default."""
 
     def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002 - the launcher's signature
-        os.environ.setdefault(_PROTOCOL, "http/protobuf")  # the SDK's own default is an exporter that nothing brings
-        if not entry_points(group="opentelemetry_configurator"):  # the launcher calls it next
-            from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # for distributions, says the SDK
+        os.environ.setdefault(_PROTOCOL, "http/protobuf")  # the SDK's default is gRPC, whose exporter may be missing
+        if not entry_points(group="opentelemetry_configurator"):  # else the launcher calls that one next
+            from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # the SDK offers it to distributions
 
             configurator: Any = _OTelSDKConfigurator  # has no types
             configurator().configure(auto_instrumentation_version=__version__)

@@ -17,7 +17,7 @@ _MODULE: Final = "wandb.integration.openai"
 
 
 def install() -> None:
-    """Add the name when the module is imported, or now if it is already; imports nothing itself."""
+    """Add the function when the module is imported, or now if it is already. Imports nothing itself."""
     wrapt.register_post_import_hook(_add_autolog, _MODULE)
 
 

@@ -1,4 +1,4 @@
-"""A span processor that can be switched off: the SDK's providers cannot remove a processor."""
+"""A span processor that can be switched off, because a provider of the SDK cannot remove one."""
 
 import threading
 import weakref
@@ -11,7 +11,7 @@ _OUR_SCOPE: Final = "otel_openai_v0"
 
 
 class SwitchableProcessor(SpanProcessor):
-    """Hands spans to `target` while there is one."""
+    """Passes spans to `target`, if it is not None."""
 
     def __init__(self) -> None:
         self.target: SpanProcessor | None = None

@@ -1,4 +1,4 @@
-"""The time between `autolog()` and `autolog.disable()`: one run, its exporter, and the providers that it listens to."""
+"""What `autolog()` starts and `autolog.disable()` ends: one run, its exporter, and the providers that it uses."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One `autolog()`, from `enable()` to `disable()`."""
+    """The state of `autolog` from `enable()` to `disable()`."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Session:
         self._listen_to(own)
 
     def route(self, provider: trace.TracerProvider) -> TracerProvider:
-        """The provider for openai's spans: the program's, if it may record, else our own. We listen to it."""
+        """The provider for openai's spans: the program's, if it may record, else our own. Adds our processor to it."""
         if isinstance(provider, TracerProvider) and may_record(provider):
             self.exporter.write_alone(provider)
             self._listen_to(provider)
@@ -66,11 +66,11 @@ class Session:
 
 
 def own_provider() -> TracerProvider:
-    """A provider that samples every call, whatever the environment and the parent say."""
+    """A provider that samples every call, regardless of the environment and of parents."""
     return TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
 
 
 def may_record(provider: TracerProvider) -> bool:
-    """Whether a call may be recorded there."""
+    """Whether the provider may record a call."""
     tracer = provider.get_tracer(__name__)
     return not isinstance(tracer, trace.NoOpTracer) and not Sampling(tracer, {}).is_never

@@ -1,4 +1,4 @@
-"""The traces of open runs, for a notebook: the page of `openai-wandb view`, and trees where no HTML is shown."""
+"""Shows the traces of open runs in a notebook: as the page of `openai-wandb view`, or as trees in text."""
 
 import html
 import io
@@ -15,20 +15,20 @@ from otel_wandb._interface.journal import TraceRecord, read_journal, whole_trace
 from otel_wandb._interface.page import Packer, page
 
 _FLUSH_MILLIS: Final = 10_000
-_MOST_TREES: Final = 20  # in a text: the last of them
-_LARGEST_PAGE: Final = 20 << 20  # characters; a notebook keeps what it shows in its file
+_MOST_TREES: Final = 20  # in text; the last traces are shown
+_LARGEST_PAGE: Final = 20 << 20  # characters; a notebook saves the page in its file
 _NOTHING: Final = "There is nothing to show: no trace was written yet, or OTEL_WANDB_JOURNAL is false."
 
 
 class Traces:
-    """The traces that were written so far. They are read each time that they are shown.
+    """The traces that were written so far. They are read again each time that they are shown.
 
-    A notebook shows the page of `openai-wandb view` in a frame of its own, which may run the page's script, save files,
-    and nothing else. As a text it is the trees of `openai-wandb show`.
+    A notebook shows the page of `openai-wandb view` in a sandboxed frame, which may only run the page's script and save
+    files. `repr()` gives the trees of `openai-wandb show`.
     """
 
     def __init__(self, directories: Callable[[], Sequence[str]]) -> None:
-        """`directories` are those of the runs, with all written that there is."""
+        """`directories()` writes what is waiting, and returns the directories of the runs."""
         self._directories = directories
 
     def __repr__(self) -> str:
@@ -44,7 +44,9 @@ class Traces:
             pack(packer, directory)
         shown = page(packer)
         if len(shown) > _LARGEST_PAGE:
-            return _paragraph(f"These are {len(packer.traces)} traces, too many for a notebook. {_elsewhere(found)}")
+            return _paragraph(
+                f"There are {len(packer.traces)} traces, which is too many for a notebook. {_elsewhere(found)}"
+            )
         return (
             '<iframe title="Traces" sandbox="allow-scripts allow-downloads" width="100%" height="720" '
             f'style="border:0" srcdoc="{html.escape(shown)}"></iframe>'
@@ -55,15 +57,15 @@ class Traces:
 
 
 def traces(exporter: WandbSpanExporter) -> Traces:
-    """The traces in the open runs of an exporter; a notebook shows their page. See `Traces`.
+    """The traces in the open runs of an exporter. A notebook shows them as a page; see `Traces`.
 
-    What the exporter has is written first, unfinished traces too, for 10 seconds at most.
+    Each time, the exporter first writes what it has, unfinished traces too, for 10 seconds at most.
     """
     return Traces(partial(written_by, exporter))
 
 
 def written_by(exporter: WandbSpanExporter) -> Sequence[str]:
-    """The directories of the exporter's open runs, after what it has was written."""
+    """Write what the exporter has, and return the directories of its open runs."""
     for hand_over in flushes_of(exporter):
         hand_over()
     exporter.force_flush(_FLUSH_MILLIS)
@@ -91,7 +93,7 @@ def _trees(directory: Directory) -> str:
 
 
 def _elsewhere(directories: Sequence[Directory]) -> str:
-    return f"In a terminal: openai-wandb view {' '.join(directory.path for directory in directories)}"
+    return f"To see them, run in a terminal: openai-wandb view {' '.join(directory.path for directory in directories)}"
 
 
 def _paragraph(text: str) -> str:

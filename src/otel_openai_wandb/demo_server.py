@@ -8,10 +8,10 @@ __all__ = ["demo_api"]
 
 
 def demo_api() -> ExitStack:
-    """If openai has no API key, start a stand-in in this process and point openai at it; else do nothing.
+    """If openai has no API key, start a stand-in in this process and let openai call it; else do nothing.
 
-    It lasts as long as the process, or until the returned object is closed, also by `with`. Closing it restores
-    openai's settings.
+    The stand-in runs until the process ends or the returned object is closed, for example by `with`. Closing it
+    restores openai's settings.
     """
     import openai
 

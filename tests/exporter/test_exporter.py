@@ -50,6 +50,26 @@ os._exit(0)
     assert asked(program(tmp_path, server, body)) == ["**user**: one"]
 
 
+def test_force_flush_tells_of_a_loss_at_the_end_of_a_run(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+import wandb
+def keep(span):
+    if lost: raise ValueError
+    return True
+lost = []
+run = wandb.init(project="theirs")
+provider, exporter = set_up(SimpleSpanProcessor, run=run, keep=keep)
+ask("one")
+print(exporter.force_flush())
+lost.append(True)
+ask("two")
+run.finish()
+print(exporter.force_flush(), exporter.force_flush())
+"""
+    done = program(tmp_path, server, body)
+    assert done.stdout.splitlines()[-2:] == ["True", "False True"], done.stderr
+
+
 def test_a_trace_is_written_once_and_not_to_the_summary_too(tmp_path: Path, server: OpenAIServer) -> None:
     done = program(tmp_path, server, f"set_up(SimpleSpanProcessor)\nask({'canary ' * 1_000!r})")
     (path,) = find_runs(done.directory)

@@ -15,6 +15,7 @@ import pytest
 
 from otel_wandb._journal.reader import read_journal
 from tests.exporter.intake_program import trace_id
+from tests.support.journals import run_directories
 from tests.support.program import CHECKOUT, environment, run_program
 from tests.support.run_file import RunFile, find_runs, read_run, stats_rows
 from tests.support.waiting import until
@@ -176,6 +177,137 @@ print(sorted(settled), summary(intake), intake.close(30), intake.open_positions)
     assert refused == "[] None False {'received': 15, 'logged': 0}"
     assert taken == f"{[*range(10)]} {{'received': 30, 'logged': 30}} True 0"
     check(tmp_path, 10)
+
+
+def test_a_service_process_that_stands_still_writes_nothing_later(tmp_path: Path) -> None:
+    body = """
+import psutil
+from otel_wandb._delivery import proof
+proof._LONGEST_WAIT = 1.0
+intake = make()
+send(intake, [0])
+until(lambda: settled == [0], 30)
+(core,) = psutil.Process().children()
+core.suspend()
+send(intake, [1])
+until(lambda: intake.broken, 30)
+print(intake.broken)
+intake.abandon()
+again = make()
+send(again, [1])
+until(lambda: settled == [0, 1], 30)
+print(again.close(30), psutil.pid_exists(core.pid))
+"""
+    assert faulty(tmp_path, body) == "wandb's service process does not write rows to the file of the run\nTrue False\n"
+    check(tmp_path, 2)
+
+
+def test_a_trace_that_was_half_written_waits_for_a_run(tmp_path: Path) -> None:
+    """Its timeline was written before a kill; the rows of tables follow when a run can be opened."""
+    begun = """
+import os, signal
+from otel_wandb._delivery.run_log import RunLog
+intake = make()
+intake._sink._tables.add = lambda *_: None
+send(intake, [0])
+until(lambda: intake._sink.runs and RunLog(intake._sink.runs[0].log_file).count() == 1, 30)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert run_program(tmp_path, FAULTY + begun, env={"WANDB_MODE": "offline"}).returncode == -9
+    body = """
+import otel_wandb._intake as module
+import otel_wandb._pipeline as pipeline
+from otel_wandb._runs import destination
+destination._RETRY_SECONDS = pipeline._RETRY_SECONDS = 0.2
+open_run = module.open_run
+def refuse(*_):
+    refused.append(1)
+    raise OSError("no space")
+refused, module.open_run = [], refuse
+intake = make()
+send(intake, [0])
+until(lambda: len(refused) > 1, 30)
+print(settled)
+module.open_run = open_run
+until(lambda: settled == [0], 30)
+print(intake.close(30), summary(intake))
+"""
+    assert faulty(tmp_path, body) == "[]\nTrue {'received': 3, 'logged': 3}\n"
+    check(tmp_path, 1)
+
+
+def test_calls_and_a_root_that_comes_after_a_kill_are_one_row(tmp_path: Path) -> None:
+    """The calls were written, and wait for their root to make the row of `traces`: their sender keeps them so long."""
+    begun = """
+import os, signal
+from otel_wandb._delivery.run_log import RunLog
+intake = make(idle=2)
+intake.submit(Position(0, 0), spans(0)[:2])
+until(lambda: intake._sink.runs and RunLog(intake._sink.runs[0].log_file).count() == 2, 30)
+print(settled, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = run_program(tmp_path, FAULTY + begun, env={"WANDB_MODE": "offline"})
+    assert (killed.returncode, killed.stdout) == (-9, "[]\n"), killed.stderr
+    body = """
+intake = make(idle=2)
+intake.submit(Position(0, 0), spans(0)[:2])
+intake.submit(Position(0, 1), spans(0)[2:])
+until(lambda: len(settled) == 2, 30)
+print(intake.close(30), summary(intake))
+"""
+    assert faulty(tmp_path, body) == "True {'received': 3, 'logged': 3}\n"
+    runs = [read_run(path) for path in find_runs(tmp_path)]
+    rows = {
+        key: [row for run in runs if key in run.tables for row in stats_rows(run, key)] for key in ("stats", "traces")
+    }
+    assert len(rows["stats"]) == 2
+    (row,) = rows["traces"]
+    assert (row["name"], row["calls"], row["spans"]) == ("handle", 2.0, 3.0)
+
+
+def test_calls_whose_root_does_not_come_are_settled(tmp_path: Path) -> None:
+    body = """
+intake = make(idle=0.3)
+intake.submit(Position(0, 0), spans(0)[:2])
+until(lambda: settled == [0], 30)
+print(intake.close(30))
+"""
+    assert faulty(tmp_path, body) == "True\n"
+
+
+def test_log_records_whose_spans_do_not_come_are_bounded_and_settled(tmp_path: Path) -> None:
+    body = """
+from otel_wandb._delivery.records import EventOfSpan
+from otel_wandb._spans.span import EventRecord
+intake = make(max_age=1.0)
+intake._source._most_bytes = 50_000
+def events(number):
+    event = EventRecord("gen_ai.user.message", 1, {}, {"content": "x" * 1_000})
+    return [EventOfSpan(f"{number:032x}", f"{n:016x}", event) for n in range(10)]
+for number in range(1, 11):
+    intake.submit(Position(0, number), (), events(number))
+print(settled, intake.health.summary()["otel/logs_dropped_queue_full"])
+until(lambda: len(settled) == 10, 30)
+print(intake.close(30), summary(intake)["logs_dropped_no_span"], intake._source._bytes)
+"""
+    first, second = faulty(tmp_path, body).splitlines()
+    held, dropped = first.rsplit(" ", 1)
+    assert held == "[1, 2, 3, 4, 5, 6, 7]"
+    assert second == f"True {100 - int(dropped)} 0"
+
+
+def test_a_resource_may_have_any_key(tmp_path: Path) -> None:
+    body = """
+from dataclasses import replace
+intake = make()
+intake.submit(Position(0, 0), [replace(span, resource={"a\\ud800": "b"}) for span in spans(0)])
+until(lambda: settled == [0], 30)
+print(intake.close(30))
+"""
+    assert faulty(tmp_path, body) == "True\n"
+    (run,) = run_directories(tmp_path)
+    assert [record["record"] for record in read_journal(run)][:1] == ["run"]
 
 
 def test_what_is_not_wanted_or_comes_twice_is_settled_too(tmp_path: Path) -> None:

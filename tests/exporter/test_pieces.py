@@ -33,7 +33,7 @@ def piece(trace_id: str, number: int, *, root: bool = False, reason: Reason = Re
 def test_calls_that_come_before_their_root_are_in_its_row() -> None:
     pieces = Pieces(10, 600.0)
     made = [piece("t", 0), piece("t", 1), piece("t", 2, root=True)]
-    rows = [row for one in made for row in pieces.add(one, row_of(one), 0.0)]
+    rows = [row for one in made for row, _ in pieces.add(one, row_of(one), one.spans, 0.0)]
     (row,) = map(cells, rows)
     assert (row["name"], row["calls"], row["spans"], row["sequence"]) == ("POST /", 3.0, 4.0, 0.0)
     assert (row["prompt_tokens"], row["completion_tokens"], row["total_tokens"]) == (9.0, 12.0, 21.0)
@@ -45,9 +45,17 @@ def test_calls_that_come_before_their_root_are_in_its_row() -> None:
 def test_a_whole_trace_does_not_wait() -> None:
     pieces = Pieces(10, 600.0)
     made = piece("t", 0, root=True)
-    assert list(pieces.add(made, row_of(made), 0.0)) == [row_of(made)]
+    assert list(pieces.add(made, row_of(made), made.spans, 0.0)) == [(row_of(made), [*made.spans])]
     late = piece("t", 1, reason=Reason.SHUTDOWN)
-    assert list(pieces.add(late, row_of(late), 0.0)) == [row_of(late)]
+    assert list(pieces.add(late, row_of(late), late.spans, 0.0)) == [(row_of(late), [*late.spans])]
+
+
+def test_spans_wait_with_their_row() -> None:
+    pieces = Pieces(10, 600.0)
+    made = [piece("t", 0), piece("t", 1), piece("t", 2, root=True)]
+    ((_, spans),) = [found for one in made for found in pieces.add(one, row_of(one), one.spans, 0.0)]
+    assert spans == [span for one in made for span in one.spans]
+    assert pieces.next_deadline() is None
 
 
 def test_a_root_that_does_not_come_is_not_waited_for_for_ever() -> None:
@@ -55,8 +63,10 @@ def test_a_root_that_does_not_come_is_not_waited_for_for_ever() -> None:
 
     def add(name: str, now: float) -> list[object]:
         made = piece(name, 0)
-        return [cells(row)["trace_id"] for row in pieces.add(made, row_of(made), now)]
+        return [cells(row)["trace_id"] for row, _ in pieces.add(made, row_of(made), (), now)]
 
     assert [add("a", 0.0), add("b", 1.0), add("c", 2.0)] == [[], [], ["a"]]
     assert add("d", 601.5) == ["b"]
-    assert [cells(row)["trace_id"] for row in pieces.drain()] == ["c", "d"]
+    assert pieces.next_deadline() == 602.0
+    assert [cells(row)["trace_id"] for row, _ in pieces.due(602.0)] == ["c"]
+    assert [cells(row)["trace_id"] for row, _ in pieces.drain()] == ["d"]

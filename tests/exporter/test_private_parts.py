@@ -3,6 +3,7 @@
 A part is taken away from our module alone: wandb goes on using it itself, as a wandb without it would use another.
 """
 
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic
@@ -13,6 +14,7 @@ import wandb
 from otel_wandb._runs.private.tables import write_cells_as_they_are
 from tests.exporter.programs import asked, program
 from tests.support.openai_server import OpenAIServer
+from tests.support.program import run_program
 from tests.support.run_file import traces
 
 HIDE = """
@@ -120,7 +122,7 @@ def test_traces_and_tables_arrive_without_it(
     assert (done.returncode, done.stdout) == (0, "the end\n"), done.stderr
     assert asked(done) == ["**user**: one", "**user**: three", "**user**: two"], done.stderr
     assert {run.project: len(traces(run)) for run in done.runs} == {"ours": 1, "theirs": 2}, done.stderr
-    said = [line for line in done.stderr.splitlines() if "does not offer what" in line]
+    said = [line for line in done.stderr.splitlines() if "lacks what" in line]
     assert len(said) == len(set(said))
     assert all(line.startswith("INFO ") for line in said)
 
@@ -131,7 +133,7 @@ def test_a_comfort_that_is_missing_is_said_once(tmp_path: Path, server: OpenAISe
     for field, value in part.items():
         hide = hide.replace(f"{{{field}!r}}", repr(value))
     done = program(tmp_path, server, hide + BODY)
-    (line,) = [line for line in done.stderr.splitlines() if "does not offer what" in line]
+    (line,) = [line for line in done.stderr.splitlines() if "lacks what" in line]
     assert "keeping our run out of wandb's active runs" in line
 
 
@@ -154,3 +156,39 @@ def test_the_json_of_our_tables_is_what_wandb_writes_itself() -> None:
     artifact = wandb.Artifact("tables", "run_table")
     assert ours.to_json(artifact) == theirs.to_json(artifact)
     assert ours.to_json(artifact)["data"][0][3] == int(time.timestamp() * 1000)
+
+
+MEDIA = """
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+import wandb
+from otel_wandb._runs.private.tables import write_media_as_it_is
+run = wandb.init(project="p")
+time = datetime(2026, 11, 26, 3, 4, 5, 678_901, tzinfo=timezone.utc)
+for name in ("theirs", "ours"):
+    table = wandb.Table(
+        columns=["text", "number", "flag", "time"], dtype=[str, float, bool, datetime], optional=True,
+        log_mode="INCREMENTAL",
+    )
+    if name == "ours":
+        write_media_as_it_is(table)
+    for number in range(2):
+        table.add_data(f"é{number}", 1.5, True, time)
+        table.add_data(None, None, None, None)
+        run.log({name: table})
+run.finish()
+"""
+
+
+def test_the_media_file_of_our_tables_is_what_wandb_writes_itself(tmp_path: Path) -> None:
+    done = run_program(tmp_path, MEDIA, env={"WANDB_MODE": "offline"})
+    assert done.returncode == 0, done.stderr
+    (directory,) = tmp_path.glob("wandb/offline-run-*/files/media/table")
+
+    def written(name: str) -> list[object]:
+        files = sorted(directory.glob(f"{name}_*"), key=lambda path: int(path.name.split("_")[1]))
+        return [json.loads(path.read_text()) for path in files]
+
+    assert len(written("theirs")) == 2
+    assert written("ours") == written("theirs")

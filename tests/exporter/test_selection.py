@@ -55,7 +55,7 @@ def test_a_whole_trace_is_the_very_trace() -> None:
 
 @pytest.mark.parametrize("keep", ["LLM", ""])
 def test_what_is_no_choice_is_refused(keep: str) -> None:
-    with pytest.raises(ValueError, match="is none of 'llm', 'all', and a function of a span"):
+    with pytest.raises(ValueError, match="is none of 'llm', 'all' and a function of a span"):
         checked_keep(keep)  # type: ignore[arg-type]
 
 

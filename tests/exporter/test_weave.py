@@ -216,6 +216,38 @@ def test_weave_gets_no_more_than_the_run(
     assert_conserved(wandb_server, weave_server)
 
 
+@pytest.mark.parametrize("fault", ["hangs", "is gone"])
+@pytest.mark.parametrize("end", ["exit", "SIGTERM", "force_flush"])
+def test_a_weave_that_is_away_takes_nothing_from_the_run(
+    tmp_path: Path,
+    server: OpenAIServer,
+    wandb_server: WandbServer,
+    weave_server: WeaveServer,
+    fault: str,
+    end: str,
+) -> None:
+    """Each in the time that the run has anyway: what is written for W&B is at W&B."""
+    if fault == "hangs":
+        weave_server.held.clear()
+    ends = {"exit": "", "SIGTERM": TERMINATED, "force_flush": "print(exporter.force_flush())"}
+    where = {"is gone": {"WF_TRACE_SERVER_URL": "http://127.0.0.1:9"}, "hangs": {}}[fault]
+    body = BODY.format(weave=True, end=ends[end])
+    done = program(tmp_path, server, wandb_server, weave_server, body, OTEL_WANDB_EXIT_TIMEOUT="10", **where)
+    assert done.returncode == (-15 if end == "SIGTERM" else 0), done.stderr
+    assert "False" not in done.stdout
+    assert "did not take everything in time" not in done.stderr
+    run = wandb_server.run
+    assert (len(traces(run)), len(stats_rows(run)), len(stats_rows(run, "traces"))) == (2, 3, 2)
+    assert "page" in run.summary
+    assert run.exit_code is not None
+
+
+TERMINATED = """
+import os, signal, threading
+os.kill(os.getpid(), signal.SIGTERM)
+threading.Event().wait(60)
+"""
+
 GIVEN = """
 import wandb
 run = wandb.init(project="mine")

@@ -71,7 +71,7 @@ def test_a_wandb_that_lacks_a_comfort_is_a_note(tmp_path: Path) -> None:
     for field, value in part.items():
         hide = hide.replace(f"{{{field}!r}}", repr(value))
     done = run_program(tmp_path, SOURCE.format(before=hide))
-    said = "this version lacks what we use for keeping our run out of wandb's active runs"
+    said = "this version lacks private parts that are used for keeping our run out of wandb's active runs"
     assert (done.returncode, findings(done)["wandb"]) == (0, ("note", said)), done.stderr
     assert "wandb" not in findings(doctor(tmp_path))
 

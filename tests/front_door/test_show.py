@@ -76,7 +76,7 @@ def test_what_is_not_there_is_said(tmp_path: Path, server: OpenAIServer) -> None
     without = made(tmp_path, server, OTEL_WANDB_JOURNAL="false")
     done = show(tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"The run {without} has traces and no journal: " in done.stderr
+    assert f"The run {without} has traces but no journal: " in done.stderr
     empty = made(tmp_path, server, "import wandb\nwandb.init().finish()\nwandb.teardown()")
     done = show(tmp_path, str(empty))
     assert (done.returncode, done.stderr) == (
@@ -91,7 +91,9 @@ def test_a_killed_run_says_so(tmp_path: Path, server: OpenAIServer) -> None:
     path.write_bytes(gzip.compress(whole[: whole.rindex(b'{"record":"feedback"')]))
     done = show(tmp_path)
     assert done.returncode == 0
-    assert "The program is still running, or was killed: this is what it had written." in done.stdout.splitlines()
+    assert (
+        "The program is still running, or was killed: these are the traces that it wrote." in done.stdout.splitlines()
+    )
     path.write_bytes(b"")
     done = show(tmp_path)
     assert (done.returncode, "has no trace. The program is still running, or was killed" in done.stderr) == (1, True)

@@ -74,7 +74,7 @@ def test_what_an_intake_that_breaks_had_is_given_to_the_next(tmp_path: Path) -> 
         running.until_written(3)
         assert names_of(running) == Counter(["first", "second", "third"])
         until(lambda: running.figures()['openai_wandb_gateway_spans_total{outcome="logged"}'] == 3, 20)
-    assert "is taken from the spool again" in logged(tmp_path)
+    assert "are read from the spool again" in logged(tmp_path)
 
 
 def test_what_is_left_at_the_end_waits_for_the_next_start(tmp_path: Path) -> None:

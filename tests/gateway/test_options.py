@@ -90,7 +90,7 @@ def test_a_wandb_that_keeps_the_end_of_a_run_in_memory_is_refused(tmp_path: Path
     env = environment(tmp_path, {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(CHECKOUT)))})
     done = run(tmp_path, env, command)
     assert done.returncode == 2
-    assert " needs wandb >= 0.31, wandb 0.30.0 is here: pip install " in done.stderr
+    assert " needs wandb >= 0.31, but wandb 0.30.0 is installed: pip install " in done.stderr
     assert f"[{command}]" in done.stderr
 
 

@@ -189,8 +189,12 @@ async def test_a_file_that_is_no_database_is_set_aside_and_said(
 
 
 async def test_a_kill_while_the_new_file_is_put_in_place_loses_nothing(tmp_path: Path) -> None:
+    """The log of the damaged file is still beside it: what it says is of the damaged file."""
     await filled(tmp_path)
     (tmp_path / "spool.db").rename(tmp_path / "spool.db.new")
+    with closing(Spool(tmp_path / "other", ROOM)) as damaged:
+        await put_all(damaged, 3)
+        (tmp_path / "spool.db-wal").write_bytes((tmp_path / "other/spool.db-wal").read_bytes())
     with closing(Spool(tmp_path, ROOM)) as spool:
         assert len(list(rows(spool))) == 297
 

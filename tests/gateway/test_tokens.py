@@ -59,7 +59,7 @@ def test_a_key_is_not_shown(tmp_path: Path) -> None:
         (line("one", entity=""), "`entity` is missing, or is not a valid name"),
         (line("one", project="../../etc"), "`project` is missing, or is not a valid name"),
         (line("one", project=" shop"), "`project` is missing, or is not a valid name"),
-        (line("one", key_variable="NOT_SET"), "does not exist"),
+        (line("one", key_variable="NOT_SET"), "is missing or empty"),
         (line("one", key_file="not-there"), "No such file"),
         (line("one", key_variable="A", key_file="b"), "`key_variable` and `key_file`"),
     ],

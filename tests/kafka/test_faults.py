@@ -31,7 +31,7 @@ def test_a_wandb_that_is_killed_alone_loses_nothing_and_writes_nothing_twice(tmp
                 child.kill()
             until(lambda: done(brokers, PARTITIONS) == 2 * traces, seconds=120)
             assert stop(process) == 0
-    assert "what is not in a run yet is read again" in said(tmp_path, "one")
+    assert "records that are not in a run are read again" in said(tmp_path, "one")
     assert written(tmp_path) == Counter(trace_id(number) for number in range(traces))
 
 

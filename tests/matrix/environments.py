@@ -22,23 +22,24 @@ NOT_OF_WANDB: Final = (
 BESIDE_WANDB: Final = (
     *MAIN,
     "tests/exporter/test_older_wandb.py",
-    "tests/exporter/test_online.py",
     f"-k=not ({' or '.join(NOT_OF_WANDB)})",
     "-n=3",  # they wait more than they work
 )
-"""The main job for each older wandb: the ways in, a given run, exits and kills, runs beside theirs, faults online."""
-NOT_TWICE: Final = (
-    *("benchmarks", "instrumentation", "kafka", "support", "view"),
-    *(f"gateway/test_{name}.py" for name in ("kept", "many_runs", "outage", "tenants")),
-    *(f"front_door/test_{name}.py" for name in ("demo", "doctor", "old_import", "privacy")),
-    *(
-        f"exporter/test_{name}.py"
-        for name in ("any_spans", "beside", "endings", "intake", "private_parts", "runs", "shared_history", "weave")
-    ),
-)
-"""What takes minutes, and is run on this Python already, or hardly depends on it."""
+"""The main job for each older wandb: the ways in, a given run, exits and kills, runs beside theirs."""
+FAULTS: Final = ("tests/exporter/test_online.py",)
+"""Faults of an online W&B."""
 FAST: Final = tuple(
     f"tests/instrumentation/test_{name}.py" for name in ("call", "context", "events", "metrics", "neighbours", "stream")
+)
+SLOW: Final = ("any_spans", "beside", "endings", "intake", "private_parts", "runs", "shared_history", "weave")
+"""Tests of the exporter that take minutes, and hardly depend on the version of Python."""
+EXPORTER: Final = (
+    *MAIN,
+    "tests/exporter",
+    *(f"--ignore=tests/exporter/test_{name}.py" for name in SLOW),
+    "tests/front_door/test_autolog.py",
+    "tests/gateway/test_receiving.py",
+    "tests/servers",
 )
 
 
@@ -81,7 +82,15 @@ class Environment:
         return [f".{self.extra}", *SUITE]
 
 
-def _beside(wandb: str, python: str, opentelemetry: str, instrumentation: str, more: Sequence[str] = ()) -> Environment:
+def _beside(
+    wandb: str,
+    python: str,
+    opentelemetry: str,
+    instrumentation: str,
+    more: Sequence[str] = (),
+    *,
+    with_faults: bool = False,
+) -> Environment:
     return Environment(
         f"wandb {wandb}",
         python=python,
@@ -90,8 +99,8 @@ def _beside(wandb: str, python: str, opentelemetry: str, instrumentation: str, m
         wandb=wandb,
         more=more,
         extra="[all]",
-        tests=BESIDE_WANDB,
-        shown="the three ways in, a given run, exits, kills, beside theirs, online with faults",
+        tests=(*BESIDE_WANDB, *(FAULTS if with_faults else ())),
+        shown=f"the three ways in, a given run, exits, kills, beside theirs{', online with faults' * with_faults}",
     )
 
 
@@ -124,11 +133,13 @@ ENVIRONMENTS: Final = (
         tests=FAST,
         shown="the instrumentation's calls, streams, metrics and neighbours",
     ),
-    Environment("the newest", python="3.13"),
-    _beside("0.20.1", "3.10", "1.27.0", "0.48b0", more=["setuptools < 67"]),
+    Environment(
+        "the newest", python="3.13", tests=FAST, shown="the instrumentation's calls, streams, metrics and neighbours"
+    ),
+    _beside("0.20.1", "3.10", "1.27.0", "0.48b0", more=["setuptools < 67"], with_faults=True),
     _beside("0.22.3", "3.11", "1.30.0", "0.51b0", more=["pydantic==2.10.6"]),
     _beside("0.25.1", "3.11", "1.35.0", "0.56b0"),
-    _beside("0.27.2", "3.13", "1.42.0", "0.63b0"),
+    _beside("0.27.2", "3.13", "1.42.0", "0.63b0", with_faults=True),
     _beside("0.30.0", "3.11", "1.43.0", "0.64b0"),
     Environment(
         "wandb 0.31.0",
@@ -138,7 +149,7 @@ ENVIRONMENTS: Final = (
         wrapt="1.17.0",
         wandb="0.31.0",
         extra="[all,test]",
-        tests=("tests", *(f"--ignore=tests/{place}" for place in NOT_TWICE)),
+        tests=EXPORTER,
         shown="the exporter, the ways in, servers, a gateway",
     ),
     Environment(

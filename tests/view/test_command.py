@@ -57,7 +57,7 @@ def test_a_run_without_a_journal_says_so(tmp_path: Path, capsys: Captured) -> No
 def test_an_empty_and_a_killed_run_say_so(tmp_path: Path, capsys: Captured) -> None:
     run = write(corpus(0), tmp_path / "empty")
     assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 1
-    assert "no trace in it" in capsys.readouterr().err
+    assert "a journal without a trace" in capsys.readouterr().err
     assert not (tmp_path / "page.html").exists()
     run = write(corpus(3, ended=False), tmp_path / "killed")
     assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 0
@@ -114,4 +114,4 @@ def test_a_file_that_is_no_gzip_is_a_journal_without_a_trace(tmp_path: Path, cap
     [file] = (run / "files/otel").iterdir()
     file.write_bytes(gzip.compress(b'{"record": "run"\n') + b"junk")
     assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 1
-    assert "no trace in it" in capsys.readouterr().err
+    assert "a journal without a trace" in capsys.readouterr().err

@@ -62,7 +62,7 @@ def test_an_exporter_behind_a_batch_processor_is_asked_for_all_it_has(tmp_path: 
     (text,) = texts_of(after)
     *trees, note = text.splitlines()
     assert sum("chat gpt-3.5-turbo" in line for line in trees) == 20
-    assert note.startswith("These are the last 20 of 21 traces. In a terminal: openai-wandb view ")
+    assert note.startswith("These are the last 20 of 21 traces. To see them, run in a terminal: openai-wandb view ")
 
 
 def test_without_a_journal_it_says_so(tmp_path: Path, server: OpenAIServer) -> None:

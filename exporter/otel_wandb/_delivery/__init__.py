@@ -1,1 +1,1 @@
-"""Spans that their sender keeps until they are on the disk: which ones are, and what a killed process left."""
+"""Tracks which received spans are on the disk, and finds what a killed process left there."""

@@ -1,4 +1,4 @@
-"""Completes traces of which a killed process wrote the timeline, but not all rows of tables."""
+"""Completes traces for which a killed process wrote the timeline, but not all table rows."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from otel_wandb._traces.completion import Completion
 
 
 class HalfWritten:
-    """Takes the spans of these traces when they are sent again. Thread safe."""
+    """Collects the spans of incomplete traces when they are sent again. Thread safe."""
 
     def __init__(self, written: Written) -> None:
         self._written = written
@@ -25,11 +25,11 @@ class HalfWritten:
         self._spans: dict[Piece, dict[str, SpanRecord]] = {}
 
     def has(self, trace_id: str, span_id: str) -> bool:
-        """Whether a span belongs to such a trace."""
+        """Whether a span belongs to an incomplete trace."""
         return (trace_id, span_id) in self._ids
 
     def take(self, spans: Iterable[SpanRecord]) -> tuple[Sequence[SpanRecord], Sequence[Completion]]:
-        """The spans of other traces, and the traces that are complete now."""
+        """Take the spans of incomplete traces. Returns the other spans, and the traces whose spans are complete now."""
         if not self._piece_of:
             return tuple(spans), ()
         others, whole = [], []
@@ -48,4 +48,4 @@ class HalfWritten:
     def _completion(self, piece: Piece, spans: dict[str, SpanRecord]) -> Completion:
         in_order = tuple(sorted(spans.values(), key=lambda span: (span.start_ns, -span.end_ns)))
         trace = Trace(piece.trace_id, piece.sequence, Reason.ROOT, in_order, 0)
-        return Completion(trace, piece.call_ids & self._written.call_rows, self._written.has_row(piece))
+        return Completion(trace, self._written.calls_of(piece), self._written.has_row(piece))

@@ -1,10 +1,11 @@
-"""Finds what a killed process wrote to its runs, so that spans that are sent again are not written twice."""
+"""Finds the traces that a killed process wrote, so that spans that are sent again are not written twice."""
 
 import glob
 import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,24 +18,26 @@ _TREE: Final = "trace.root_span_dumps"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A trace as it was written: its spans, and the model calls among them."""
+    """A trace or a supplement as written: the ids of its spans, and of the model calls among them."""
 
     trace_id: str
     sequence: int
     span_ids: frozenset[str]
     call_ids: frozenset[str]
+    missing: frozenset[str] = frozenset()
+    """The ids of parents that are not in the piece."""
 
 
 @dataclass(slots=True)
 class Written:
-    """The traces that one or several runs have."""
+    """The traces in one or several runs."""
 
     pieces: list[Piece] = field(default_factory=list)
-    """Those with a row in the history, the latest run first."""
-    call_rows: set[str] = field(default_factory=set)
-    """The ids of the spans that have a row in `stats`."""
+    """The pieces with a row in the history; those of the latest run come first."""
+    call_rows: set[tuple[str, str]] = field(default_factory=set)
+    """The trace and span ids of the rows in `stats`."""
     trace_rows: dict[str, int] = field(default_factory=dict)
-    """The least sequence of the rows of `traces`, by trace id: the row of a trace in pieces has that of the first."""
+    """The lowest sequence in `traces` by trace id. A row for several pieces has the sequence of the first piece."""
 
     def add(self, other: "Written") -> None:
         """Add the traces of another run."""
@@ -48,19 +51,23 @@ class Written:
         self.trace_rows[trace_id] = min(sequence, self.trace_rows.get(trace_id, sequence))
 
     def has_row(self, piece: Piece) -> bool:
-        """Whether the row of `traces` is there."""
+        """Whether a piece has its row in `traces`."""
         return self.trace_rows.get(piece.trace_id, piece.sequence + 1) <= piece.sequence
 
     def is_whole(self, piece: Piece) -> bool:
-        """Whether all rows of a piece are there."""
-        return piece.call_ids <= self.call_rows and self.has_row(piece)
+        """Whether a piece has all its table rows."""
+        return self.calls_of(piece) == piece.call_ids and self.has_row(piece)
+
+    def calls_of(self, piece: Piece) -> AbstractSet[str]:
+        """The ids of the calls of a piece that have their row in `stats`."""
+        return {span_id for span_id in piece.call_ids if (piece.trace_id, span_id) in self.call_rows}
 
 
 def left_over(directory: str, *, most_spans: int, seconds: float) -> Written:
-    """What the runs below `directory` have that were written to in the last `seconds` before the latest one.
+    """The traces in the runs below `directory`, except for runs that changed `seconds` before the latest one.
 
-    It stops, at the end of a run, when it has found `most_spans`. Raises OSError, and UnreadableError for a file that
-    is not as wandb wrote it: what it holds cannot be known.
+    Older runs are not read after `most_spans` spans were found. Raises OSError, and UnreadableError if a file is
+    damaged, because its contents are unknown.
     """
     files = sorted(_run_files(directory), reverse=True)
     found = Written()
@@ -72,7 +79,7 @@ def left_over(directory: str, *, most_spans: int, seconds: float) -> Written:
 
 
 def written_to(path: str) -> Written:
-    """The traces in the file of one run. Raises what `left_over` raises."""
+    """The traces in the file of one run. Raises the errors of `left_over`."""
     directory = os.path.dirname(path)
     journal = _pieces_in(directory)
     found = Written()
@@ -82,7 +89,7 @@ def written_to(path: str) -> Written:
             if piece is not None:
                 found.pieces.append(piece)
         for values in _rows(directory, row, STATS.key):
-            found.call_rows.add(str(values["span_id"]))
+            found.call_rows.add((str(values["trace_id"]), str(values["span_id"])))
         for values in _rows(directory, row, TRACES.key):
             found.add_trace_row(str(values["trace_id"]), int(values["sequence"]))
     return found
@@ -94,25 +101,27 @@ def _run_files(directory: str) -> Iterator[tuple[float, str]]:
 
 
 def _pieces_in(directory: str) -> dict[str, list[Piece]]:
-    """By trace id, in the order in which they were written."""
+    """The pieces in the journal by trace id, in the order in which they were written."""
     found: dict[str, list[Piece]] = defaultdict(list)
     for record in read_journal(directory):
         if record["record"] == "trace":
             calls = frozenset(span["id"] for span in record["spans"] if span["call"] is not None)
             ids = frozenset(span["id"] for span in record["spans"])
-            found[record["trace_id"]].append(Piece(record["trace_id"], record["sequence"], ids, calls))
+            parents = {span["parent"] for span in record["spans"]} - {None, record["remote_parent"]}
+            missing = frozenset(parent for parent in parents if parent is not None) - ids
+            found[record["trace_id"]].append(Piece(record["trace_id"], record["sequence"], ids, calls, missing))
     return found
 
 
 def _taken(pieces: list[Piece], tree: str) -> Piece | None:
-    """The piece that a timeline shows, taken out. A timeline of several roots has a root of its own."""
+    """Remove and return the piece of a timeline. If the timeline has an artificial root, it is the first piece."""
     root = json.loads(tree)["span_id"]
     place = next((place for place, piece in enumerate(pieces) if root in piece.span_ids), 0)
     return pieces.pop(place) if pieces else None
 
 
 def _rows(directory: str, row: Mapping[str, str], key: str) -> Iterator[Mapping[str, Any]]:
-    """The rows of an increment of a table that a row of the history names. Later tables are `key_2`, `key_3`, ..."""
+    """The table rows that a row of the history refers to. Later tables of a key are `key_2`, `key_3`, ..."""
     for name in [name for name in row if name.endswith(".path") and _is_of(name.removesuffix(".path"), key)]:
         with open(os.path.join(directory, "files", _text(row, name)), encoding="utf-8") as file:
             table: Any = json.load(file)

@@ -1,7 +1,7 @@
-"""Settles spans when everything that was logged of them is in the files of their runs, on the disk.
+"""Settles spans when everything that was logged for them is in the files of their runs, on the disk.
 
-wandb acknowledges nothing: its service process writes what it was handed within a second, or is killed before. The
-rows of a run's history are counted in its file instead. Our runs are written to by nobody else.
+wandb confirms nothing: its service process writes a row within a second, unless it is killed before. So the rows of the
+history are counted in the file of the run. This works because nobody else writes to our runs.
 """
 
 import logging
@@ -23,13 +23,13 @@ from otel_wandb._traces.ledger import Accounts
 
 log: Final = logging.getLogger(__name__)
 
-_INTERVAL: Final = 0.5  # seconds between two looks at the files
-_LONGEST_WAIT: Final = 60.0  # for a row to be in its file; after that wandb's service process is taken for dead
+_INTERVAL: Final = 0.5  # seconds between two reads of the files
+_LONGEST_WAIT: Final = 60.0  # until a row is in its file; after that wandb's service process counts as dead
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Spans of which everything was logged when their runs had so many rows."""
+    """Spans that are completely logged, with the number of rows that their runs had then."""
 
     spans: Sequence[SpanRecord]
     rows: Mapping[OpenRun, int]
@@ -37,7 +37,7 @@ class _Claim:
 
 
 class Proof:
-    """Checks in a thread of its own that logged rows are in the files of runs."""
+    """Checks that logged rows are in the files of runs, in a separate thread."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Proof:
         rotation: Rotation,
         most_runs: int,
     ) -> None:
-        """`lost(why)` is called if rows do not reach a file, `let_go(run)` when a closed run has all its rows."""
+        """`lost(why)` is called if rows do not reach a file, and `let_go(run)` when a closed run has all its rows."""
         self._let_go = let_go
         self._lost = lost
         self.rotation = rotation
@@ -64,7 +64,7 @@ class Proof:
 
     @property
     def on_the_way(self) -> tuple[int, int]:
-        """How many spans were given to runs and are not found in their files yet, and their bytes."""
+        """The number of spans that were logged but not found in a file yet, and their bytes."""
         return self._on_the_way.items, self._on_the_way.size
 
     def begun(self, spans: Sequence[SpanRecord]) -> None:
@@ -88,11 +88,11 @@ class Proof:
         self._accounts.settle(spans)
 
     def flush(self, timeout: float) -> bool:
-        """Look once, and say whether everything was found."""
+        """Read the files once. Returns whether everything was found, within `timeout` seconds."""
         return self._worker.flush(timeout) and not self._claims
 
     def stop(self, timeout: float) -> bool:
-        """Look once more, and end the thread; False if something was not found."""
+        """Read the files once more, and end the thread. Returns whether everything was found."""
         return self._worker.stop(timeout) and not self._claims
 
     def abandon(self) -> None:
@@ -108,7 +108,7 @@ class Proof:
             self._due = monotonic() + _INTERVAL
 
     def _look(self) -> None:
-        """Settle what is found, in the order in which it was logged."""
+        """Read the files, and settle found spans in the order in which they were logged."""
         found: list[SpanRecord] = []
         rows: dict[OpenRun, float] = {}
         while self._claims and self._is_found(self._claims[0], rows):
@@ -119,15 +119,22 @@ class Proof:
                     sync_file(run.log_file)
                     run.sync()
             except OSError as error:
-                self._lost(f"the disk does not keep what is written: {error}")
-                self._due = None  # nothing more is settled; all of it is sent again
+                self._give_up(rows, f"the disk cannot be synced: {error}")
+                self._due = None  # nothing more is settled, so everything is sent again
                 return
             self._accounts.settle(found)
             self._on_the_way.give_back(len(found), sum(map(size_of_record, found)))
         if self._claims and monotonic() - self._claims[0].since > _LONGEST_WAIT:
-            self._lost("wandb's service process does not write what it is handed")
+            why = "wandb's service process does not write rows to the file of the run"
+            self._give_up(self._claims[0].rows, why)
         self._forget()
         self._due = monotonic() + _INTERVAL if self._claims else None
+
+    def _give_up(self, runs: Iterable[OpenRun], why: str) -> None:
+        """Report a loss. The service process is ended, so that it does not write after others have read the files."""
+        for run in runs:
+            run.end_service()
+        self._lost(why)
 
     def _is_found(self, claim: _Claim, rows: dict[OpenRun, float]) -> bool:
         for run, logged in claim.rows.items():
@@ -138,7 +145,7 @@ class Proof:
         return True
 
     def _rows_of(self, run: OpenRun) -> float:
-        """How many rows are in the file of a run. Of a run that has ended, this number is final."""
+        """The number of rows in the file of a run; infinite if the run has ended, because no more rows will come."""
         reader = self._logs.get(run)
         if reader is None:
             reader = self._logs[run] = RunLog(run.log_file)
@@ -152,7 +159,7 @@ class Proof:
         return float("inf") if reader.has_ended else rows
 
     def _forget(self) -> None:
-        """Let closed runs go if no more rows are expected in their files."""
+        """Call `let_go` for closed runs whose files have all expected rows."""
         expected = {run for claim in self._claims for run in claim.rows}
         for run in [run for run in self._closed if run not in expected]:
             self._closed.remove(run)

@@ -1,7 +1,7 @@
-"""Reads the file that wandb keeps of a run while it is written, and after a process was killed.
+"""Reads wandb's file of a run, also while it is written and after a process was killed.
 
-The format is LevelDB's log: a 7-byte header, then blocks of 32 KiB (the header is part of the first), filled with
-fragments of protobuf records. It is private to wandb, which has no reader of its own since 0.30.
+The format is that of LevelDB's log: a header of 7 bytes, then blocks of 32 KiB (the header is part of the first) with
+fragments of protobuf records. It is private to wandb, which has had no reader since 0.30.
 """
 
 import struct
@@ -19,25 +19,25 @@ _FULL, _FIRST, _LAST = 1, 2, 4  # 3 is between first and last
 
 
 class UnreadableError(Exception):
-    """The file is damaged, or not in the format that wandb has had from 0.20 to 0.31."""
+    """The file is damaged, or not in the format of wandb 0.20 to 0.31."""
 
 
 class RunLog:
-    """One file. Each `read()` continues where the last one ended."""
+    """Reads one file. Each `read()` continues where the last one ended."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.rows = 0
-        """How many rows of the history were read."""
+        """The number of history rows that were read."""
         self.has_ended = False
         """Whether the run's end was read."""
         self._at = 0
         self._parts: list[bytes] = []
 
     def read(self) -> Iterator[Mapping[str, str]]:
-        """The whole rows of the history that are new: values as JSON texts. Keys that are nested are joined with dots.
+        """The complete history rows that are new. Values are JSON texts, and nested keys are joined with dots.
 
-        Raises OSError, and UnreadableError.
+        Raises OSError and UnreadableError.
         """
         for record in self._records():
             kind = record.WhichOneof("record_type")
@@ -48,7 +48,7 @@ class RunLog:
                 self.has_ended = True
 
     def count(self) -> int:
-        """How many rows of the history are in the file by now. Raises as `read` does."""
+        """The number of history rows in the file now. Raises the errors of `read`."""
         for _ in self.read():
             pass
         return self.rows
@@ -62,7 +62,7 @@ class RunLog:
                 yield read_record(b"".join(self._parts))
 
     def _fragments(self) -> Iterator[tuple[int, bytes]]:
-        """The type and data of each whole fragment."""
+        """The type and data of each complete fragment."""
         with open(self.path, "rb") as file:
             if not self._begins(file):
                 return
@@ -76,8 +76,8 @@ class RunLog:
                     self._at += _FRAGMENT.size + len(data)
                     yield kind, data
                 if len(block) < left or left - read >= _FRAGMENT.size:
-                    return  # the rest is still to be written
-                self._at += left - read  # too little for a fragment: zeros
+                    return  # the rest is not written yet
+                self._at += left - read  # too short for a fragment, so it is filled with zeros
 
     def _begins(self, file: BinaryIO) -> bool:
         if self._at == 0:

@@ -1,4 +1,4 @@
-"""Deletes runs from the disk once they are at W&B, and uploads those that are not."""
+"""Deletes runs from the disk that W&B has, and uploads runs that it lacks."""
 
 import glob
 import logging
@@ -28,10 +28,10 @@ class _Task:
 
 
 class Uploads:
-    """Uploads and deletes closed runs, in a thread of its own."""
+    """Uploads and deletes closed runs, in a separate thread."""
 
     def __init__(self, environment: Mapping[str, str], *, keep_seconds: float) -> None:
-        """A run is kept `keep_seconds` longer, because after a kill the next process reads there what was written."""
+        """A run is kept for `keep_seconds` more, because the next process needs it after a kill to find its traces."""
         self._environment = environment
         self._keep_seconds = keep_seconds
         self._tasks: list[_Task] = []
@@ -41,15 +41,15 @@ class Uploads:
 
     @property
     def waiting(self) -> int:
-        """How many closed runs are on the disk."""
+        """The number of closed runs on the disk."""
         return len(self._tasks)
 
     def add(self, run: LocalRun) -> None:
-        """Take a run that was closed, or left behind."""
+        """Take a run that was closed, or that an earlier process left."""
         self._worker.put(_Task(run, monotonic() + self._keep_seconds))
 
     def abandon(self) -> None:
-        """End the thread. The next process finds the runs on the disk."""
+        """End the thread. The next process will find the runs on the disk."""
         self._worker.abandon()
 
     def _due(self) -> float | None:
@@ -64,7 +64,7 @@ class Uploads:
                 self._tasks.append(_Task(task.run, now + (0.0 if task.is_first else _RETRY_SECONDS), is_first=False))
 
     def _is_done(self, run: LocalRun) -> bool:
-        """Delete the run if W&B has all of it, else upload it; whether it was deleted."""
+        """Delete the run if W&B has all of it, else upload it. Returns whether it was deleted."""
         try:
             if is_uploaded(run):
                 shutil.rmtree(run.directory)
@@ -78,7 +78,7 @@ class Uploads:
 
 
 def runs_left_behind(directory: str, key_of: Callable[[str], str | None]) -> Iterator[LocalRun]:
-    """The runs below `directory`, with their keys by `key_of("entity/project")`. Those without a journal are left."""
+    """The runs below `directory` that have a journal. `key_of("entity/project")` gives their W&B keys."""
     for path in _run_files(directory):
         folder = os.path.dirname(path)
         about = next((record["run"] for record in read_journal(folder) if record["record"] == "run"), None)
@@ -91,9 +91,9 @@ def runs_left_behind(directory: str, key_of: Callable[[str], str | None]) -> Ite
 
 
 def delete_empty(directory: str, but: Container[str] = ()) -> None:
-    """Delete what is left of runs that W&B did not take when they were begun: one more each time that it is asked.
+    """Delete the empty directories of runs that W&B refused when they were opened. Each attempt leaves one.
 
-    `but` are the directories of open runs.
+    `but` has the directories of open runs.
     """
     for path in _run_files(directory):
         folder = os.path.dirname(path)

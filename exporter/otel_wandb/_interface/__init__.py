@@ -1,4 +1,5 @@
-"""What `otel_openai_wandb` uses of this package beyond its public names; a test holds it to that.
+"""The private names of this package that `otel_openai_wandb` may use. A test checks that it uses no others.
 
-A module for each purpose: the command `openai-wandb` starts without the SDK, and `show` works without wandb.
+There is a module for each purpose, because the command `openai-wandb` starts without the SDK, and `show` works without
+wandb.
 """

@@ -1,4 +1,4 @@
-"""Writes spans that their sender keeps until they are on the disk."""
+"""The intake for received spans, which their sender keeps until they are on the disk."""
 
 from otel_wandb._delivery.records import EventOfSpan
 from otel_wandb._delivery.run_log import UnreadableError

@@ -1,4 +1,4 @@
-"""The journal of a run: every trace whole and structured, in files that are part of the run.
+"""The journal of a run: every trace complete and structured, in files of the run.
 
-`schema` says what a record is, `records` makes them, `writer` writes them and `reader` reads them back.
+`schema` describes the records, `records` makes them, `writer` writes them and `reader` reads them.
 """

@@ -1,4 +1,4 @@
-"""The records of traces that have ended, without a file, for showing them at once."""
+"""Makes records of ended traces without a file, to show them at once."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ from otel_wandb._traces.read_trace import read_trace
 
 
 def records_of(spans: Iterable[ReadableSpan]) -> list[TraceRecord]:
-    """The traces of `spans`, which are all that there will be; their messages have no numbers."""
+    """The records of the traces of `spans`, which must be complete. Ids of messages and tools are all 0."""
     assembler = TraceAssembler()
     for span in spans:
         assembler.offer(read_span(span), 0.0)

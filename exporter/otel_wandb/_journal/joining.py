@@ -1,7 +1,8 @@
-"""Joins the pieces of a trace as they come. A trace that was shown never becomes two, and two never become one. Pure.
+"""Joins the pieces of a trace as they come. A trace keeps its first piece, and two traces are never merged. Pure.
 
-A trace is a root with what hangs below it. What waits for its root is one trace as well, until roots come: each takes
-what is below it, and the trace goes on with the root that took its first piece.
+A trace is a root with the pieces below it. Pieces without a root are one trace, until a root comes. The root takes the
+pieces below it. If these include the first piece, they stay the same trace and the other pieces become a new one.
+Otherwise the root and its pieces become the new trace.
 """
 
 from collections import deque
@@ -12,32 +13,32 @@ from typing import Final
 from otel_wandb._costs.billing import summed
 from otel_wandb._journal.schema import Totals, TraceRecord
 
-_REMEMBERED: Final = 1_000  # traces with a root; what comes below an earlier one is a trace of its own
+_REMEMBERED: Final = 1_000  # traces with a root; later pieces of older traces become traces of their own
 
 
 @dataclass(slots=True)
 class Growing:
-    """A trace that pieces may be added to. `number` counts the traces of a journal, in the order of first pieces."""
+    """A trace that may get more pieces. `number` counts the traces of a journal in the order of their creation."""
 
     number: int
     pieces: list[TraceRecord]
     is_rooted: bool
 
     def joined(self) -> TraceRecord:
-        """One record of all pieces."""
+        """All pieces as one record."""
         return self.pieces[0] if len(self.pieces) == 1 else _joined(self.pieces)
 
 
 class Joining:
-    """Takes the records of traces in the order of the journal."""
+    """Joins the records of traces. Give it all of them, in the order of the journal."""
 
     def __init__(self) -> None:
         self._count = 0
-        self._traces: dict[str, list[Growing]] = {}  # by the id, which several may have
+        self._traces: dict[str, list[Growing]] = {}  # by trace id, which several traces may have
         self._rooted: deque[Growing] = deque()
 
     def add(self, piece: TraceRecord) -> Sequence[Growing]:
-        """The traces that are new, or have changed."""
+        """Add a piece. Returns the traces that are new or have changed."""
         waiting = next((one for one in self._with_id(piece) if not one.is_rooted), None)
         if _has_root(piece):
             return self._new_root(piece, waiting)
@@ -48,12 +49,12 @@ class Joining:
         return [home]
 
     def take_settled(self) -> Iterator[Growing]:
-        """Those with a root that nothing is added to any more."""
+        """Forget and yield the traces with a root that get no more pieces."""
         while len(self._rooted) > _REMEMBERED:
             yield self._forget(self._rooted.popleft())
 
     def take_rest(self) -> Iterator[Growing]:
-        """All others, at the end of the journal; those without a root come last."""
+        """Forget and yield all other traces, at the end of the journal. Those without a root come last."""
         while self._rooted:
             yield self._forget(self._rooted.popleft())
         for found in self._traces.values():
@@ -100,7 +101,7 @@ def _is_below(piece: TraceRecord, others: Sequence[TraceRecord]) -> bool:
 
 
 def _split(pieces: Sequence[TraceRecord], root: TraceRecord) -> tuple[list[TraceRecord], list[TraceRecord]]:
-    """The pieces that hang below the root, and the others; a service may be called several times in one trace id."""
+    """The pieces below the root, and the others. One trace id may have several roots in a service."""
     ids = {span["id"] for span in root["spans"]}
     rest, found = list(pieces), True
     while found:

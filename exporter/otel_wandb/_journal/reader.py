@@ -1,7 +1,7 @@
-"""Reads a journal, also of a process that was killed. A file that was cut ends with its last whole line.
+"""Reads a journal, also of a process that was killed. Of a file that was cut, all complete lines are read.
 
-Of a file that is damaged in the middle the rest is read from the next place that refers to nothing before it; messages
-whose record was in the damaged part are missing. A warning says how much could not be read.
+After damage in the middle of a file, reading continues at the next restart point, where the compressed data does not
+refer back. Messages whose records were damaged are missing. A warning says how many bytes could not be read.
 """
 
 import glob
@@ -18,23 +18,24 @@ log: Final = logging.getLogger(__name__)
 
 _GZIP: Final = 31
 _RAW: Final = -15  # deflate without a header
-_FLUSHED: Final = b"\x00\x00\xff\xff"  # the end of what was flushed
-_CHUNK: Final = 16 << 10  # bytes; of a damaged one nothing is read
-_TRAILER: Final = 8  # bytes, of gzip
+_FLUSHED: Final = b"\x00\x00\xff\xff"  # the end of flushed data
+_CHUNK: Final = 16 << 10  # bytes; nothing of a damaged chunk is read
+_TRAILER: Final = 8  # bytes, of the gzip format
 _NAMES: Final = "traces-*.jsonl.gz"
 
 
 def journal_files(directory: str) -> Sequence[str]:
-    """The files of the journal of a run directory, in order."""
+    """The paths of the journal's files in a run directory, in order."""
     found = glob.glob(os.path.join(glob.escape(directory), "files", FOLDER, _NAMES))
-    return sorted(found, key=lambda path: (len(path), path))  # of five digits after those of four
+    return sorted(found, key=lambda path: (len(path), path))  # numbers of five digits come after those of four
 
 
 def read_journal(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[Record]:
     """The records of a run directory or of files, in order.
 
-    Each file begins with its `run`, where ids of messages and tools start anew: see `Texts`. Lines that are no records
-    are skipped, and a damaged file gives what can be read, with a warning. Raises OSError for a missing file.
+    Each file begins with its record `run`; after it, the ids of messages and tools begin at 0 again: see `Texts`. Lines
+    that are not records are skipped. A damaged file is read as far as possible, with a warning. Raises OSError for a
+    missing file.
     """
     files = journal_files(os.fspath(source)) if isinstance(source, (str, os.PathLike)) else source
     for path in files:
@@ -42,14 +43,14 @@ def read_journal(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
 
 
 class Texts:
-    """Resolves the ids of messages and tools. Give it every record in order."""
+    """Resolves the ids of messages and tools. Give it every record, in order."""
 
     def __init__(self) -> None:
         self._messages: dict[int, Message] = {}
         self._tools: dict[int, Sequence[Any]] = {}
 
     def take(self, record: Record) -> None:
-        """Remember a message or definitions; forget those of the file before."""
+        """Remember messages and tools. A record `run` begins a file, and forgets those of the file before."""
         if record["record"] == "run":
             self._messages, self._tools = {}, {}
         elif record["record"] == "message":
@@ -62,24 +63,24 @@ class Texts:
         return [self._messages[number] for number in ids if number in self._messages]
 
     def tools(self, number: int | None) -> Sequence[Any]:
-        """The definitions with this id; none for None."""
+        """The definitions of tools with this id; empty for None."""
         return () if number is None else self._tools.get(number, ())
 
 
 class JournalFile:
-    """One file of a journal, which is read on as it grows."""
+    """One file of a journal. It can be read again while it grows."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
-        self._at = 0  # where the data begins that is not unpacked yet
+        self._at = 0  # offset of the data that is not decompressed yet
         self._unpacker = zlib.decompressobj(_GZIP)
         self._is_raw = False
-        self._line = b""  # what there is of the last one
+        self._line = b""  # the incomplete last line
         self._damaged_from: int | None = None
         self._is_told = False
 
     def records(self) -> Iterator[Record]:
-        """The records of the whole lines that have come since the last call. Raises OSError for a missing file."""
+        """The records of complete lines that are new since the last call. Raises OSError for a missing file."""
         for line in self._lines():
             try:
                 found: Any = json.loads(line)
@@ -98,13 +99,13 @@ class JournalFile:
                     return
                 try:
                     *whole, self._line = (self._line + self._unpacked(packed)).split(b"\n")
-                except zlib.error:  # what follows the damage begins with a line
+                except zlib.error:  # data after a damage begins with a new line
                     self._line, self._damaged_from, self._is_told = b"", self._at, False
                 else:
                     yield from whole
 
     def _unpacked(self, packed: bytes) -> bytes:
-        """What the next of the file's gzip members holds, as far as it is in `packed`. Raises zlib.error."""
+        """Decompress `packed`, up to the end of the current gzip member. Raises zlib.error."""
         made = self._unpacker.decompress(packed)
         self._at += len(packed) - len(self._unpacker.unused_data)
         if self._unpacker.eof:
@@ -113,7 +114,7 @@ class JournalFile:
         return made
 
     def _finds_restart(self, file: BinaryIO) -> bool:
-        """Go to where the packed data goes on after a damage; False if that has not been written."""
+        """Seek the next restart point after a damage. Returns False if it is not written yet."""
         damaged_from = self._at if self._damaged_from is None else self._damaged_from
         file.seek(self._at)
         packed = file.read()
@@ -123,7 +124,7 @@ class JournalFile:
             log.warning("%s is damaged: about %d bytes of it could not be read", self._path, end - damaged_from)
         self._is_told = True
         if restart is None:
-            self._at = max(self._at, end - _CHUNK)  # a restart needs more than its first bytes to be known as one
+            self._at = max(self._at, end - _CHUNK)  # a restart point is recognized only with some data after it
             return False
         self._at, self._damaged_from = end, None
         self._unpacker, self._is_raw = zlib.decompressobj(_RAW), True
@@ -131,7 +132,7 @@ class JournalFile:
 
 
 def _next_restart(packed: bytes) -> int | None:
-    """Where `packed` goes on without referring to what is before; None if nowhere."""
+    """The offset of the next restart point, where `packed` does not refer back; None if there is none."""
     place = packed.find(_FLUSHED)
     while place >= 0:
         start = place + len(_FLUSHED)

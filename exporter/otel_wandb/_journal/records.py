@@ -1,4 +1,4 @@
-"""Makes the journal's records, from the same objects as the history row and the tables. Pure."""
+"""Makes the records of the journal from the same objects as the history row and the tables. Pure."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ from otel_wandb._spans.span import EventRecord, SpanRecord
 from otel_wandb._traces.feedback import Feedback
 from otel_wandb._traces.read_trace import ReadTrace
 
-_LONGEST: Final = 16 << 20  # characters of a text: what waits is bounded before
+_LONGEST: Final = 16 << 20  # characters of a text; the size of waiting spans is limited before
 _DEEPEST: Final = 40  # levels: definitions of tools are JSON schemas
 _EMBEDDINGS: Final = frozenset({"embeddings", "embedding"})
 _KINDS: Final[Mapping[Kind, SpanKind]] = {
@@ -41,19 +41,19 @@ _KINDS: Final[Mapping[Kind, SpanKind]] = {
 
 
 class Numbering(Protocol):
-    """Numbers what is kept once in a file."""
+    """Numbers messages and tools, which are written once in a file."""
 
     def add_message(self, message: Message) -> int:
-        """The number of a message."""
+        """The id of a message in the file."""
         ...
 
     def add_tools(self, tools: Sequence[Json]) -> int:
-        """The number of a list of definitions."""
+        """The id of a list of definitions in the file."""
         ...
 
 
 def trace_record(read: ReadTrace, numbering: Numbering) -> TraceRecord:
-    """The record of a trace. Messages and definitions get their numbers from `numbering`."""
+    """The record of a trace. Messages and definitions of tools get their ids from `numbering`."""
     trace = read.trace
     bills = {span.span_id: bill for (span, _), bill in zip(read.calls, read.bills, strict=True)}
     calls = [call for _, call in read.calls]
@@ -145,7 +145,7 @@ def _span(span: SpanRecord, view: SpanView, bill: Bill | None, numbering: Number
 
 
 def _sides(view: SpanView) -> tuple[Mapping[str, str] | None, Mapping[str, str] | None]:
-    """The input and the output of a step, as the timeline shows them."""
+    """The input and the output of a step, with the labels of the timeline."""
     texts, (given, gave) = texts_of(view), labels(view.kind)
     return (
         None if texts.input is None else {given: clean_text(texts.input, _LONGEST)},
@@ -210,7 +210,7 @@ def _call(call: ModelCall, bill: Bill, numbering: Numbering) -> Call:
 
 
 def _asked(call: ModelCall) -> Iterator[Message]:
-    """The messages after separate instructions. Instructions that are a message too, as in OpenLIT, come once."""
+    """The input messages, after the system instructions. OpenLIT repeats these as a message; then they come once."""
     messages = [_message(message) for message in call.asked]
     parts = [part if isinstance(part, MAPPING) else {"type": "text", "content": part} for part in call.instructions]
     if parts:
@@ -221,7 +221,7 @@ def _asked(call: ModelCall) -> Iterator[Message]:
 
 
 def _answered(call: ModelCall) -> Iterator[Message]:
-    """The answers. What has no messages is rendered: vectors are counted, and a verdict is named."""
+    """The output messages. An output without messages becomes a text: the number of vectors, or a moderation result."""
     if call.answered:
         return map(_message, call.answered)
     return ({"text": clean_text(response, _LONGEST)} for response in texts_of_call(call).outputs)
@@ -236,5 +236,5 @@ def _message(message: SaidMessage) -> Message:
 
 
 def _text(value: str | None) -> str | None:
-    """A cleaned text; None for an empty one."""
+    """A cleaned text; None if it is empty."""
     return clean_text(value, _LONGEST) if value else None

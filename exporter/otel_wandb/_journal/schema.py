@@ -1,10 +1,10 @@
-"""What the lines of a journal are: schema 1.
+"""The format of a journal: schema 1.
 
-A journal is the files `<run directory>/files/otel/traces-0001.jsonl.gz`, `-0002`, ...: JSON lines, UTF-8, one object a
-line, compressed by gzip and flushed after each trace. Every file can be read alone: it begins with a `RunRecord`, and
-ids of messages and of lists of tools are its own. A reader leaves out keys and kinds of records that it does not know;
-what changes the meaning of one that is here makes a new schema. Times are nanoseconds since the epoch, ids lower-case
-hex as in OpenTelemetry, costs US dollars; None means that nobody said or knows it, never 0.
+A journal consists of the files `<run directory>/files/otel/traces-0001.jsonl.gz`, `-0002`, ... They have JSON lines in
+UTF-8, one object in each line, compressed by gzip and flushed after each trace. Each file can be read alone: it begins
+with a `RunRecord`, and has its own ids of messages and of lists of tools. Readers ignore unknown keys and unknown kinds
+of records. A change of the meaning of a known one makes a new schema. Times are nanoseconds since the epoch. Ids are
+lower-case hex as in OpenTelemetry. Costs are US dollars. None means unknown, never 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 SCHEMA: Final = 1
 FOLDER: Final = "otel"
-"""Below the run's `files`."""
+"""The folder of the journal in the run's `files`."""
 
 
 class Message(TypedDict, total=False):
-    """A message in the form of the GenAI conventions; or only `text`, for what could not be read as one."""
+    """A message in the form of the GenAI conventions, or only `text` if it could not be read as a message."""
 
     role: str
     parts: Sequence[Any]
@@ -40,7 +40,7 @@ class RunRecord(TypedDict):
     record: Literal["run"]
     schema: int
     writer: str
-    """A name and a version."""
+    """The name and version of the program that wrote the file."""
     run: RunOfFile
     resource: Mapping[str, Any]
     time: int
@@ -49,7 +49,7 @@ class RunRecord(TypedDict):
 
 
 class MessageRecord(TypedDict):
-    """A message, once in a file and before the first trace that has it. A message that was long ago may come again."""
+    """A message, before the first trace that has it. It is written once in a file; an old one may be repeated."""
 
     record: Literal["message"]
     id: int
@@ -57,7 +57,7 @@ class MessageRecord(TypedDict):
 
 
 class ToolsRecord(TypedDict):
-    """A list of definitions of tools, in the same way."""
+    """A list of definitions of tools. It is written as often as a message."""
 
     record: Literal["tools"]
     id: int
@@ -65,7 +65,7 @@ class ToolsRecord(TypedDict):
 
 
 class UsageOfCall(TypedDict):
-    """Tokens; those read from a cache are part of the input, those of reasoning part of the output."""
+    """Numbers of tokens. Cached tokens are part of the input, and reasoning tokens part of the output."""
 
     input: int | None
     output: int | None
@@ -76,7 +76,7 @@ class UsageOfCall(TypedDict):
 
 
 class Call(TypedDict):
-    """A call of a model. `asked`, `answered` and `tools` are ids in the same file; one answer for each choice."""
+    """A call of a model. `asked`, `answered` and `tools` are ids in the same file. Each choice is one answer."""
 
     operation: str
     provider: str | None
@@ -93,7 +93,7 @@ class Call(TypedDict):
     cost_reason: str | None
     finish_reasons: Sequence[str]
     first_chunk: float | None
-    """Seconds."""
+    """Seconds from the start of the call to the first chunk of its stream."""
     stream_end: str | None
     prompt_name: str | None
     prompt_version: str | None
@@ -113,7 +113,7 @@ class _Event(TypedDict):
 
 
 class Event(_Event, total=False):
-    """An event of a span; `body` is that of a log record."""
+    """An event of a span. A log record also has a `body`."""
 
     body: Any
 
@@ -122,7 +122,7 @@ SpanKind: TypeAlias = Literal["llm", "embedding", "tool", "agent", "chain"]
 
 
 class Span(TypedDict):
-    """A span; one with a `call` has its inputs and outputs there."""
+    """A span. If it has a `call`, the inputs and outputs are in the call."""
 
     id: str
     parent: str | None
@@ -132,7 +132,7 @@ class Span(TypedDict):
     end: int
     error: bool
     status: str | None
-    """What is said of a failure."""
+    """The description of an error."""
     attributes: Mapping[str, Any]
     events: Sequence[Event]
     inputs: Mapping[str, str] | None
@@ -142,7 +142,7 @@ class Span(TypedDict):
 
 
 class Totals(TypedDict):
-    """Those of the row of `traces`: of the calls, each counted once."""
+    """The totals of all calls of a trace, as in the table `traces`."""
 
     calls: int
     input: int | None
@@ -159,15 +159,15 @@ class TraceRecord(TypedDict):
     record: Literal["trace"]
     trace_id: str
     sequence: int
-    """0; above it is a supplement, of spans that ended after the trace was written."""
+    """0, or more for a supplement with spans that ended after the trace was written."""
     complete: bool
     reason: str
-    """Why it was written when it was: "root", "idle", "max_age", "max_spans", "memory" or "shutdown"."""
+    """Why it was written at that moment: "root", "idle", "max_age", "max_spans", "memory" or "shutdown"."""
     name: str
     status: Literal["SUCCESS", "ERROR"]
-    """That of the root."""
+    """The status of the root."""
     error: str | None
-    """What the first span says that failed."""
+    """The description of the first span with an error."""
     start: int
     end: int
     service: str | None
@@ -181,7 +181,7 @@ class TraceRecord(TypedDict):
 
 
 class FeedbackRecord(TypedDict):
-    """Feedback on a trace, which may be in another run."""
+    """Feedback on a trace. The trace may be in another run."""
 
     record: Literal["feedback"]
     trace_id: str
@@ -191,7 +191,7 @@ class FeedbackRecord(TypedDict):
 
 
 class EndRecord(TypedDict):
-    """The counters of the process; the last one counts. There is none where the program was killed."""
+    """The counters of the process. If there are several records, the last is valid. A killed program has none."""
 
     record: Literal["end"]
     counters: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""Reads the records of a journal as whole traces. Pure."""
+"""Joins the records of a journal to complete traces. Pure."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,9 +7,9 @@ from otel_wandb._journal.schema import Call, MessageRecord, Record, Span, ToolsR
 
 
 def whole_traces(records: Iterable[Record]) -> Iterator[Record]:
-    """The records of a journal, each trace as one record as far as it came; those without a root come last.
+    """The records of a journal, with all pieces of a trace joined to one record. Traces without a root come last.
 
-    A trace comes later than it stands in the journal: a piece of it may follow. For `Numbering` see there.
+    A trace comes later than in the journal, because more pieces may follow it. Ids are those of `Numbering`.
     """
     numbering, joining = Numbering(), Joining()
     for record in records:
@@ -27,14 +27,14 @@ def whole_traces(records: Iterable[Record]) -> Iterator[Record]:
 
 
 class Numbering:
-    """Lets the ids of messages and tools, which each file begins anew, count through all files of a journal."""
+    """Makes the ids of messages and tools unique in a journal. In the files, each file begins at 0 again."""
 
     def __init__(self) -> None:
-        self._first, self._following = 0, 0  # ids of the current file, and of the next
+        self._first, self._following = 0, 0  # the first ids of the current file and of the next
         self._has_run = False
 
     def through_all_files(self, record: Record) -> Record | None:
-        """The next record with such ids; None for the `run` of a later file."""
+        """The record with unique ids; None for the record `run` of a later file. Give it every record, in order."""
         if record["record"] == "run":
             self._first, has_run, self._has_run = self._following, self._has_run, True
             return None if has_run else record

@@ -1,7 +1,7 @@
-"""Writes a journal. Only this module does IO for it. Its faults are counted and logged; the run is not affected.
+"""Writes a journal. Only this module does IO for it. Errors are counted and logged; they do not affect the run.
 
-After each trace the compressor is flushed and the file written, so a killed process leaves whole lines. Level 1 takes
-half the time of level 6 for files that are a tenth larger.
+After each trace the compressor is flushed and the file is written, so that a killed process leaves complete lines.
+Compression level 1 takes half the time of level 6, for files that are a tenth larger.
 """
 
 import contextlib
@@ -20,16 +20,16 @@ from typing import Any, Final
 from otel_wandb._costs.prices import PRICES_AS_OF
 from otel_wandb._journal.records import feedback_record, trace_record
 from otel_wandb._journal.schema import FOLDER, SCHEMA, EndRecord, Message, Record, RunOfFile, RunRecord
-from otel_wandb._spans.clean import Json, clean
+from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._traces.feedback import Feedback
 from otel_wandb._traces.read_trace import ReadTrace
 
 _LARGEST: Final = 64 << 20  # bytes of a file
-_MOST_KNOWN: Final = 50_000  # messages whose place in the file is remembered: about 10 MB
+_MOST_KNOWN: Final = 50_000  # messages whose ids in the file are remembered: about 10 MB
 _LEVEL: Final = 1
 _GZIP: Final = 31  # for zlib: the largest window, and the header and trailer of gzip
-_RESTART_BYTES: Final = 256 << 10  # packed, after which nothing refers back: what a damage costs at most
-_RETRY_SECONDS: Final = 30.0  # before another file is tried where one could not be written
+_RESTART_BYTES: Final = 256 << 10  # compressed bytes between restart points; damage costs at most so much
+_RETRY_SECONDS: Final = 30.0  # before another file is tried after an error
 
 _encoded: Final = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -47,9 +47,10 @@ class Journal:
         largest: int = _LARGEST,
         first: int = 1,
     ) -> None:
-        """`files` is the run's directory of that name. `keep` makes a new file part of the run.
+        """`files` is the run's directory `files`. `keep(path)` adds a new file to the run.
 
-        `first` is the number of the first file: W&B has the files of a run from all processes in one place.
+        `failed(why)` is called for each record that cannot be written. `largest` is the size in bytes after which the
+        next file begins. `first` is the number of the first file: several processes may write files of one run.
         """
         self._directory = os.path.join(files, FOLDER)
         self._run = run
@@ -60,14 +61,14 @@ class Journal:
         self._lock = threading.RLock()
         self._resource: Mapping[str, Any] = {}
         self._file: _File | None = None
-        self._ended: list[str] = []  # since the last `sync`
+        self._ended: list[str] = []  # files that were closed since the last `sync`
         self._not_before = 0.0
         self._problem: object = ""
         self._has_begun = False
         self._is_closed = False
 
     def add_trace(self, read: ReadTrace) -> bool:
-        """Write a trace, and the messages and definitions that are new in its file; False if that failed."""
+        """Write a trace, and its messages and tools that are new in the file. Returns False if that failed."""
         self._resource = read.trace.spans[0].resource or self._resource
         return self._add(lambda file: trace_record(read, file))
 
@@ -76,7 +77,7 @@ class Journal:
         self._add(lambda _: feedback_record(source))
 
     def sync(self) -> None:
-        """Have the disk keep what was written to files that are open, or were ended since. Raises OSError."""
+        """Sync the open file, and those that were closed since the last call, to the disk. Raises OSError."""
         with self._lock:
             file, ended = self._file, self._ended
             self._ended = []
@@ -90,7 +91,7 @@ class Journal:
                 raise
 
     def close(self, counters: Mapping[str, int]) -> None:
-        """Write the counters and end the file. Later traces belong to the journal of another run."""
+        """Write the counters, and close the journal. Later traces are not written."""
         with self._lock:
             if self._has_begun:
                 end: EndRecord = {"record": "end", "counters": counters, "time": time_ns()}
@@ -99,7 +100,7 @@ class Journal:
             self._is_closed = True
 
     def release(self) -> None:
-        """Let the file go unchanged: a forked child must not write to its parent's file, nor wait for its lock."""
+        """Close the file without writing: a forked child must not write to its parent's file, nor wait for its lock."""
         self._is_closed = True
         if self._file is not None:
             self._file.release()
@@ -118,7 +119,7 @@ class Journal:
                     self._end_file()
             except OSError as error:
                 self._give_up_file(error)
-            except Exception as error:  # noqa: BLE001  # one trace's; the file is as it was
+            except Exception as error:  # noqa: BLE001  # an error in one trace; the file is unchanged
                 self._failed(type(error).__qualname__)
             else:
                 return True
@@ -126,15 +127,16 @@ class Journal:
 
     def _next_file(self) -> "_File":
         os.makedirs(self._directory, exist_ok=True)
-        file = self._file = _File(_new_file(self._directory, self._first))
+        file = _File(_new_file(self._directory, self._first))
         file.add(self._first_record())
+        self._file = file
         self._has_begun = True
-        with contextlib.suppress(Exception):  # wandb's fault: the file lies in the run's directory all the same
+        with contextlib.suppress(Exception):  # an error of wandb; the file is in the run's directory anyway
             self._keep(file.path)
         return file
 
     def _first_record(self) -> RunRecord:
-        resource = {str(key): clean(value) for key, value in self._resource.items()}
+        resource = {clean_text(str(key)): clean(value) for key, value in self._resource.items()}
         return {
             "record": "run",
             "schema": SCHEMA,
@@ -155,7 +157,7 @@ class Journal:
                 self._problem = error
 
     def _give_up_file(self, error: OSError) -> None:
-        """Leave the file as it was before, and try another later."""
+        """Close the file without the failed record, and try another file later."""
         self._problem, self._not_before = error, monotonic() + _RETRY_SECONDS
         file, self._file = self._file, None
         if file is not None:
@@ -164,7 +166,7 @@ class Journal:
 
 
 class _File:
-    """One file, and the messages and tools that are in it already."""
+    """One file, and the ids of messages and tools that it has."""
 
     def __init__(self, raw: FileIO) -> None:
         self.path = str(raw.name)
@@ -177,15 +179,15 @@ class _File:
         self._numbers = {"message": 0, "tools": 0}
 
     def add_message(self, message: Message) -> int:
-        """The number of a message; one that is new here stands before the trace."""
+        """The id of a message. A message that is new in this file is written before the trace."""
         return self._number("message", _encoded(message))
 
     def add_tools(self, tools: Sequence[Json]) -> int:
-        """The number of a list of definitions."""
+        """The id of a list of definitions."""
         return self._number("tools", _encoded(tools))
 
     def add(self, record: Record) -> None:
-        """Write a record, after the messages and tools that are new in it. After an OSError release the file."""
+        """Write a record, after its new messages and tools. Raises OSError; then `release` the file."""
         self._lines += (_encoded(record), "")
         lines, self._lines = "\n".join(self._lines), []
         is_restart = self.size - self._restarted >= _RESTART_BYTES
@@ -195,7 +197,7 @@ class _File:
             self._restarted = self.size
 
     def end(self) -> None:
-        """Write gzip's trailer and close the file."""
+        """Write the gzip trailer and close the file."""
         try:
             self._write(self._compressor.flush())
         finally:
@@ -219,7 +221,7 @@ class _File:
         return number
 
     def _write(self, data: bytes) -> None:
-        """All of `data`, or nothing."""
+        """Write all of `data`, or nothing. Raises OSError."""
         written = 0
         try:
             while written < len(data):
@@ -232,7 +234,7 @@ class _File:
 
 
 def sync_file(path: str) -> None:
-    """Have the disk keep what was written to a file. Raises OSError."""
+    """Sync a file to the disk. Raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fdatasync(handle) if hasattr(os, "fdatasync") else os.fsync(handle)  # not on macOS
@@ -241,7 +243,7 @@ def sync_file(path: str) -> None:
 
 
 def _new_file(directory: str, number: int) -> FileIO:
-    """A file with the next free number: several exporters may write to a run, one after another."""
+    """Create a file with the next free number: several exporters may write to a run, one after another."""
     while True:
         try:
             return FileIO(os.path.join(directory, f"traces-{number:04}.jsonl.gz"), "x")

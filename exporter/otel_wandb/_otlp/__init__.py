@@ -1,1 +1,1 @@
-"""Reads requests of OTLP: spans, and the GenAI events among log records, as records like those of our own SDK's."""
+"""Decodes OTLP requests: spans, and GenAI events among log records, into the same records as spans of the SDK."""

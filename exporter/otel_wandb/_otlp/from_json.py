@@ -1,6 +1,6 @@
-"""Reads OTLP in JSON: ids in hex, bytes in base64, integers of 64 bits as texts or numbers, names in camelCase.
+"""Decodes OTLP in JSON: ids in hex, bytes in base64, integers of 64 bits as texts or numbers, names in camelCase.
 
-What is of another type than it must be makes a body malformed, as it does in protobuf; what is unknown is passed over.
+A value of a wrong type makes a body malformed, as in protobuf. Unknown fields are ignored.
 """
 
 import json
@@ -13,16 +13,16 @@ from otel_wandb._otlp.fields import ERROR, LATEST, MalformedError, genai_event, 
 from otel_wandb._spans.plain import plain
 from otel_wandb._spans.span import EventRecord, SpanRecord
 
-_DEEPEST: Final = 50  # values within values, about what protobuf reads
+_DEEPEST: Final = 50  # levels of nested values; about the limit of protobuf
 _BITS: Final = 64
 _HEX: Final = frozenset("0123456789abcdef")
-_ERRORS: Final = frozenset({ERROR, "STATUS_CODE_ERROR"})  # OTLP forbids names; protobuf's own JSON has them
+_ERRORS: Final = frozenset({ERROR, "STATUS_CODE_ERROR"})  # OTLP forbids the name, but protobuf's own JSON has it
 
 Fields = Mapping[str, Any]
 
 
 def spans(body: bytes) -> Iterator[SpanRecord | None]:
-    """The spans of a request for traces; None for one without ids. Raises MalformedError."""
+    """The spans of a trace request; None for each span without valid ids. Raises MalformedError."""
     for of_resource in _objects(_parsed(body), "resourceSpans"):
         resource = _attributes(_object(of_resource, "resource"))
         for of_scope in _objects(of_resource, "scopeSpans"):
@@ -32,7 +32,7 @@ def spans(body: bytes) -> Iterator[SpanRecord | None]:
 
 
 def events(body: bytes) -> Iterator[tuple[str, str, EventRecord]]:
-    """The GenAI events of spans in a request for logs, with their trace's and span's ids. Raises MalformedError."""
+    """The GenAI events of spans in a log request, each with its trace id and span id. Raises MalformedError."""
     for of_resource in _objects(_parsed(body), "resourceLogs"):
         for of_scope in _objects(of_resource, "scopeLogs"):
             for record in _objects(of_scope, "logRecords"):
@@ -45,7 +45,7 @@ def events(body: bytes) -> Iterator[tuple[str, str, EventRecord]]:
 def _parsed(body: bytes) -> Fields:
     try:
         found = json.loads(body.decode())
-    except (ValueError, RecursionError):  # of its text, of a number with too many digits, and of its depth
+    except (ValueError, RecursionError):  # malformed text, a number with too many digits, or too deep
         raise _malformed() from None
     fields: Fields = _checked(found, dict)
     return fields
@@ -122,7 +122,7 @@ def _text(of: Fields, name: str) -> str:
 
 
 def _hex(of: Fields, name: str) -> str:
-    """An id in lower case; empty if it is not an id."""
+    """An id in lower case; empty if it is not hex."""
     found = _text(of, name).lower()
     return found if _HEX.issuperset(found) else ""
 
@@ -136,7 +136,7 @@ def _is_error(code: Any) -> bool:
 
 
 def _number(given: Any) -> int:
-    """An integer, which JSON may have as a text; 0 if there is none."""
+    """An integer, which may be a text in JSON; 0 for None."""
     if given is None:
         return 0
     if isinstance(given, bool) or not isinstance(given, (int, str)):
@@ -151,7 +151,7 @@ def _number(given: Any) -> int:
 
 
 def _fraction(given: Any) -> float:
-    """A number. JSON has NaN and infinity as texts."""
+    """A floating-point number. NaN and infinity are texts in JSON."""
     if isinstance(given, bool) or not isinstance(given, (int, float, str)):
         raise _malformed()
     try:

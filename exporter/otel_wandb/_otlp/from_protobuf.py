@@ -1,4 +1,4 @@
-"""Reads OTLP in protobuf. The text of a value is asked for first: most are texts, and each question costs."""
+"""Decodes OTLP in protobuf. The text of a value is read first, because most values are texts and each read is slow."""
 
 from collections.abc import Iterable, Iterator
 from sys import intern
@@ -15,7 +15,7 @@ _SCALARS: Final = frozenset({"string_value", "bool_value", "int_value", "double_
 
 
 def spans(body: bytes) -> Iterator[SpanRecord | None]:
-    """The spans of a request for traces; None for one without ids. Raises MalformedError."""
+    """The spans of a trace request; None for each span without valid ids. Raises MalformedError."""
     request = ExportTraceServiceRequest()
     _parse(request, body)
     for of_resource in request.resource_spans:
@@ -27,7 +27,7 @@ def spans(body: bytes) -> Iterator[SpanRecord | None]:
 
 
 def events(body: bytes) -> Iterator[tuple[str, str, EventRecord]]:
-    """The GenAI events of spans in a request for logs, with their trace's and span's ids. Raises MalformedError."""
+    """The GenAI events of spans in a log request, each with its trace id and span id. Raises MalformedError."""
     request = ExportLogsServiceRequest()
     _parse(request, body)
     for of_resource in request.resource_logs:
@@ -42,7 +42,7 @@ def events(body: bytes) -> Iterator[tuple[str, str, EventRecord]]:
 def _parse(request: Any, body: bytes) -> None:
     try:
         request.ParseFromString(body)
-    except Exception as error:  # protobuf's DecodeError, of each implementation its own
+    except Exception as error:  # protobuf's DecodeError, whose class depends on the implementation
         raise MalformedError("the body is not OTLP in protobuf") from error
 
 
@@ -84,12 +84,12 @@ def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:
     found = {}
     for pair in pairs:
         value = pair.value
-        found[intern(pair.key)] = value.string_value or plain(_value(value))  # most of what waits has the same keys
+        found[intern(pair.key)] = value.string_value or plain(_value(value))  # waiting spans share their keys
     return found
 
 
 def _value(value: Any) -> Any:
-    """Deeper than 100 messages a request is not parsed."""
+    """A plain value. The recursion is limited: protobuf parses at most 100 nested messages."""
     kind = value.WhichOneof("value")
     if kind in _SCALARS:
         return getattr(value, kind)

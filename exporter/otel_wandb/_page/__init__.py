@@ -1,1 +1,1 @@
-"""One HTML file with the traces of journals, drawn by its own script."""
+"""Makes one HTML file with the traces of journals. A script in the file draws the page."""

@@ -1,4 +1,4 @@
-"""The page of a run's latest traces, small enough to be a panel of the run."""
+"""Makes the page of a run's latest traces, which is small enough for a panel in W&B."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -11,13 +11,14 @@ from otel_wandb._page.page import page
 
 _MOST_BYTES: Final = 2_000_000
 _MOST_TRACES: Final = 300
-_FILES: Final = 2  # the last of a journal: what is read at an exit is bounded
+_FILES: Final = 2  # the last files of a journal, to limit the work at an exit
 
 
 def latest_page(directory: str, name: str, counters: Mapping[str, int], time_ns: int) -> str | None:
     """The page of the latest traces in the journal of a run directory; None if there are none.
 
-    As many as fit into 2 MB, and not more than 300. `name` is what the page calls the run.
+    It has as many traces as fit into 2 MB, and at most 300. `name` is the run's name on the page, and `time_ns` the
+    time of its end in nanoseconds since the epoch.
     """
     records = list(read_journal(journal_files(directory)[-_FILES:]))
     traces = [place for place, record in enumerate(records) if record["record"] == "trace"][-_MOST_TRACES:]
@@ -35,7 +36,7 @@ def latest_page(directory: str, name: str, counters: Mapping[str, int], time_ns:
 
 
 def _only(records: Sequence[Record], traces: frozenset[int]) -> Iterator[Record]:
-    """The records with the traces at these places alone, and the messages and tools that these name."""
+    """The records without traces at other indices, and without messages and tools that only these use."""
     named = {key for place, key in _named(records) if place in traces}
     file = 0
     for place, record in enumerate(records):
@@ -51,7 +52,7 @@ def _only(records: Sequence[Record], traces: frozenset[int]) -> Iterator[Record]
 
 
 def _named(records: Sequence[Record]) -> Iterator[tuple[int, tuple[int, str, int]]]:
-    """What each trace names, by its place: the file, the kind and the id."""
+    """The messages and tools that each trace uses: its index, with the file, kind and id of each."""
     file = 0
     for place, record in enumerate(records):
         file += record["record"] == "run"

@@ -1,6 +1,6 @@
-"""Packs the records of journals for the page: rows and columns for what is listed, texts once, each trace whole.
+"""Packs the records of journals for the page: a table for its lists, each text once, and each trace in full.
 
-The page lists, filters and counts by the rows; it reads a trace's record and its messages when they are looked at.
+The page lists, filters and counts with the table. It reads a trace's record and its messages when they are shown.
 """
 
 import json
@@ -16,13 +16,13 @@ TRACE_COLUMNS: Final = (
     *("id", "run", "name", "start", "duration", "error", "calls", "input", "output", "total", "estimated", "cost"),
     *("unknown", "session", "user", "tags", "preview", "spans", "service", "complete", "sequence"),
 )
-"""`start` and `duration` are nanoseconds, the first from `Packer.base`; texts are numbers of `Packer.strings`."""
+"""`start` and `duration` are nanoseconds; `start` counts from `Packer.base`. Texts are indices of `Packer.strings`."""
 
 SPAN_COLUMNS: Final = (
     *("parent", "name", "kind", "start", "duration", "error", "call", "model", "operation", "settings", "prompt"),
     *("input", "output", "estimated", "cost", "first", "error_type", "question", "answer", "fresh"),
 )
-"""`parent` counts within the trace, `start` is from the trace's; `question`, `answer`, `fresh` are numbers of texts."""
+"""`parent` is the index in the trace; `start` counts from the trace's. `question`, `answer`, `fresh`: text numbers."""
 
 _KINDS: Final = ("chain", "llm", "embedding", "tool", "agent")
 _PREVIEW: Final = 160  # characters; a row shows fewer
@@ -31,11 +31,11 @@ _SETTINGS: Final = ("temperature", "top_p", "max_tokens", "presence_penalty", "f
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How much had been packed at some time."""
+    """How much was packed at a moment."""
 
     strings: int = 0
     changes: int = 0
-    """Traces that were added, or have grown."""
+    """How often a trace was added or has grown."""
     texts: int = 0
     feedback: int = 0
 
@@ -45,7 +45,7 @@ _START: Final = Mark()
 
 @dataclass(slots=True)
 class PackedRun:
-    """A run of the page; `ended` is false while it runs, and stays false if it was killed."""
+    """A run on the page. `ended` is false while the run lasts, and stays false if it was killed."""
 
     name: str
     known: dict[str, Any] = field(default_factory=dict)
@@ -62,12 +62,12 @@ class _PackedTrace:
     change: int
     row: Row
     spans: Sequence[Row]
-    places: Mapping[str, int]  # of the spans, by their ids
+    places: Mapping[str, int]  # indices of the spans, by id
     detail: str
 
 
 class Packer:
-    """Takes records one by one; ids of messages count by run (a later file of the run begins anew)."""
+    """Packs records one by one. An id of a message or of tools replaces the same id of an earlier file of the run."""
 
     def __init__(self) -> None:
         self.base: int | None = None
@@ -88,7 +88,7 @@ class Packer:
         return run
 
     def add(self, run: PackedRun, record: Record) -> None:
-        """One record of the run's journal; kinds that are unknown are passed over."""
+        """Pack one record of the run's journal. Unknown kinds are skipped."""
         kind = record.get("record")
         if kind == "message":
             run.messages[record["id"]] = self._text(record["message"])
@@ -108,7 +108,7 @@ class Packer:
         return Mark(len(self.strings), self._changes, len(self.texts), len(self._feedback))
 
     def since(self, mark: Mark) -> str:
-        """What was packed after the mark, as JSON: `rows` are those of the traces, new or with more than they had."""
+        """What was packed after the mark, as JSON. `rows` are the rows of traces that are new or have grown."""
         texts = ",".join(self.texts[mark.texts :])
         rows = [row for row, trace in enumerate(self.traces) if trace.change > mark.changes]
         details = ",".join(self.traces[row].detail for row in rows)
@@ -127,7 +127,7 @@ class Packer:
         }
 
     def put_trace(self, run: PackedRun, record: Record, row: int | None = None) -> int:
-        """Pack a trace, or one that has grown in its row, and return the row. Its spans keep their places."""
+        """Pack a trace and return its row. `row` is that of a trace that has grown; its spans keep their indices."""
         if self.base is None:
             self.base = record["start"] // 1_000_000 * 1_000_000
         before = None if row is None else self.traces[row]
@@ -178,7 +178,7 @@ class Packer:
         return _PackedTrace(self._changes, row, rows, places, _json(record))
 
     def _detail(self, run: PackedRun, span: Record) -> dict[str, Any]:
-        """The span with the page's numbers in place of the file's, and of the texts of its inputs and outputs."""
+        """The span with numbers of the page's texts, in place of the file's ids and of inputs and outputs."""
         shown = dict(span)
         for side in ("inputs", "outputs"):
             if span[side]:
@@ -194,7 +194,7 @@ class Packer:
     def _span_row(
         self, span: Record, places: Mapping[str, int], start: int, session: str | None, before: Row | None
     ) -> Row:
-        """`before` is the row that it had: what was new in its session still is."""
+        """The row of a span. `before` is its earlier row, whose messages that are new in the session are kept."""
         call = span["call"]
         head = (
             places.get(span["parent"], -1),
@@ -230,7 +230,7 @@ class Packer:
         )
 
     def _fresh(self, call: Record, session: str) -> list[int]:
-        """What this call adds to its session: the last message, and those before it back to a known one."""
+        """The messages that are new in the session: those after the last known one, the last one, and the answers."""
         asked, known = call["asked"], 0
         for number, text in enumerate(asked[:-1], 1):
             if (session, text) in self._said:
@@ -280,7 +280,7 @@ def _columns(names: Sequence[str], rows: Iterable[Row]) -> dict[str, list[Any]]:
 
 
 def _json(value: Any) -> str:
-    """ASCII only, so that a lone surrogate survives; `NaN` is no JSON and becomes text."""
+    """JSON in ASCII, which can have lone surrogates. NaN and infinity become texts, because JSON lacks them."""
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except ValueError:

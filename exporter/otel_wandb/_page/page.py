@@ -12,11 +12,11 @@ from typing import Final
 from otel_wandb._page.packing import Packer
 
 _HERE: Final = Path(__file__).parent
-_CHUNK: Final = 512 * 1024  # characters of JSON that are read at once when one text of them is looked at
+_CHUNK: Final = 512 * 1024  # characters of JSON; the page decodes a whole chunk to show one text of it
 
 
 def page(packer: Packer, *, follow_from: int | None = None) -> str:
-    """The page of what was packed; with a number it goes on to ask its server for what comes after that event."""
+    """The page of what was packed. With `follow_from`, it asks its server for the events after that number."""
     script, style = _asset("viewer.js"), _asset("viewer.css")
     texts, details = list(_chunks(packer.texts)), list(_chunks([trace.detail for trace in packer.traces]))
     index = packer.index() | {

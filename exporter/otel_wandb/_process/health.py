@@ -25,6 +25,7 @@ class Health:
         self._spans: Counter[str] = Counter({"received": 0, "logged": 0})
         self._dropped: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
+        self._logs: Counter[str] = Counter()
         self._journal: Counter[str] = Counter()
         self._weave: Counter[str] = Counter()
         self._sent_to_weave = 0
@@ -53,6 +54,10 @@ class Health:
     def drop_rows(self, cause: str, rows: int, why: object) -> None:
         """Count rows that are missing from a table."""
         self._lose(self._rows, "rows of a table were not written to W&B", cause, rows, why)
+
+    def drop_logs(self, cause: str, records: int, why: object) -> None:
+        """Count log records that are in no span."""
+        self._lose(self._logs, "log records were not added to spans", cause, records, why)
 
     def journal_failed(self, why: object) -> None:
         """Count a record that is missing from the journal."""
@@ -84,14 +89,15 @@ class Health:
         """Counters for the run's summary.
 
         `otel/received` and `otel/logged`; where they are not 0, `otel/trimmed`, `otel/duplicates`,
-        `otel/dropped_<cause>`, `otel/rows_dropped_<cause>`, `otel/journal_failed`, `otel/weave_sent` and
-        `otel/weave_dropped_<cause>`.
+        `otel/dropped_<cause>`, `otel/rows_dropped_<cause>`, `otel/logs_dropped_<cause>`, `otel/journal_failed`,
+        `otel/weave_sent` and `otel/weave_dropped_<cause>`.
         """
         with self._lock:
             return {
                 **{f"otel/{name}": count for name, count in self._spans.items()},
                 **{f"otel/dropped_{cause}": count for cause, count in self._dropped.items()},
                 **{f"otel/rows_dropped_{cause}": count for cause, count in self._rows.items()},
+                **{f"otel/logs_dropped_{cause}": count for cause, count in self._logs.items()},
                 **{f"otel/journal_{cause}": count for cause, count in self._journal.items()},
                 **({"otel/weave_sent": self._sent_to_weave} if self._sent_to_weave else {}),
                 **{f"otel/weave_dropped_{cause}": count for cause, count in self._weave.items()},

@@ -4,10 +4,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from otel_wandb._records.table import Cell, Row
 from otel_wandb._records.tables import TRACES
+from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.assembly import Reason, Trace
 
 Rule: TypeAlias = Callable[[Sequence[Cell]], Cell]
@@ -69,10 +70,23 @@ _RULES: Final[Mapping[str, Rule]] = {
 }
 
 
+class WholeRow(NamedTuple):
+    """A row of `traces` that can be written, and the spans that waited for it."""
+
+    row: Row
+    spans: Sequence[SpanRecord]
+
+
 @dataclass(slots=True)
 class _Waiting:
     since: float
     rows: list[Row] = field(default_factory=list)
+    spans: list[SpanRecord] = field(default_factory=list)
+
+    @property
+    def whole(self) -> WholeRow:
+        row = combined(self.rows) if len(self.rows) > 1 else self.rows[0]
+        return WholeRow(row, self.spans)
 
 
 class Pieces:
@@ -84,22 +98,31 @@ class Pieces:
         self._seconds = seconds
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()  # the oldest first
 
-    def add(self, trace: Trace, row: Row, now: float) -> Iterator[Row]:
-        """Take the row of a trace, and give those that may be written: of whole traces, old ones, the first of many."""
-        waiting = self._waiting.pop(trace.trace_id, None)
+    def add(self, trace: Trace, row: Row, spans: Sequence[SpanRecord], now: float) -> Iterator[WholeRow]:
+        """Take the row of a trace, and `spans` that wait with it. Yields the rows that can be written now."""
+        waiting = self._waiting.pop(trace.trace_id, None) or _Waiting(now)
+        waiting.rows.append(row)
+        waiting.spans += spans
         if any(span.is_local_root for span in trace.spans) or trace.reason is Reason.SHUTDOWN:
-            yield row if waiting is None else combined([*waiting.rows, row])
+            yield waiting.whole
         else:
-            waiting = waiting or _Waiting(now)
-            waiting.rows.append(row)
             self._waiting[trace.trace_id] = waiting
-        while self._waiting and self._is_due(next(iter(self._waiting.values())), now):
-            yield combined(self._waiting.popitem(last=False)[1].rows)
+        yield from self.due(now)
 
-    def drain(self) -> Iterator[Row]:
-        """Give all that waits."""
+    def due(self, now: float) -> Iterator[WholeRow]:
+        """Yield the rows that have waited long enough, and the oldest of too many."""
+        while self._waiting and self._is_due(next(iter(self._waiting.values())), now):
+            yield self._waiting.popitem(last=False)[1].whole
+
+    def next_deadline(self) -> float | None:
+        """When the oldest row has waited long enough; None if none waits."""
+        oldest = next(iter(self._waiting.values()), None)
+        return None if oldest is None else oldest.since + self._seconds
+
+    def drain(self) -> Iterator[WholeRow]:
+        """Yield all rows that wait."""
         waiting, self._waiting = self._waiting, OrderedDict()
-        yield from (combined(one.rows) for one in waiting.values())
+        yield from (one.whole for one in waiting.values())
 
     def _is_due(self, waiting: _Waiting, now: float) -> bool:
         return len(self._waiting) > self._most or now - waiting.since >= self._seconds

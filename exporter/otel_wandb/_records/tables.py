@@ -232,11 +232,7 @@ TRACES_COLUMNS: Final[tuple[TraceColumn, ...]] = (
     _first("user", lambda call: call.user),
     _first("session", lambda call: call.session),
     _first("conversation", lambda call: call.conversation),
-    Column(
-        "service",
-        str,
-        lambda source: _cut(str(source.tree.read.trace.spans[0].resource.get(names.SERVICE_NAME) or "") or None),
-    ),
+    Column("service", str, _service),
     Column("remote_parent_id", str, _remote_parent),
     Column("sequence", float, lambda source: float(source.tree.read.trace.sequence)),
     Column("complete", bool, lambda source: source.tree.read.trace.is_complete),

@@ -1,1 +1,1 @@
-"""W&B: opens runs, writes to them, finishes them."""
+"""Opens W&B runs, writes to them, and finishes them."""

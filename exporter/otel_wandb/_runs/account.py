@@ -1,4 +1,4 @@
-"""The mode, the server and the key that wandb would use. wandb is asked, never a person at a terminal."""
+"""The mode, the server and the key that wandb would use. Nobody is asked for a key at a terminal."""
 
 import os
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def settings_given(init: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def configured_server() -> str:
-    """W&B's server by the environment and wandb's settings files; raises ValueError for a setting that is none."""
+    """W&B's server in the environment and wandb's settings files. Raises ValueError for a malformed setting."""
     import wandb
 
     return str(wandb.setup().settings.base_url)
@@ -33,7 +33,7 @@ def server_of(init: Mapping[str, Any]) -> str:
 def mode_of(init: Mapping[str, Any]) -> str:
     """The mode that `wandb.init(**init)` will have: "online", "offline", "disabled" or "shared".
 
-    By its arguments, else by what `wandb.setup`, the environment or a settings file says (`wandb offline`).
+    The arguments come first, then `wandb.setup`, the environment, and settings files (`wandb offline`).
     """
     import wandb
 
@@ -42,12 +42,12 @@ def mode_of(init: Mapping[str, Any]) -> str:
 
 
 def is_online(init: Mapping[str, Any]) -> bool:
-    """Whether a run of `wandb.init(**init)` is meant to be at W&B."""
+    """Whether a run of `wandb.init(**init)` would be online."""
     return mode_of(init) in _ONLINE
 
 
 def has_key(init: Mapping[str, Any]) -> bool:
-    """Whether `wandb.init(**init)` would find a key; without one it would ask for it at a terminal."""
+    """Whether `wandb.init(**init)` would find a key. Without one it would ask for it at a terminal."""
     if settings_given(init).get("api_key"):
         return True
     host = server_of(init)
@@ -56,12 +56,12 @@ def has_key(init: Mapping[str, Any]) -> bool:
 
 
 def lacks_key(init: Mapping[str, Any]) -> bool:
-    """Whether a run of `wandb.init(**init)` would be online, but has no key. We ask nobody, and keep it offline."""
+    """Whether a run of `wandb.init(**init)` would be online but has no key. Such a run is made offline instead."""
     return is_online(init) and not has_key(init)
 
 
 def key_of(init: Mapping[str, Any]) -> str | None:
-    """The key that `wandb.init(**init)` would send; None where there is none, or a token in its place."""
+    """The key that `wandb.init(**init)` would send; None if there is no key, or an identity token in its place."""
     host = server_of(init)
     given = settings_given(init).get("api_key") or session_key(host) or os.environ.get("WANDB_API_KEY")
     if given:
@@ -73,7 +73,7 @@ def key_of(init: Mapping[str, Any]) -> str | None:
 
 
 def _finds_key(host: str) -> bool:
-    """Whether there is a key where older versions of wandb look; for a wandb that cannot be asked."""
+    """Whether there is a key in the places that older versions of wandb search, if wandb itself cannot be asked."""
     from requests.utils import get_netrc_auth
 
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):

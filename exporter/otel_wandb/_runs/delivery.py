@@ -1,4 +1,4 @@
-"""What the sink reports about spans whose sender keeps them until they are on the disk."""
+"""The reports of the run sink about received spans, whose sender keeps them until they are on the disk."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -9,24 +9,24 @@ from otel_wandb._spans.span import SpanRecord
 
 
 class Delivery(Protocol):
-    """Settles spans. Thread safe."""
+    """Settles spans that are on the disk. Thread safe."""
 
     @property
     def rotation(self) -> Rotation:
-        """When a run is full."""
+        """When another run follows."""
         ...
 
     @property
     def most_runs(self) -> int:
-        """How many runs may be open."""
+        """The maximum number of open runs."""
         ...
 
     def begun(self, spans: Sequence[SpanRecord]) -> None:
-        """The timeline of `spans` was logged; the rows of tables follow."""
+        """The timeline of `spans` was logged. Their table rows follow."""
         ...
 
     def written(self, runs: Sequence[OpenRun], spans: Sequence[SpanRecord]) -> None:
-        """Everything of `spans` was logged to `runs`, or counted."""
+        """All data of `spans` was logged to `runs`, or counted as lost."""
         ...
 
     def closed(self, run: OpenRun) -> None:
@@ -34,7 +34,7 @@ class Delivery(Protocol):
         ...
 
     def lost(self, why: str) -> None:
-        """The service process of wandb has gone, with what it had not written."""
+        """The service process of wandb died. Everything that it had not written is lost."""
         ...
 
     def settle(self, spans: Iterable[SpanRecord]) -> None:
@@ -42,7 +42,7 @@ class Delivery(Protocol):
         ...
 
     def flush(self, timeout: float) -> bool:
-        """Whether everything that was written is on the disk; it waits `timeout` seconds for it."""
+        """Wait at most `timeout` seconds until everything is on the disk. Returns whether it is."""
         ...
 
     def abandon(self) -> None:
@@ -50,5 +50,5 @@ class Delivery(Protocol):
         ...
 
     def stop(self, timeout: float) -> bool:
-        """Flush, for the last time."""
+        """Flush for the last time, and end."""
         ...

@@ -1,4 +1,4 @@
-"""The run that traces of one route go to, and the runs that follow it."""
+"""The open run for the traces of one route, and the runs that follow it."""
 
 import logging
 import threading
@@ -24,7 +24,7 @@ OpenNextRun = Callable[[Mapping[str, Any], int], OpenRun]
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """When another run follows: after so many traces, or seconds."""
+    """After how many traces or seconds another run follows."""
 
     traces: int = 50_000
     """W&B documents 100,000 points for each metric of a run."""
@@ -35,7 +35,7 @@ ROTATION: Final = Rotation()
 
 
 class RunLostError(Exception):
-    """Somebody ended the run, or wandb's service process has gone, with what it had not written."""
+    """The run was ended from outside, or wandb's service process died. What it had not written is lost."""
 
 
 class NoRunError(Exception):
@@ -43,9 +43,9 @@ class NoRunError(Exception):
 
 
 class Destination:
-    """Opens a run for the first trace, and another when that one is full or was ended by somebody else.
+    """Opens a run for the first trace, and another one when that is full or was ended from outside.
 
-    Two threads write: one logs traces, the other rows of tables.
+    Two threads use it: one logs traces, the other table rows.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Destination:
         *,
         is_replaced: bool = True,
     ) -> None:
-        """`opened_runs` is how many runs the route has had before.
+        """`opened_runs` is the number of earlier runs of the route.
 
-        With `is_replaced` another run follows one that somebody ended; else `after` raises RunLostError.
+        With `is_replaced`, a run that was ended from outside is replaced. Otherwise `after` raises RunLostError.
         """
         self._open_next = open_next
         self._rotation = rotation
@@ -67,28 +67,28 @@ class Destination:
         self._resource: Mapping[str, Any] = {}
         self._run: OpenRun | None = None
         self.opened_runs = opened_runs
-        """How many runs the route has had."""
+        """The number of runs that the route has had."""
         self._since = 0.0
-        self._traces = 0  # of the run that is open
+        self._traces = 0  # in the open run
         self._not_before = 0.0
         self._problem = ""
 
     @property
     def run(self) -> OpenRun | None:
-        """The run that is open."""
+        """The open run; None if there is none."""
         return self._run
 
     def opened(self, resource: Mapping[str, Any]) -> OpenRun:
-        """The run to write to. Raises NoRunError while there is none, and DisabledError.
+        """The open run, which is opened if necessary. Raises NoRunError if that fails, and DisabledError.
 
-        After a failure it waits before it tries again.
+        After a failure it is not tried again for 30 seconds.
         """
         with self._lock:
             self._resource = resource or self._resource
             return self._run or self._open()
 
     def log(self, tree: TreeJson, row: Mapping[str, Any], read: ReadTrace) -> OpenRun:
-        """Write one trace to the open run, else to the next. Raises NoRunError, and what wandb raises."""
+        """Write one trace to the open run, or to the next one. Raises NoRunError, RunLostError and wandb's errors."""
         run = self._run or self.opened(self._resource)
         try:
             run.log_trace(tree, row, read)
@@ -99,7 +99,7 @@ class Destination:
         return run
 
     def after(self, run: OpenRun, error: Exception) -> OpenRun:
-        """The run that replaces `run` if `error` means that somebody ended it; otherwise raises `error`."""
+        """The run that replaces `run`, if `error` means that it was ended from outside. Otherwise raises `error`."""
         if not run.was_ended(error):
             raise error
         if not self._is_replaced:
@@ -113,20 +113,27 @@ class Destination:
 
     @property
     def is_full(self) -> bool:
-        """Whether another run should follow: this one is large, or old, or was kept offline because W&B was away.
+        """Whether another run should follow: this one is large or old, or is offline because W&B could not be reached.
 
-        What tables leave behind in a run grows with their number, however few traces there are.
+        The number of tables counts too, because each table makes the run larger, even with few traces.
         """
-        run, age = self._run, monotonic() - self._since
-        if run is None or not run.owned:
+        run, full_at = self._run, self.full_at
+        if run is None or full_at is None:
             return False
-        rotation = self._rotation or ROTATION
-        if self._traces >= rotation.traces or run.tables >= _MOST_TABLES or age >= rotation.seconds:
-            return True
-        return run.is_makeshift and age >= _TRY_ONLINE_SECONDS
+        most = (self._rotation or ROTATION).traces
+        return self._traces >= most or run.tables >= _MOST_TABLES or monotonic() >= full_at
+
+    @property
+    def full_at(self) -> float | None:
+        """When the open run is full because of its age; None if no run of ours is open."""
+        run = self._run
+        if run is None or not run.owned:
+            return None
+        seconds = (self._rotation or ROTATION).seconds
+        return self._since + (min(seconds, _TRY_ONLINE_SECONDS) if run.is_makeshift else seconds)
 
     def given_up(self) -> OpenRun | None:
-        """Give up our run, to be closed when its rows are written. The next trace opens another."""
+        """Return our run, which the caller closes after its rows. The next trace opens another run."""
         with self._lock:
             run = self._run
             if run is None or not run.owned:
@@ -151,5 +158,5 @@ class Destination:
 
 
 def described(error: Exception) -> str:
-    """The type and message of an error of wandb's."""
+    """The type and message of an error."""
     return f"{type(error).__qualname__}: {error}"

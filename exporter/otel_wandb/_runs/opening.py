@@ -1,8 +1,8 @@
-"""Opens runs: one of the user's to write to, or one of our own beside it.
+"""Opens runs: wraps a run of the user, or opens our own run beside it.
 
-Nothing that names a run of the user's belongs to ours: not its id, group, tags or notes, not its sweep, launch or
-resume. wandb takes these from the environment and from `wandb.setup`; an argument of `wandb.init` wins over both,
-unless it is None. So ours are arguments, and empty where there is nothing to say.
+Our run must not get what is meant for the user's run: its id, group, tags, notes, sweep, launch or resume. wandb takes
+these from the environment and from `wandb.setup`. An argument of `wandb.init` overrides both, unless it is None. So
+all of them are given as arguments, some with an empty value.
 """
 
 import inspect
@@ -43,7 +43,7 @@ RECORDS_NOTHING: Final[Mapping[str, Any]] = {
     "x_disable_machine_info": True,
     "x_save_requirements": False,
 }
-"""Settings with which wandb records nothing of the process: no output, code, git state or machine."""
+"""Settings with which wandb records nothing about the process: no output, code, git state or machine."""
 
 
 class DisabledError(Exception):
@@ -52,7 +52,7 @@ class DisabledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The arguments of `wandb.init` for a run of ours, the number of the run, and the seconds it may take."""
+    """The arguments of `wandb.init` for our run, the number of the run, and the timeout in seconds."""
 
     init: Mapping[str, Any]
     number: int
@@ -75,7 +75,7 @@ def check_run(run: object) -> None:
 def check_init(init: Mapping[str, Any]) -> None:
     """Raise TypeError for an argument that `wandb.init` does not take.
 
-    Without any, wandb is not imported: that takes seconds.
+    Without arguments wandb is not imported, because the import takes seconds.
     """
     if init:
         import wandb
@@ -87,17 +87,17 @@ def check_init(init: Mapping[str, Any]) -> None:
 
 
 def given_run(run: "wandb.Run") -> OpenRun:
-    """A run that the user made, and finishes."""
+    """Wrap a run that the user made and will finish."""
     return OpenRun(run, owned=False)
 
 
 def is_of_this_process(run: "wandb.Run") -> bool:
-    """Whether this process made `run`. A forked child inherits `wandb.run`, but not the process that writes it."""
+    """Whether this process made `run`. A forked child inherits `wandb.run`, but cannot write to it."""
     return process_of(run) in (None, os.getpid())
 
 
 def init_beside(run: "wandb.Run") -> Mapping[str, Any]:
-    """The arguments of `wandb.init` for a run of ours that goes on where a user's run cannot be written to."""
+    """The arguments of `wandb.init` for our own run that continues a user's run, in the same project and group."""
     settings = run.settings
     mode = "disabled" if run.disabled else "offline" if run.offline else None
     said = {
@@ -112,10 +112,10 @@ def init_beside(run: "wandb.Run") -> Mapping[str, Any]:
 
 
 def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
-    """Open a run of our own beside any of the user's; offline, with one warning, where W&B cannot be used.
+    """Open our own run beside runs of the user. If W&B cannot be used, it is offline, with one warning.
 
-    Raises DisabledError where W&B is disabled, and what `wandb.init` raises for wrong arguments and for an offline run
-    that cannot be written.
+    Raises DisabledError if W&B is disabled. Raises the errors of `wandb.init` for wrong arguments, and for an offline
+    run that cannot be written.
     """
     import wandb
 
@@ -124,11 +124,11 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
         raise DisabledError("W&B is disabled: no trace is written")
     init = {"reinit": "create_new", **options.init}
     init["config"] = {**_config(resource), **(options.init.get("config") or {})}
-    init.pop("settings", None)  # in `_settings`
+    init.pop("settings", None)  # `_settings` has them
     if options.is_another:
         init = {name: value for name, value in init.items() if name not in _OF_ONE_RUN}
     if mode == "shared" and "mode" not in options.init:
-        mode = init["mode"] = "online"  # the user's runs are shared, not ours
+        mode = init["mode"] = "online"  # only the user's runs are shared, not ours
     is_makeshift = False
     with without_weave(), apart_from_their_run():
         if lacks_key(options.init):
@@ -147,7 +147,7 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
 
 
 def _init(init: Mapping[str, Any]) -> "wandb.Run":
-    """Call `wandb.init`; once more if wandb's service process died unnoticed, which ended every run."""
+    """Call `wandb.init`, and once more if wandb's service process had died, which ends all runs."""
     import wandb
 
     try:
@@ -161,7 +161,7 @@ def _init(init: Mapping[str, Any]) -> "wandb.Run":
 
 
 def _offline(init: Mapping[str, Any], options: RunOptions, resource: Mapping[str, Any], why: str) -> "wandb.Run":
-    run = _init({**init, "mode": "offline", "settings": _settings(options, resource)})  # with an id of its own
+    run = _init({**init, "mode": "offline", "settings": _settings(options, resource)})  # with a new id
     directory = os.path.dirname(run.dir)
     log.warning(
         "W&B is not used online: %s. Traces are kept in %s; upload them with: wandb sync %s", why, directory, directory
@@ -171,9 +171,9 @@ def _offline(init: Mapping[str, Any], options: RunOptions, resource: Mapping[str
 
 @contextmanager
 def without_weave() -> Iterator[None]:
-    """Keep `wandb.init` from advertising Weave, which leads nowhere on openai 0.28, for a run that we start.
+    """Prevent `wandb.init` from starting or advertising Weave for our run: its patch does nothing on openai 0.28.
 
-    Only the environment can say so; a value of the user's is left alone.
+    There is only an environment variable for it. If the user has set it, it is not changed.
     """
     if _DISABLE_WEAVE in os.environ:
         yield
@@ -186,7 +186,7 @@ def without_weave() -> Iterator[None]:
 
 
 def _described(resource: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-    """Settings that describe the run: what is in it, and the group of its service. Nothing of the user's run."""
+    """Settings that describe our run, with the group of its service and nothing of the user's run."""
     service = _service(resource)
     program = service or os.path.basename(sys.argv[0]) or "python"
     name = f"{program} traces {os.getpid()}" + (f" ({number})" if number > 1 else "")
@@ -206,25 +206,25 @@ def _service(resource: Mapping[str, Any]) -> str | None:
 
 
 def _config(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """The resource, by which runs can be filtered and grouped, and the id of the user's run beside it."""
+    """The run's config: the resource, for filtering and grouping, and the id of the user's run."""
     theirs = os.environ.get("WANDB_RUN_ID")
     beside = {} if theirs is None else {"beside_run": theirs}
     return {"resource": {str(key): clean(value) for key, value in resource.items()}, **beside}
 
 
 def _settings(options: RunOptions, resource: Mapping[str, Any]) -> "wandb.Settings":
-    """Settings that capture nothing of the user's process: no output, code, git state or machine.
+    """Settings that record nothing about the process: no output, code, git state or machine.
 
-    The user's settings win. The id is new each time: wandb keeps an id whose `init` failed.
+    The user's settings override them. The id is new each time, because wandb keeps the id of an `init` that failed.
     """
     import wandb
 
     wanted: dict[str, Any] = {
         **RECORDS_NOTHING,
-        "symlink": False,  # `latest-run` is the user's
-        "init_timeout": options.timeout / 2,  # the other half is for the offline run, where there is no server
+        "symlink": False,  # the link `latest-run` is for the user's run
+        "init_timeout": options.timeout / 2,  # the other half is for an offline run, if there is no server
         "finish_timeout": options.timeout,
-        "x_transaction_log_flush_interval": 1,  # seconds; a killed process loses no more
+        "x_transaction_log_flush_interval": 1,  # seconds; the most that a killed process loses
         "x_label": "",
         **_described(resource, options.number),
     }

@@ -1,8 +1,8 @@
-"""Writes rows to a run that the program logs to as well, without touching the row it is making or its count of steps.
+"""Writes rows to a run that the program logs to as well, without changing the program's unfinished row or its steps.
 
-`run.log` would commit what the program logged with `commit=False`, and would make its `step=3` one that is past.
-wandb's service process writes a record for each row in the end. It takes a record that is made here as it is, and gives
-it the next free step at the upload. wandb has no public way; where the private one is gone, `run.log` is used.
+`run.log` would commit what the program logged with `commit=False`, and wandb could refuse a `step=` of the program
+because that step is past. But wandb's service process also accepts a history record that is made here, and gives it the
+next free step at the upload. wandb has no public function for that; if the private one is missing, `run.log` is used.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class SharedHistory:
-    """The history of a run that is not ours."""
+    """Writes to the history of a run that is not ours."""
 
     def __init__(self, run: "wandb.Run") -> None:
         self._run = run
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Write one row, and its values but the trace to the summary. Raises what `run.log` raises."""
+        """Write one row, and its values except for the trace to the summary. Raises the errors of `run.log`."""
         from wandb.errors import UsageError
 
         run = self._run
@@ -31,7 +31,7 @@ class SharedHistory:
             raise UsageError(f"Run ({run.id}) is finished")
         if run.disabled:
             return
-        values = None if ended is None else row_json(run, row)  # None: `run.log` knows
+        values = None if ended is None else row_json(run, row)  # if None, `run.log` finds out
         if values is None or not publish_row(run, values):
             run.log(dict(row))
             return

@@ -1,4 +1,4 @@
-"""Writes rows of tables in a thread of its own: logging a table to an online run waits for the server."""
+"""Writes table rows in a separate thread, because logging a table to an online run waits for the server."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ from otel_wandb._runs.destination import Destination, NoRunError, RunLostError, 
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._spans.span import SpanRecord
 
-_MOST_ROWS: Final = 500  # of one increment of a table
+_MOST_ROWS: Final = 500  # in one increment of a table
 _MOST_WAITING: Final = 100_000
-_MOST_BYTES: Final = 64 << 20  # of rows that wait
-_FEW_ROWS: Final = 20  # of one increment; its files and its share of each later row cost more than they do
+_MOST_BYTES: Final = 64 << 20  # of waiting rows
+_FEW_ROWS: Final = 20  # in one increment; fewer rows are not worth its files and its entry in each later history row
 _LONGEST_WAIT: Final = 300.0  # seconds
-_LONGEST_DELIVERY: Final = 30.0  # where somebody keeps the spans until their rows are on the disk
-_CELL: Final = 50  # bytes of a cell without its text
+_LONGEST_DELIVERY: Final = 30.0  # seconds, if a sender keeps the spans until their rows are on the disk
+_CELL: Final = 50  # size of a cell in bytes, without its text
 
 TableRows: TypeAlias = Mapping[Table[Any], Sequence[Row]]
 
@@ -49,12 +49,12 @@ class _Waiting:
 
 
 class TableWriter:
-    """Collects rows by run. It writes last, so it closes the runs."""
+    """Collects and writes table rows. It also closes runs, because it writes last."""
 
     def __init__(self, interval: float, health: Health, delivery: Delivery | None = None) -> None:
         self._delivery = delivery
         self._interval = interval
-        self._wait = interval  # longer where rows are few
+        self._wait = interval  # longer if rows are few
         self._health = health
         self._budget = Budget(_MOST_WAITING, _MOST_BYTES)
         self._waiting: dict[OpenRun, _Waiting] = {}
@@ -64,7 +64,7 @@ class TableWriter:
         )
 
     def add(self, destination: Destination, run: OpenRun, rows: TableRows, spans: Sequence[SpanRecord] = ()) -> None:
-        """Take rows of `spans`. Never blocks; drops them where W&B takes them too slowly."""
+        """Take the rows of `spans`. Never blocks; drops rows if too many wait."""
         size = sum(_size(row) for table in rows.values() for row in table)
         number = sum(len(table) for table in rows.values())
         if not self._budget.take(number, size):
@@ -75,15 +75,15 @@ class TableWriter:
         self._worker.put(_Rows(destination, run, rows, size, () if self._delivery is None else spans))
 
     def close_run(self, run: OpenRun) -> None:
-        """Close `run` when the rows added before are written."""
+        """Close `run` after the rows that were added before."""
         self._worker.put(_Close(run))
 
     def flush(self, timeout: float) -> bool:
-        """Write all rows."""
+        """Write all rows. Returns whether that was done within `timeout` seconds."""
         return self._worker.flush(timeout)
 
     def stop(self, timeout: float) -> bool:
-        """Flush, and end the thread. What is not written by then counts as lost."""
+        """Flush, and end the thread. Rows that are not written within `timeout` seconds count as lost."""
         stopped = self._worker.stop(timeout)
         if not stopped:
             self._health.drop_rows(
@@ -136,13 +136,13 @@ class TableWriter:
             if self._delivery is not None:
                 self._delivery.written([run], waiting.spans)
         except RunLostError as error:
-            if self._delivery is not None:  # these rows come again, with their spans
+            if self._delivery is not None:  # the spans of these rows are sent again
                 self._delivery.lost(str(error))
         self._budget.give_back(0, waiting.size)
         run.summarise(self._health.summary())
 
     def _log(self, destination: Destination, run: OpenRun, table: Table[Any], rows: Sequence[Row]) -> OpenRun:
-        """Write a batch, and return the run it went to: somebody may have ended the original one."""
+        """Write a batch, and return its run, which is another one if `run` was ended from outside."""
         lost: tuple[str, object] | None = None
         try:
             try:
@@ -156,14 +156,14 @@ class TableWriter:
             lost = "no_run", error
         except Exception as error:  # noqa: BLE001
             lost = "table_failed", described(error)
-        # What an exit did not wait for was counted already.
+        # Rows that an exit did not wait for are counted already.
         if self._budget.give_back(len(rows), 0) and lost is not None:
             self._health.drop_rows(lost[0], len(rows), lost[1])
         return run
 
 
 def next_wait(interval: float, wait: float, rows: int, longest: float = _LONGEST_WAIT) -> float:
-    """How many seconds the next rows wait, after `rows` rows came while the last ones waited `wait` seconds."""
+    """The seconds that the next rows wait, after `rows` rows came in the last `wait` seconds."""
     return interval if rows >= _FEW_ROWS else max(interval, min(2 * wait, longest))
 
 

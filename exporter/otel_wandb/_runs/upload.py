@@ -1,4 +1,4 @@
-"""Whether W&B has a run, and the upload of a run that it does not have."""
+"""Checks whether W&B has a run, and uploads a run that it lacks."""
 
 import os
 import subprocess
@@ -16,15 +16,15 @@ _NOT_THERE: Final = "Could not find run"
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """A run as it lies on the disk."""
+    """A run on the disk."""
 
     directory: str
     path: str
-    """`entity/project/id`, without the entity where it is W&B's to choose."""
+    """`entity/project/id`, without the entity if W&B chooses it."""
     rows: int
-    """Of its history."""
+    """The number of its history rows."""
     key: str | None
-    """The W&B key of its project; None for the one that wandb finds."""
+    """The W&B key of its project; None means the key that wandb finds."""
 
 
 def run_path(entity: str, project: str, run_id: str) -> str:
@@ -33,14 +33,16 @@ def run_path(entity: str, project: str, run_id: str) -> str:
 
 
 def is_uploaded(run: LocalRun) -> bool:
-    """Whether W&B has all rows of the history and the whole journal. Raises what wandb raises if it cannot tell."""
+    """Whether W&B has all rows of the history and the whole journal. Raises wandb's errors if it cannot tell."""
     import wandb
 
     api = wandb.Api(timeout=_SECONDS, api_key=run.key)
     try:
         theirs = api.run(run.path)
     except Exception as error:
-        if _NOT_THERE in str(error):  # it was made while W&B was away; wandb has a class of its own for this since 0.31
+        if _NOT_THERE in str(
+            error
+        ):  # the run was made while W&B was away; wandb has an own class for this error since 0.31
             return False
         raise
     if int(theirs.lastHistoryStep) + 1 < run.rows:
@@ -51,7 +53,7 @@ def is_uploaded(run: LocalRun) -> bool:
 
 
 def sync(run: LocalRun, environment: Mapping[str, str]) -> str | None:
-    """Upload a run by `wandb sync`; returns its output if it failed. What W&B has already is not sent again."""
+    """Upload a run by `wandb sync`. Returns None, or the reason if that failed. Does not send what W&B has already."""
     env = {**environment, **({} if run.key is None else {"WANDB_API_KEY": run.key})}
     command = [sys.executable, "-m", "wandb", "sync", "--include-online", "--include-synced", run.directory]
     try:

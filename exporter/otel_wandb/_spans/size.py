@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_wandb._spans.span import SpanRecord
+from otel_wandb._spans.span import EventRecord, SpanRecord
 
 _SPAN: Final = 1_000  # bytes of a span and its attributes' names, without their values
 _VALUE: Final = 50
@@ -32,13 +32,16 @@ def size_of(span: ReadableSpan) -> int:
 
 def size_of_record(span: SpanRecord) -> int:
     """Bytes of memory of a record that waits for its trace. It has only Python's own types, which can be asked."""
-    events = (*span.events, *span.logs)
-    waiting: list[Any] = [
-        span.attributes,
-        *(event.attributes for event in events),
-        *(event.body for event in span.logs),
-    ]
-    size = _RECORD + _EVENT * len(events)
+    return _RECORD + _memory_of([span.attributes]) + sum(map(size_of_event, (*span.events, *span.logs)))
+
+
+def size_of_event(event: EventRecord) -> int:
+    """Bytes of memory of an event or a log record."""
+    return _EVENT + _memory_of([event.attributes, event.body])
+
+
+def _memory_of(waiting: list[Any]) -> int:
+    size = 0
     for value in waiting:  # grows while it is walked through
         size += getsizeof(value)
         if isinstance(value, Mapping):

@@ -130,9 +130,9 @@ class TraceAssembler:
         """Whether a span was emitted, as far as is remembered. From any thread."""
         return span_id in self._emitted.of(trace_id).span_ids
 
-    def remember(self, trace_id: str, span_ids: Iterable[str], now: float) -> None:
-        """Note spans as emitted: an earlier process wrote them, as one piece of their trace."""
-        self._emitted.add(trace_id, span_ids, (), pieces=1, now=now)
+    def remember(self, trace_id: str, span_ids: Iterable[str], missing: Iterable[str], now: float) -> None:
+        """Note spans as emitted: an earlier process wrote them, as one piece of their trace without some parents."""
+        self._emitted.add(trace_id, span_ids, missing, pieces=1, now=now)
 
     def offer(self, span: SpanRecord, now: float, size: int = 0) -> list[Trace]:
         """Take a span of `size` bytes. Returns the traces that a limit cuts short because of it."""

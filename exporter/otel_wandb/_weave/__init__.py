@@ -1,1 +1,1 @@
-"""Sends traces to Weave, beside the run they are in."""
+"""Sends traces to Weave, in addition to their run."""

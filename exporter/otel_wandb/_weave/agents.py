@@ -1,4 +1,4 @@
-"""A span as Weave's endpoint for agents reads it: by the GenAI conventions. Pure."""
+"""Makes the attributes of a span for Weave's agents endpoint, which reads the GenAI conventions. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ _OUTPUTS: Final = "gen_ai.output.messages"
 
 
 def as_agent(source: Source) -> Iterator[tuple[str, Value]]:
-    """The attributes that the agents' endpoint reads. It lists a trace by its agent and its conversation."""
+    """The attributes that the agents endpoint reads. It groups traces by agent and conversation."""
     record, span, call = source.record, source.span, source.span["call"]
     agent = record["service"] or record["name"]
     yield "gen_ai.agent.name", agent
@@ -36,7 +36,7 @@ def as_agent(source: Source) -> Iterator[tuple[str, Value]]:
 
 
 def _of_step(source: Source, inputs: str, outputs: str) -> Iterator[tuple[str, Value]]:
-    """The messages of a step; for a root without any, those of the first and the last call below it."""
+    """The messages of a step. A root without messages gets those of the first and of the last call below it."""
     first, last = first_and_last(source.record) if source.is_root else (None, None)
     if inputs:
         yield _INPUTS, as_json([_said("user", inputs)])
@@ -67,7 +67,7 @@ def _messages(call: Call, texts: Texts) -> Iterator[tuple[str, Value]]:
 
 
 def _whole(message: Message, role: str) -> Mapping[str, Any]:
-    """A message of the conventions, also where it was only a text."""
+    """A message in the form of the conventions, also if it is only a text."""
     return message if "parts" in message else _said(message.get("role") or role, message.get("text", ""))
 
 

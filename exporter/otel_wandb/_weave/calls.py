@@ -1,4 +1,7 @@
-"""A span as a call in Weave: `inputs` and `output` as JSON, and everything else in `wandb.attributes`. Pure."""
+"""Makes the attributes of a span that becomes a call in Weave. Pure.
+
+They are `inputs` and `output` as JSON, and everything else in `wandb.attributes`.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +12,7 @@ from otel_wandb._weave.source import Source, Texts, Value, as_json, first_and_la
 
 
 def as_call(source: Source) -> Iterator[tuple[str, Value]]:
-    """The attributes of a call of Weave's."""
+    """The attributes from which Weave makes a call."""
     span, call = source.span, source.span["call"]
     inputs, output = _sides(source)
     if inputs:
@@ -20,7 +23,7 @@ def as_call(source: Source) -> Iterator[tuple[str, Value]]:
     yield "wandb.display_name", span["name"]
     if source.thread is not None:
         yield "wandb.thread_id", source.thread
-        if source.is_root and inputs:  # Weave's page of a thread cannot show a turn without
+        if source.is_root and inputs:  # Weave's page of a thread cannot show a turn without inputs
             yield "wandb.is_turn", True
     yield "wandb.wb_run_id", source.place.run_id
     if source.place.step is not None:
@@ -31,7 +34,7 @@ def as_call(source: Source) -> Iterator[tuple[str, Value]]:
 
 
 def _sides(source: Source) -> tuple[Mapping[str, Any], Any]:
-    """The input and the output. A root without either shows the first question and the last answer below it."""
+    """The inputs and the output. A root without both gets the first question and the last answer below it."""
     span, texts = source.span, source.texts
     if span["call"] is not None:
         return _inputs(span["call"], texts), _output(span["call"], texts)
@@ -71,7 +74,7 @@ def _output(call: Call, texts: Texts) -> Mapping[str, Any]:
 
 
 def _more(source: Source) -> Mapping[str, Any]:
-    """Everything else, which Weave adds to the call's attributes."""
+    """All other values, which Weave adds to the attributes of the call."""
     record, span, call = source.record, source.span, source.span["call"]
     found: dict[str, Any] = {
         "service": record["service"],

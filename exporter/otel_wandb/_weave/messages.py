@@ -1,4 +1,4 @@
-"""Turns messages of the journal into those of OpenAI's chat API, which Weave's chat view shows. Pure."""
+"""Converts messages of the journal to those of OpenAI's chat API, which Weave's chat view shows. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _TEXTS: Final = frozenset({"text", "reasoning"})
 
 
 def chat_messages(messages: Sequence[Message], role: str) -> list[ChatMessage]:
-    """The messages as `{"role", "content", "tool_calls"?, "tool_call_id"?, "name"?}`; `role` where one has none."""
+    """The messages as `{"role", "content", "tool_calls"?, "tool_call_id"?, "name"?}`. `role` is the default role."""
     return [chat for message in messages for chat in _chats(message, role)]
 
 
@@ -29,7 +29,7 @@ def choices(messages: Sequence[Message]) -> list[Mapping[str, Any]]:
 
 
 def _chats(message: Message, role: str) -> list[ChatMessage]:
-    """One message; several where it has results of several tools, which are a message each in the chat API."""
+    """Convert one message. Each result of a tool becomes a message of its own, as in the chat API."""
     own = message.get("role") or role
     if "parts" not in message:
         return [{"role": own, "content": message.get("text", "")}]
@@ -49,7 +49,7 @@ def _chats(message: Message, role: str) -> list[ChatMessage]:
 
 
 def _content(parts: Sequence[Mapping[str, Any]]) -> Any:
-    """A text, where all parts are texts; else the parts as they are."""
+    """One text if all parts are texts, else a list of the parts."""
     if not parts:
         return None
     if all(part.get("type") in _TEXTS for part in parts):

@@ -1,4 +1,4 @@
-"""Weave's spans as a request of OTLP over HTTP, and what the answer says. Pure; the one place that touches protobuf."""
+"""Encodes spans for Weave as an OTLP request, and decodes the answer. Pure. Only this module of Weave uses protobuf."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ SCOPE = "otel_wandb"
 
 
 def encoded(spans: Sequence[WeaveSpan], resource: Mapping[str, Value]) -> bytes:
-    """The body of a request."""
+    """The body of a request with these spans."""
     request: Any = ExportTraceServiceRequest(
         resource_spans=[
             ResourceSpans(
@@ -32,11 +32,11 @@ def encoded(spans: Sequence[WeaveSpan], resource: Mapping[str, Value]) -> bytes:
 
 
 def rejected(body: bytes) -> tuple[int, str]:
-    """How many spans the answer says were rejected, and why. Raises ValueError for an answer that is not OTLP's."""
+    """The number of rejected spans in an answer, and the reason. Raises ValueError if the answer is not OTLP."""
     response = ExportTraceServiceResponse()
     try:
         response.ParseFromString(body)
-    except Exception as error:  # protobuf's DecodeError, of each implementation its own
+    except Exception as error:  # protobuf's DecodeError, whose class depends on the implementation
         raise ValueError("the answer is not OTLP") from error
     return response.partial_success.rejected_spans, response.partial_success.error_message
 
@@ -77,7 +77,7 @@ def _value(value: Value) -> AnyValue:
 
 
 def size_of(span: WeaveSpan) -> int:
-    """About how many bytes a span has in a request."""
+    """The approximate size of a span in a request, in bytes."""
     texts: list[Any] = [
         *span.attributes.values(),
         *(text for event in span.events for text in event.attributes.values()),

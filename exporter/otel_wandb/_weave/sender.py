@@ -1,7 +1,7 @@
-"""Sends spans to Weave in a thread of its own: batches, retries as the OTLP specification says, counts everything.
+"""Sends spans to Weave in a separate thread: in batches, with retries by the OTLP specification, and counts them.
 
-https://opentelemetry.io/docs/specs/otlp/#otlphttp-response: 429, 502, 503 and 504 are tried again, with `Retry-After`
-if the server says it; a success may reject some of the spans; everything else is final.
+https://opentelemetry.io/docs/specs/otlp/#otlphttp-response: after 429, 502, 503 and 504 a request is sent again, after
+the seconds of `Retry-After` if given. A success may reject some of the spans. Every other status is final.
 """
 
 import threading
@@ -19,7 +19,7 @@ from otel_wandb._weave.target import Target
 
 Resource: TypeAlias = tuple[tuple[str, str], ...]
 
-_MOST_SPANS: Final = 50_000  # that wait
+_MOST_SPANS: Final = 50_000  # that may wait
 _MOST_BYTES: Final = 64 << 20
 _BATCH_SPANS: Final = 500
 _BATCH_BYTES: Final = 1 << 20
@@ -47,7 +47,7 @@ class _Refused:
 class _Again:
     why: str
     pause: float | None = None
-    """Seconds, where the server says."""
+    """The seconds of `Retry-After`, if given."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Batch:
 
 
 class WeaveSender:
-    """Sends to one target. What it cannot send is counted and logged, and affects nothing else."""
+    """Sends spans to one target. Spans that it cannot send are counted and logged; nothing else is affected."""
 
     def __init__(self, target: Target, health: Health) -> None:
         self._target = target
@@ -67,13 +67,13 @@ class WeaveSender:
         self._due: float | None = None
         self._session: Any = None
         self._stopping = threading.Event()
-        self._deadline: float | None = None  # once it is stopping
+        self._deadline: float | None = None  # set when it is stopping
         self._worker: Worker[tuple[Resource, Sequence[WeaveSpan], int]] = Worker(
             "otel-wandb-weave", self._take, flush=self._send_all, wake=self._send_all, due=lambda: self._due
         )
 
     def send(self, spans: Sequence[WeaveSpan], resource: Resource) -> None:
-        """Take spans. Never blocks; drops them where Weave takes them too slowly."""
+        """Queue spans. Never blocks; drops spans if too many wait."""
         size = sum(map(size_of, spans))
         if self._waiting.take(len(spans), size):
             self._worker.put((resource, spans, size))
@@ -83,11 +83,11 @@ class WeaveSender:
             )
 
     def flush(self, timeout: float) -> bool:
-        """Send what was taken; False if that takes longer than `timeout` seconds."""
+        """Send all queued spans. Returns whether that was done within `timeout` seconds."""
         return self._worker.flush(timeout)
 
     def stop(self, timeout: float) -> bool:
-        """Try everything once more, and end. What is not sent by then is counted as lost."""
+        """Try to send everything once more, and end. Spans that are not sent within `timeout` seconds count as lost."""
         self._deadline = monotonic() + timeout
         self._stopping.set()
         stopped = self._worker.stop(timeout)
@@ -116,12 +116,12 @@ class WeaveSender:
         spans, size = batch.spans, batch.size
         try:
             body = encoded(spans, dict(resource))
-        except Exception as error:  # noqa: BLE001  # protobuf's, for what it cannot express
+        except Exception as error:  # noqa: BLE001  # protobuf's, for values that it cannot encode
             outcome: _Sent | _Refused = _Refused("unreadable", type(error).__qualname__)
         else:
             outcome = self._tried(body)
         if not self._waiting.give_back(len(spans), size):
-            return  # an exit did not wait for it, and counted it as lost
+            return  # an exit did not wait for this batch, and counted it as lost
         if isinstance(outcome, _Refused):
             self._health.drop_weave(outcome.cause, len(spans), outcome.why)
             return
@@ -130,7 +130,7 @@ class WeaveSender:
         self._health.drop_weave("rejected", refused, outcome.why or "Weave does not say why")
 
     def _tried(self, body: bytes) -> _Sent | _Refused:
-        """Post a body until it is taken, refused, or has been tried for long enough."""
+        """Post a body until it is accepted or refused, or until it was tried for 300 seconds."""
         give_up = monotonic() + _LONGEST_RETRY
         pause = 1.0
         while True:
@@ -160,7 +160,7 @@ class WeaveSender:
         return _outcome(answer.status_code, answer.headers.get("Retry-After"), answer.content)
 
     def _seconds(self) -> float:
-        """How long a request may take."""
+        """The timeout of a request in seconds."""
         left = _REQUEST_SECONDS if self._deadline is None else self._deadline - monotonic()
         return max(0.1, min(_REQUEST_SECONDS, left))
 
@@ -179,7 +179,7 @@ def _outcome(status: int, retry_after: str | None, body: bytes) -> _Sent | _Refu
 
 
 def _seconds_in(text: str | None) -> float | None:
-    """The seconds of `Retry-After`; a date is not read, and the pause is ours."""
+    """The seconds of `Retry-After`; None for a date, which is ignored."""
     try:
         return None if text is None else max(0.0, float(text))
     except ValueError:
@@ -187,5 +187,5 @@ def _seconds_in(text: str | None) -> float | None:
 
 
 def _no_other_key(request: Any) -> Any:
-    """Without it, requests would also send what `~/.netrc` has for the host."""
+    """Prevents `requests` from also sending the credentials that `~/.netrc` has for the host."""
     return request

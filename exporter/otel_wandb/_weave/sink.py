@@ -19,8 +19,8 @@ from otel_wandb._weave.target import Target
 
 log: Final = logging.getLogger(__name__)
 
-_FLUSH_SECONDS: Final = 10.0
-_SHARE_OF_EXIT: Final = 1 / 3  # the run comes first
+_LONGEST_FLUSH: Final = 10.0  # seconds
+_SHARE: Final = 1 / 3  # of the time of a flush or an exit: the run comes first
 
 
 class WeaveSink:
@@ -56,17 +56,18 @@ class WeaveSink:
         """The run's sink writes our counters too."""
 
     def flush(self, timeout: float) -> bool:
-        """Send what is waiting; nobody waits more than ten seconds for Weave."""
-        sender = self._sender
-        return sender is None or sender.flush(min(timeout, _FLUSH_SECONDS))
+        """Send waiting spans within a third of `timeout`, ten seconds at most. Returns True, so that no run waits."""
+        if self._sender is not None:
+            self._sender.flush(min(timeout * _SHARE, _LONGEST_FLUSH))
+        return True
 
     def close_runs(self) -> None:
         """There is nothing open."""
 
     def close(self, timeout: float) -> bool:
-        """Send what is waiting within a third of the time; the rest is counted. True: no run waits for it."""
+        """Send waiting spans within a third of `timeout`, and count the others. Returns True, so that no run waits."""
         if self._sender is not None:
-            self._sender.stop(timeout * _SHARE_OF_EXIT)
+            self._sender.stop(timeout * _SHARE)
         return True
 
     def abandon(self) -> None:

@@ -1,4 +1,4 @@
-"""What the spans for both of Weave's endpoints are made from. Pure."""
+"""The data from which spans for both of Weave's endpoints are made. Pure."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -19,20 +19,20 @@ _OF_USAGE: Final = {
 
 
 class Texts(Protocol):
-    """The messages and tools that a record names by their ids."""
+    """The messages and tools that a record refers to by ids."""
 
     def messages(self, ids: Sequence[int]) -> Sequence[Message]:
         """The messages with these ids."""
         ...
 
     def tools(self, number: int | None) -> Sequence[Any]:
-        """The definitions with this id; none for None."""
+        """The definitions with this id; empty for None."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A span in its trace, and where that was written."""
+    """A span with its trace, and the run that the trace is in."""
 
     record: TraceRecord
     span: Span
@@ -42,12 +42,12 @@ class Source:
 
     @property
     def thread(self) -> str | None:
-        """What Weave calls a thread: the session, else the conversation, of the whole trace."""
+        """Weave's thread: the session of the trace, else its conversation."""
         return self.record["session"] or self.record["conversation"]
 
 
 def first_and_last(record: TraceRecord) -> tuple[Call | None, Call | None]:
-    """The first call that asks something, and the last one that was answered."""
+    """The first call with an input, and the last call with an answer."""
     calls = [call for span in record["spans"] if (call := span["call"]) is not None]
     return (
         next((call for call in calls if call["asked"]), None),
@@ -75,5 +75,5 @@ def of_call(call: Call) -> Iterator[tuple[str, Value]]:
 
 
 def as_json(value: Any) -> str:
-    """JSON that is strict."""
+    """Strict JSON: NaN and infinity raise ValueError."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

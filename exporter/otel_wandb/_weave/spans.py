@@ -1,9 +1,9 @@
-"""Makes the spans that Weave reads best of a trace of the journal. Pure.
+"""Makes spans for Weave from a trace of the journal. Pure.
 
-Weave keeps the first of a list of attributes as a call's inputs and outputs, makes a tree of all names by their dots,
-and refuses a span where one name is a branch and a leaf (`weave.trace_server.opentelemetry` of weave 0.53.12). So a
-span for Weave has few attributes, all of them ours: `inputs` and `output` as JSON, and what else is known in
-`wandb.attributes`. The agents' endpoint reads the GenAI conventions.
+Weave has lists of attribute names for inputs and outputs, and reads the first one that a span has. It splits all names
+at their dots to a tree, and refuses a span if one name is a leaf and a branch of it (`weave.trace_server.opentelemetry`
+of weave 0.53.12). So a span for Weave has few attributes, all made here: `inputs` and `output` as JSON, and all other
+values in `wandb.attributes`. The agents endpoint reads the GenAI conventions.
 """
 
 import enum
@@ -18,11 +18,11 @@ from otel_wandb._weave.calls import as_call
 from otel_wandb._weave.source import Source, Texts, Value
 
 _EXCEPTION: Final = "exception"
-_FAILED: Final = "failed"  # Weave shows a failed call as successful where its status has no description
+_FAILED: Final = "failed"  # Weave shows a failed call as successful if its status has no description
 
 
 class Endpoint(enum.Enum):
-    """The two ways into Weave: calls, which are linked with runs, and agents."""
+    """Weave's two endpoints: for calls, which are linked with runs, and for agents."""
 
     CALLS = "calls"
     AGENTS = "agents"
@@ -39,7 +39,7 @@ class WeaveEvent:
 
 @dataclass(frozen=True, slots=True)
 class WeaveSpan:
-    """One span as it is sent; ids are hex, times nanoseconds since the epoch."""
+    """One span to send. Ids are hex; times are nanoseconds since the epoch."""
 
     trace_id: str
     span_id: str
@@ -48,7 +48,7 @@ class WeaveSpan:
     start_ns: int
     end_ns: int
     error: str | None
-    """What is said of a failure; None for a success."""
+    """The description of an error; None for a success."""
     attributes: Mapping[str, Value]
     events: Sequence[WeaveEvent]
 

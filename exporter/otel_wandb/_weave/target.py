@@ -1,4 +1,4 @@
-"""Where Weave takes spans. The key goes there and nowhere else. Pure."""
+"""Finds the URL to which spans and the key are sent. The key is sent nowhere else. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from otel_wandb._weave.spans import Endpoint
 
 SERVER_VARIABLE: Final = "WF_TRACE_SERVER_URL"
-"""Weave's own variable: the trace server of an installation."""
+"""Weave's own environment variable for the address of its trace server."""
 
 _PUBLIC: Final = "https://trace.wandb.ai"
-# The default of wandb 0.31, and those before.
+# The default servers of wandb 0.31 and of earlier versions.
 _PUBLIC_HOSTS: Final = frozenset({"api.wandb.ai", "api.forge.coreweave.com", "wandb.ai"})
 _PATHS: Final[Mapping[Endpoint, str]] = {
     Endpoint.CALLS: "/otel/v1/traces",
@@ -21,18 +21,18 @@ _PATHS: Final[Mapping[Endpoint, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL, and the key for it."""
+    """The URL of an endpoint, and the W&B key for it."""
 
     url: str
     key: str = field(repr=False)
 
 
 def target_of(server: str, key: str, endpoint: Endpoint, named: str | None) -> Target:
-    """The target beside W&B's `server`; `named` is a trace server that the user named."""
+    """The target for W&B's `server`. `named` is a trace server that the user chose instead."""
     if named:
         base = named
     elif urlsplit(server).hostname in _PUBLIC_HOSTS:
         base = _PUBLIC
-    else:  # an installation of W&B's: its trace server is behind the same address
+    else:  # a private installation has its trace server at the same address
         base = server.rstrip("/") + "/traces"
     return Target(base.rstrip("/") + _PATHS[endpoint], key)

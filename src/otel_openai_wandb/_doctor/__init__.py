@@ -1,1 +1,1 @@
-"""The command `openai-wandb doctor`: checks, each of which makes a finding."""
+"""The command `openai-wandb doctor`. Each of its checks returns a finding."""

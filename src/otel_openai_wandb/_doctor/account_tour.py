@@ -1,6 +1,6 @@
-"""`openai-wandb doctor --account`: makes two tiny runs with every kind of record, for a person to look at in W&B.
+"""`openai-wandb doctor --account`: makes two tiny runs with every kind of record, and lists what W&B should show.
 
-Only a person with an account can see W&B's pages; tests cannot. The command makes the runs and says what to look for.
+Tests cannot see W&B's pages, so a person with an account has to look at them.
 """
 
 import contextlib
@@ -29,17 +29,20 @@ _SEE: Final = """
 Look for these, in the first run:
   1. Workspace, panel `trace`: a table of 2 traces; a click opens the timeline, with 4 spans in the first.
   2. Workspace, panels `stats` and `traces`: tables of 4 and 2 rows, `feedback`: 1 row.
-  3. Charts `usage/...`: two points each, over the time.
+  3. Charts `usage/...`: two points each, over time.
   4. Panel `page`: an HTML page with one sentence.
   5. Files, folder `otel`: traces-0001.jsonl.gz.
   6. In `stats`, the column `weave_url`: it opens the call in Weave, with its messages as a chat.
-  7. In Weave, that call names the run; Threads has one, `tour`, with one turn.
-And in Weave's Agents, of the second run: one agent, `openai-wandb`, with one conversation.
+  7. In Weave, the same call names the run. Threads has one thread, `tour`, with one turn.
+For the second run, look in Weave's Agents: one agent, `openai-wandb`, with one conversation.
 """
 
 
 def run(project: str) -> int:
-    """Make the runs and say what to look for. The exit code is 1 if something was lost, 2 if there is no account."""
+    """Make the runs, and print what to look for.
+
+    Returns exit code 0, 1 if something was lost, or 2 if a package or the account is missing.
+    """
     missing = missing_of(("opentelemetry-proto",))
     if missing:
         return _refused(f"This needs {' and '.join(missing)}: {how_to_install('weave')}")
@@ -57,13 +60,13 @@ def run(project: str) -> int:
 
 
 def delete(paths: list[str]) -> int:
-    """Delete runs by their paths, `entity/project/run`, with their artifacts."""
+    """Delete runs by their paths `entity/project/run`, with their artifacts. Returns exit code 0, or 1 for an error."""
     import wandb
 
     for path in paths:
         try:
             wandb.Api().run(path).delete(delete_artifacts=True)
-        except Exception as error:  # noqa: BLE001  # wandb's, of the key, of the path, of the network
+        except Exception as error:  # noqa: BLE001  # wandb's, about the key, the path or the network
             sys.stderr.write(f"{path} could not be deleted: {error}\n")
             return _FAILED
         sys.stdout.write(f"{path} was deleted.\n")
@@ -71,7 +74,7 @@ def delete(paths: list[str]) -> int:
 
 
 def _made(project: str, weave: Weave) -> "tuple[wandb.Run, dict[str, int]]":
-    """Make a run with every kind of record; returns it with what was lost."""
+    """Make a run with every kind of record. Returns it with the counters of lost spans."""
     import wandb
 
     settings = wandb.Settings(silent=True, console="off", disable_git=True, disable_code=True, x_disable_stats=True)
@@ -92,7 +95,7 @@ def _made(project: str, weave: Weave) -> "tuple[wandb.Run, dict[str, int]]":
 
 
 def _calls(provider: TracerProvider) -> str:
-    """Two traces: an agent with a tool between two calls, and a stream beside a call that fails."""
+    """Make two traces: an agent with two calls and a tool, and a stream with a failed call. Returns the first id."""
     import openai
 
     from otel_openai_v0 import call_context

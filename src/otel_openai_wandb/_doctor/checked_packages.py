@@ -1,4 +1,4 @@
-"""Checks that the packages that a trace needs are installed, in tested versions."""
+"""Checks that all packages that a trace needs are installed, in tested versions."""
 
 import platform
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _EXTRAS: Final = ("instruments", "wandb")
 
 
 def check_packages() -> Finding:
-    """All of them in one line: what is missing and what is of another version, at once."""
+    """List all required packages that are missing or have an unsupported version, in one finding."""
     wrong = list(_wrong())
     if wrong:
         return failed("packages", "; ".join(wrong), how_to_install("all"))
@@ -34,16 +34,16 @@ def check_packages() -> Finding:
 
 
 def check_tested() -> Finding | None:
-    """Installed packages in untested versions; None if there are none."""
+    """List installed packages with an untested version; None if there are none."""
     conflicts = [(needed, get_dependency_conflicts([needed])) for needed in TESTED]
     outside = [
         f"{found.found} ({needed})" for needed, found in conflicts if found is not None and found.found is not None
     ]
-    return note("versions", f"outside of the tested range: {'; '.join(outside)}") if outside else None
+    return note("versions", f"outside the tested range: {'; '.join(outside)}") if outside else None
 
 
 def _wrong() -> Iterator[str]:
-    """As the metadata of this package has it, which is what was tested."""
+    """The required packages, from the metadata of this distribution, that are missing or have another version."""
     for requirement in requires(_DISTRIBUTION) or ():
         needed, _, marker = requirement.partition(";")
         if marker and not any(f'extra == "{extra}"' in marker.replace("'", '"') for extra in _EXTRAS):

@@ -18,26 +18,26 @@ from otel_wandb._interface.install import how_to_install
 _NAME: Final = "openai_v0"
 _DISABLED_VARIABLE: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _LAUNCHER: Final = "auto_instrumentation"
-_HIGHEST_ID: Final = (1 << 128) - 1  # of a trace; what a ratio leaves out first
+_HIGHEST_ID: Final = (1 << 128) - 1  # of a trace; a ratio omits the highest ids first
 _SIGNALS: Final = ("traces", "metrics", "logs")
 
 
 def check_instrumentor(environ: Mapping[str, str]) -> Finding:
-    """Whether openai is instrumented, or can be."""
+    """Check whether openai is instrumented, or can be."""
     what = "instrumentor"
     disabled = [name.strip() for name in environ.get(_DISABLED_VARIABLE, "").split(",")]
     if _NAME in disabled or "*" in disabled:
         return failed(what, f"disabled by {_DISABLED_VARIABLE}", f"unset {_DISABLED_VARIABLE}")
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return failed(what, "OTEL_SDK_DISABLED is true: no span is recorded", "unset OTEL_SDK_DISABLED")
-    import openai  # noqa: F401  # else nobody has wrapped it yet
+    import openai  # noqa: F401  # openai is wrapped when it is imported
 
     other = OpenAIInstrumentor().other_instrumentation
     if other is not None:
         said = f"openai is instrumented by {other} already: every call would have two spans"
         return failed(what, said, f"leave out {other.rpartition('.')[0] or other}")
     if not _was_launched():
-        return ok(what, "ready: a program enables it with opentelemetry-instrument, or in its code")
+        return ok(what, "ready: enable it with opentelemetry-instrument, or in the program")
     if not OpenAIInstrumentor().is_instrumented_by_opentelemetry:
         said = "opentelemetry-instrument started this program and did not instrument openai; its log says why"
         return failed(what, said, "OTEL_LOG_LEVEL=debug opentelemetry-instrument openai-wandb doctor")
@@ -50,12 +50,12 @@ def check_instrumentor(environ: Mapping[str, str]) -> Finding:
 
 
 def _was_launched() -> bool:
-    """Whether `opentelemetry-instrument` started this process: it puts a module in the place of `sitecustomize`."""
+    """Whether `opentelemetry-instrument` started this process: it replaces the module `sitecustomize`."""
     return _LAUNCHER in str(getattr(sys.modules.get("sitecustomize"), "__file__", ""))
 
 
 def check_sampler(environ: Mapping[str, str]) -> Finding:
-    """Whether a call without a parent may be sampled; a ratio samples the lowest trace id if it samples any."""
+    """Check whether a call without a parent may be sampled. Any ratio above 0 samples trace id 0."""
     global_provider = trace.get_tracer_provider()
     provider = (
         global_provider if isinstance(global_provider, TracerProvider) else TracerProvider(shutdown_on_exit=False)
@@ -70,7 +70,7 @@ def check_sampler(environ: Mapping[str, str]) -> Finding:
 
 
 def check_capture(environ: Mapping[str, str]) -> Finding:
-    """Whether prompts and completions are recorded."""
+    """Check whether prompts and completions are recorded."""
     variables = read_variables(environ)
     if variables.complaint is not None:
         modes = " or ".join(mode.value for mode in CaptureContent)
@@ -83,7 +83,7 @@ def check_capture(environ: Mapping[str, str]) -> Finding:
 
 
 def check_exporters(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether the exporters that the environment names can be loaded."""
+    """Check whether the exporters that the environment names can be loaded."""
     for signal in _SIGNALS:
         variable = _variable(signal)
         named = environ.get(variable, "" if is_alone() else "otlp")  # as `opentelemetry-distro` has it
@@ -123,13 +123,13 @@ def _why_not_loaded(name: str, signal: str, environ: Mapping[str, str]) -> str |
         return f"no installed package has an exporter {full}"
     try:
         found[0].load()
-    except Exception as error:  # noqa: BLE001  # it may fail in any way
+    except Exception as error:  # noqa: BLE001  # an exporter may raise anything
         return f"{full} does not load ({type(error).__name__}: {error})"
     return None
 
 
 def _otlp_by_protocol(signal: str, environ: Mapping[str, str]) -> str:
-    """The name behind `otlp`, as the SDK finds it after the distribution has set its default."""
+    """The exporter that the SDK loads for `otlp`, with the default that the distribution sets."""
     names = (f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     default = "http/protobuf" if is_alone() else "grpc"
     protocol = next((text for name in names if (text := environ.get(name, "").strip())), default)

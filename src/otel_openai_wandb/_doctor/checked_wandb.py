@@ -23,7 +23,7 @@ _MODES: Final = ("online", "offline", "disabled", "shared", "run", "dryrun")
 
 
 def check_account(environ: Mapping[str, str]) -> Finding:
-    """Whether runs are online, and W&B takes them: it is asked whose key it is."""
+    """Check whether runs are online, and whether W&B accepts the key."""
     what = "W&B"
     mode = environ.get("WANDB_MODE", "")
     if mode and mode not in _MODES:
@@ -34,7 +34,7 @@ def check_account(environ: Mapping[str, str]) -> Finding:
         fields = _unreadable(error)
         said = f"{' and '.join(fields)} cannot be read" if fields else first_line(error)
         return failed(what, said, f"unset {' '.join(fields) or 'what it names'}")
-    effective = mode_of({})  # of the settings files too
+    effective = mode_of({})  # the settings files count too
     if effective == "disabled":
         return failed(what, "its mode is disabled: nothing is written", "unset WANDB_MODE, or wandb enabled")
     if effective == "offline":
@@ -71,7 +71,7 @@ def _why_refused() -> str | None:
 
 
 def check_trace(project: str) -> Finding:
-    """Make one call to a stand-in for the API, and check that its trace is in a run; the run is deleted afterwards."""
+    """Call a stand-in for the API, and check that the trace is in a run. The run is deleted afterwards."""
     with tempfile.TemporaryDirectory() as directory:
         for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ARTIFACT_DIR"):  # the run's `dir` does not cover them
             os.environ[name] = directory
@@ -94,15 +94,17 @@ def check_trace(project: str) -> Finding:
     counters = exporter.counters
     lost = {name.removeprefix("otel/"): count for name, count in counters.items() if "dropped" in name}
     if lost or not counters["otel/logged"] or not written:
-        said = ", ".join(f"{name}: {count}" for name, count in lost.items()) or "no span came"
+        said = ", ".join(f"{name}: {count}" for name, count in lost.items()) or "no span was exported"
         return failed("test trace", f"did not reach a run ({said})", "see the lines above")
     return ok("test trace", "reached a run, which was deleted")
 
 
 def check_comforts() -> Finding | None:
-    """What the test trace found missing in this version of wandb; None if nothing."""
+    """List the private parts that this version of wandb lacks, as the test trace found; None if there are none."""
     missing = missing_comforts()
-    return note("wandb", f"this version lacks what we use for {'; '.join(missing)}") if missing else None
+    return (
+        note("wandb", f"this version lacks private parts that are used for {'; '.join(missing)}") if missing else None
+    )
 
 
 def _call() -> None:

@@ -1,4 +1,4 @@
-"""Whether Weave takes a span, where traces are sent there."""
+"""Checks whether Weave accepts a span, if traces are sent to Weave."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ _WHAT: Final = "Weave"
 
 
 def check_weave(environ: Mapping[str, str], project: str) -> Finding | None:
-    """Send one span and read the answer; None where nothing is sent to Weave."""
+    """Send one span and read the answer. Returns None if traces are not sent to Weave."""
     weave = read_settings(environ).weave
     if not weave:
         return None
@@ -25,7 +25,7 @@ def check_weave(environ: Mapping[str, str], project: str) -> Finding | None:
         return failed(_WHAT, "opentelemetry-proto is missing", how_to_install("weave"))
     key = key_of({})
     if mode_of({}) != "online" or key is None:
-        return note(_WHAT, f"{WEAVE_VARIABLE} is set, and runs are offline: send them later with openai-wandb weave")
+        return note(_WHAT, f"{WEAVE_VARIABLE} is set, but runs are offline: send them later with openai-wandb weave")
     entity = _entity()
     if not entity:
         return failed(_WHAT, "W&B does not say whose key it is", "wandb login --relogin")
@@ -66,5 +66,5 @@ def _entity() -> str:
 
     try:
         return str(wandb.Api().default_entity or "")
-    except Exception:  # noqa: BLE001  # the finding about W&B says what is wrong
+    except Exception:  # noqa: BLE001  # the finding about W&B has the reason
         return ""

@@ -1,4 +1,4 @@
-"""The command `openai-wandb doctor`: checks everything that a trace depends on, and says what prevents it."""
+"""The command `openai-wandb doctor`: checks everything that a trace needs, and prints what prevents traces."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ _Found = TypeVar("_Found", bound=Finding | None)
 
 
 def run(project: str, *, for_machines: bool) -> int:
-    """Print the report; the exit code is 0, or 1 if anything failed."""
+    """Print the report, as lines or as JSON. Returns exit code 0, or 1 if a check failed."""
     logging.captureWarnings(capture=True)
     findings = []
     for finding in examine(os.environ, project):
@@ -28,10 +28,10 @@ def run(project: str, *, for_machines: bool) -> int:
 
 
 def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
-    """The findings, one after the other; no key is in any of them."""
+    """Run the checks, and yield their findings. No finding contains a key."""
     packages = check_packages()
     yield packages
-    if packages.state is State.FAILED:  # what comes next imports them
+    if packages.state is State.FAILED:  # the other checks import these packages
         return
     untested = check_tested()
     if untested is not None:

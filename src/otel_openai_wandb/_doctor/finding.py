@@ -1,4 +1,4 @@
-"""What the doctor finds, and how a report of it reads for people and for machines."""
+"""The findings of the doctor, and their report as text or JSON."""
 
 import enum
 import json
@@ -11,7 +11,7 @@ _USER: Final = re.compile(r"(?<=://)[^/\s]+@")  # of an address: it may be a pas
 
 
 class State(enum.Enum):
-    """What a check found."""
+    """The result of a check."""
 
     OK = "ok"
     NOTE = "note"
@@ -20,7 +20,7 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report; `remedy` is what to type."""
+    """One line of the report; `remedy` is a command or advice that fixes it."""
 
     what: str
     state: State
@@ -28,13 +28,13 @@ class Finding:
     remedy: str | None = None
 
     def line(self) -> str:
-        """For people."""
+        """The finding as a line of text."""
         remedy = "" if self.remedy is None else f": {self.remedy}"
         return f"{self.state.value:>6}  {self.what:<16}  {self.text}{remedy}\n"
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """For machines: `{"ok": bool, "findings": [{"what", "state", "text", "remedy"}, ...]}`."""
+    """The findings as JSON: `{"ok": bool, "findings": [{"what", "state", "text", "remedy"}, ...]}`."""
     rows = [
         {"what": found.what, "state": found.state.value, "text": found.text, "remedy": found.remedy}
         for found in findings

@@ -1,4 +1,4 @@
-"""The versions that were tested, each as a requirement: other versions may work, but are untested."""
+"""The versions that were tested, as requirements. Other versions may work."""
 
 from typing import Final
 

@@ -1,1 +1,1 @@
-"""`openai-wandb export`: the traces of a run as one file."""
+"""The command `openai-wandb export`: writes the traces of a run to one file."""

@@ -1,4 +1,4 @@
-"""A row for each model call: the columns of the table `stats`, with messages and what is a list as JSON. Pure."""
+"""Makes a row for each model call: the columns of the table `stats`, with messages and lists as JSON. Pure."""
 
 import json
 from collections.abc import Callable
@@ -16,19 +16,19 @@ _AZURE: Final = "azure.ai.openai"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a row is made of."""
+    """A model call and its trace, from which a row is made."""
 
     trace: FoundTrace
     of: FoundCall
 
     @property
     def call(self) -> Call:
-        """The call."""
+        """The model call."""
         return self.of.call
 
     @property
     def span(self) -> Span:
-        """Its span."""
+        """The span of the call."""
         return self.of.span
 
 
@@ -36,7 +36,7 @@ CallColumn: TypeAlias = Column[Source]
 
 
 def as_json(value: Any) -> str:
-    """Compact JSON, readable; what is no Unicode is escaped."""
+    """Compact JSON. Characters are not escaped, unless the text has a lone surrogate."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         text.encode()
@@ -46,7 +46,7 @@ def as_json(value: Any) -> str:
 
 
 def _time(nanoseconds: int) -> datetime:
-    """In whole microseconds."""
+    """A time in UTC, in whole microseconds, from nanoseconds since the epoch."""
     return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
 
 
@@ -59,7 +59,7 @@ def _text(name: str, read: Callable[[Call], object]) -> CallColumn:
 
 
 def _list(name: str, read: Callable[[Source], Any]) -> CallColumn:
-    """As JSON; empty where there is nothing."""
+    """A column with JSON, empty if there is no value."""
 
     def as_text(source: Source) -> Cell:
         found = read(source)

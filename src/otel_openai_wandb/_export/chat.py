@@ -1,4 +1,4 @@
-"""Writes a chat as an example of OpenAI's fine-tuning format: the messages that a call of openai 0.28 sends. Pure."""
+"""Converts a chat to an example in OpenAI's fine-tuning format, with messages as openai 0.28 sends them. Pure."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from otel_wandb._interface.records import DESCRIPTOR
 
 _ROLES: Final = frozenset({"system", "user", "assistant", "function", "tool"})
 _STOPPED: Final = frozenset({"length", "content_filter"})
-# What stands in place of what was too long, too many or too deep, as the instrumentation and the exporter write it.
+# The marks of values that were too long, too many or too deep, as the instrumentation and the exporter write them.
 _CUT: Final = re.compile(r"(?:\.\.\.|…) \[\d+ (?:characters cut|left out)\]\Z|\A(?:… \d+ more|<(?:dict|list|tuple)>)\Z")
 _MORE: Final = "…"
 
@@ -24,11 +24,11 @@ UNKNOWN: Final = "not in the form of a chat"
 
 
 class InexpressibleError(Exception):
-    """The format cannot express it; the message is one of the reasons above."""
+    """The format cannot express the chat; the message is one of the reasons above."""
 
 
 def examples(found: FoundCall, texts: Texts) -> list[Mapping[str, Any]]:
-    """An example for each choice of a call: what was asked, with the answer. Raises InexpressibleError."""
+    """An example for each answer of a call, with the messages before it. Raises InexpressibleError."""
     call = found.call
     if call["operation"] != "chat":
         raise InexpressibleError(NO_CHAT)
@@ -45,14 +45,14 @@ def examples(found: FoundCall, texts: Texts) -> list[Mapping[str, Any]]:
 
 
 def _is_finished(stream_end: str | None, answers: Sequence[Message]) -> bool:
-    """Whether the model finished its answers. A stream that was closed early may have had its whole answer."""
+    """Whether the model finished its answers. A stream that was closed early may still have a whole answer."""
     reasons = [answer.get("finish_reason") for answer in answers]
     was_left = stream_end not in (None, "exhausted") and (not reasons or None in reasons)
     return not was_left and _STOPPED.isdisjoint(reasons)
 
 
 def _example(messages: Sequence[Mapping[str, Any]], functions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Use `tools` in place of `functions` where the messages have tool calls."""
+    """An example; definitions are under `tools` if the messages have tool calls, else under `functions`."""
     if not functions:
         return {"messages": messages}
     if any("tool_calls" in message or "tool_call_id" in message for message in messages):
@@ -61,7 +61,7 @@ def _example(messages: Sequence[Mapping[str, Any]], functions: Sequence[Mapping[
 
 
 def _messages(message: Message) -> Iterator[Mapping[str, Any]]:
-    """A message; each tool response becomes one of role `tool`."""
+    """Convert a message. Each tool response becomes a message of role `tool`."""
     role, parts = message.get("role"), message.get("parts")
     if role not in _ROLES or not isinstance(parts, (list, tuple)):
         raise InexpressibleError(UNKNOWN)
@@ -105,7 +105,7 @@ def _gave(part: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _content(part: Any) -> Mapping[str, Any]:
-    """A part of a content that is a list."""
+    """Convert one part of a message's content."""
     if isinstance(part, Mapping):
         content, address = part.get("content"), part.get("uri")
         if part.get("type") == "text" and isinstance(content, str):
@@ -116,7 +116,7 @@ def _content(part: Any) -> Mapping[str, Any]:
 
 
 def _function(tool: Any) -> Mapping[str, Any]:
-    """A definition as `functions` has it."""
+    """Convert the definition of a tool to that of a function."""
     inner = tool.get("function") if isinstance(tool, Mapping) else None
     found = inner if isinstance(inner, Mapping) else tool
     if not isinstance(found, Mapping) or not isinstance(found.get("name"), str):
@@ -138,7 +138,7 @@ def _at_most_one(parts: Sequence[Any]) -> Sequence[Any]:
 
 
 def _check(value: Any) -> None:
-    """Raise InexpressibleError where something of `value` is missing."""
+    """Raise InexpressibleError if `value` was cut or contains bytes that were not recorded."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
@@ -156,5 +156,5 @@ def _check(value: Any) -> None:
 
 
 def _json(value: Any) -> str:
-    """As models write it."""
+    """JSON with spaces, as models write it."""
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The command `openai-wandb export`: the traces of a run, or what was asked for of them, as one file."""
+"""The command `openai-wandb export`: writes the traces of a run, or selected ones, to one file."""
 
 import os
 import sys
@@ -38,10 +38,10 @@ def run(
     model: str | None = None,
     feedback: str | None = None,
 ) -> int:
-    """Write the run `named`, or the newest, to `output` in the format `form`; of it only what the options say.
+    """Write the traces or calls of the run `named`, or of the newest, that meet all conditions given.
 
-    The exit code is 1 where there was nothing to write or the file could not be written, and 2 where there is no run,
-    pyarrow is missing, or `feedback` cannot be read.
+    Returns exit code 0, 1 if there was nothing to write or the file could not be written, or 2 if there is no run,
+    pyarrow is missing, or `feedback` is malformed.
     """
     if form == "parquet" and missing_of(("pyarrow",)):
         return _refused(f"Parquet needs pyarrow: {how_to_install('parquet')}", _IMPOSSIBLE)
@@ -61,7 +61,7 @@ def run(
 def _exported(directory: Path, form: Format, output: str, selection: Selection) -> int:
     try:
         return _export(directory, form, output, selection)
-    except BrokenPipeError:  # the reader of stdout has closed it; what is flushed at the exit must go somewhere
+    except BrokenPipeError:  # the reader closed stdout; the flush at exit must not fail too
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except OSError as error:
@@ -69,12 +69,12 @@ def _exported(directory: Path, form: Format, output: str, selection: Selection) 
 
 
 class _NothingError(Exception):
-    """There was nothing to write, and why."""
+    """There was nothing to write; the message says why."""
 
 
 @dataclass(slots=True)
 class _Count:
-    """What was written and what was not, in units of the format."""
+    """Counts what was written and what was not: traces or calls, as `unit` says."""
 
     unit: str
     written: int = 0
@@ -93,7 +93,7 @@ class _Count:
             yield self.why()
 
     def why(self) -> str:
-        """Why something is missing, the commonest first."""
+        """The reasons why something was not written, the most frequent first."""
         if not self.left_out:
             return f"No trace has a {self.unit}."
         return f"Left out: {', '.join(f'{count} {reason}' for reason, count in self.left_out.most_common())}."
@@ -103,11 +103,11 @@ class _Sink(Protocol):
     """Writes traces in a format."""
 
     def take(self, found: FoundTrace) -> None:
-        """Write of a trace what was asked for."""
+        """Write the selected parts of a trace."""
         ...
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is buffered."""
         ...
 
 
@@ -125,7 +125,7 @@ class _TraceLines:
             self.count.left_out[_NOT_ASKED_FOR] += 1
 
     def close(self) -> None:
-        """There is nothing left."""
+        """Nothing is buffered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class _ExampleLines:
             self.count.wrote(len(made))
 
     def close(self) -> None:
-        """There is nothing left."""
+        """Nothing is buffered."""
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class _CallRows:
     selection: Selection
     count: _Count
     rows: Rows | None = None
-    """None until the first row: no file has a header alone."""
+    """None until the first row, so that no file has only a header."""
 
     def take(self, found: FoundTrace) -> None:
         for one in _chosen(found, self.selection, self.count):
@@ -169,7 +169,7 @@ class _CallRows:
 
 
 def _chosen(found: FoundTrace, selection: Selection, count: _Count) -> Iterator[FoundCall]:
-    """The calls that were asked for; the others are counted."""
+    """The selected calls of a trace. The others are counted."""
     for one in found.calls():
         if selection.has_call(found, one):
             yield one
@@ -210,7 +210,10 @@ def _sink(form: Format, file: BinaryIO, selection: Selection, count: _Count) -> 
 
 
 def _surveyed(directory: Path, progress: Progress) -> tuple[Contents, int]:
-    """What the journal holds, and in how many records: a program that runs may write more. Feedback comes last."""
+    """Read the whole journal once: for its feedback, which may come after its trace, and its number of records.
+
+    A program that still runs may write more records later.
+    """
     contents, records = Contents(), 0
     progress.begin("reading", None)
     for records, record in enumerate(read_journal(directory), 1):  # noqa: B007 - the last one is wanted

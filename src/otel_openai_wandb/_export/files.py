@@ -1,4 +1,4 @@
-"""The files of `openai-wandb export`: lines of JSON, or rows as CSV or Parquet. A file is there when it is whole."""
+"""Writes the files of `openai-wandb export`: JSON lines, CSV or Parquet. A file appears only when it is complete."""
 
 import contextlib
 import csv
@@ -14,27 +14,27 @@ from otel_openai_wandb._export.calls import as_json
 from otel_wandb._interface.records import Cell, Row, Table
 
 STDOUT: Final = "-"
-_MOST_ROWS: Final = 1_000  # of a row group, which is kept in memory
+_MOST_ROWS: Final = 1_000  # in a row group, which is kept in memory
 _MOST_CHARACTERS: Final = 16 << 20
 
 
 class Rows(Protocol):
-    """Writes rows."""
+    """Writes rows to a file."""
 
     def write(self, row: Row) -> None:
-        """Write a row, now or at the end."""
+        """Write a row, or buffer it."""
         ...
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is buffered."""
         ...
 
 
 @contextlib.contextmanager
 def written(path: str) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` where the block ends well, and else leaves nothing; or stdout for `-`.
+    """Open a file that replaces `path` if the block succeeds, and is deleted if it fails. `-` is stdout.
 
-    What is no file, such as `/dev/stdout`, is written to as it is. Raises OSError.
+    A path that is not a regular file, such as `/dev/stdout`, is written directly. Raises OSError.
     """
     if path == STDOUT:
         yield sys.stdout.buffer
@@ -58,12 +58,12 @@ def written(path: str) -> Iterator[BinaryIO]:
 
 
 def write_line(file: BinaryIO, value: Mapping[str, Any]) -> None:
-    """A line of JSON."""
+    """Write a value as a line of JSON."""
     file.write(f"{as_json(value)}\n".encode())
 
 
 class CsvRows:
-    """CSV after RFC 4180, with a line of names."""
+    """Writes CSV as in RFC 4180, with a header."""
 
     def __init__(self, file: BinaryIO, table: Table[Any]) -> None:
         self._file = file
@@ -72,11 +72,11 @@ class CsvRows:
         self._write([column.name for column in table.columns])
 
     def write(self, row: Row) -> None:
-        """Write a row; times as in ISO 8601."""
+        """Write a row. Times are in ISO 8601."""
         self._write([cell.isoformat() if isinstance(cell, datetime) else cell for cell in row])
 
     def close(self) -> None:
-        """There is nothing left."""
+        """Nothing is buffered."""
 
     def _write(self, cells: Sequence[Cell]) -> None:
         self._csv.writerow(cells)
@@ -86,7 +86,7 @@ class CsvRows:
 
 
 class ParquetRows:
-    """Parquet, in row groups of bounded size. Needs pyarrow."""
+    """Writes Parquet, in row groups of bounded size. Needs pyarrow."""
 
     def __init__(self, file: BinaryIO, table: Table[Any]) -> None:
         import pyarrow as pa
@@ -107,14 +107,14 @@ class ParquetRows:
         self._characters = 0
 
     def write(self, row: Row) -> None:
-        """Keep a row until its group is full."""
+        """Buffer a row. A full group is written."""
         self._rows.append(row)
         self._characters += sum(len(cell) for cell in row if isinstance(cell, str))
         if len(self._rows) >= _MOST_ROWS or self._characters >= _MOST_CHARACTERS:
             self._write()
 
     def close(self) -> None:
-        """Write the last rows, and what makes it a Parquet file."""
+        """Write the last rows and the footer of the file."""
         if self._rows:
             self._write()
         self._writer.close()

@@ -1,4 +1,4 @@
-"""The progress of `openai-wandb export`: a bar on stderr if that is a terminal and rich is installed."""
+"""Shows the progress of `openai-wandb export`: a bar on stderr, if that is a terminal and rich is installed."""
 
 import contextlib
 import sys
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Counts traces."""
+    """Shows how many traces were processed."""
 
     def begin(self, doing: str, total: int | None) -> None:
         """Begin a task; `total` is the number of traces, None if unknown."""
@@ -26,7 +26,7 @@ class Progress(Protocol):
 
 @contextlib.contextmanager
 def progress_of(output: str) -> Iterator[Progress]:
-    """The bar, unless the lines of the output go to the same terminal."""
+    """A progress bar, or nothing if the output goes to the same terminal."""
     is_shown = sys.stderr.isatty() and not (output == STDOUT and sys.stdout.isatty())
     if not is_shown or missing_of(("rich",)):
         yield _Silence()
@@ -46,10 +46,10 @@ def progress_of(output: str) -> Iterator[Progress]:
 
 class _Silence:
     def begin(self, doing: str, total: int | None) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def step(self) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 class _Bar:

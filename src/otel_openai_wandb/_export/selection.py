@@ -1,4 +1,4 @@
-"""What `openai-wandb export` reads of a run, and which of it was asked for. Pure."""
+"""The traces and calls that `openai-wandb export` reads, and the conditions that select some. Pure."""
 
 import math
 import re
@@ -15,7 +15,7 @@ _CONDITION: Final = re.compile(r"(.+?)(?:(>=|<=|=)(.*))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class FoundCall:
-    """A model call: its span, and what that says of it."""
+    """A model call and its span."""
 
     span: Span
     call: Call
@@ -23,7 +23,7 @@ class FoundCall:
 
 @dataclass(frozen=True, slots=True)
 class FoundTrace:
-    """A trace with all that the journal says of it elsewhere; `texts` has its messages as long as it is the latest."""
+    """A trace with its run, feedback and messages. `texts` has its messages only until the next trace is read."""
 
     record: TraceRecord
     run: RunOfFile
@@ -31,13 +31,13 @@ class FoundTrace:
     texts: Texts
 
     def calls(self) -> Iterator[FoundCall]:
-        """Its model calls, in the order of their starts."""
+        """The model calls of the trace, in the order of their starts."""
         return (FoundCall(span, call) for span in self.record["spans"] if (call := span["call"]) is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition on feedback: on its name, and unless `operator` is empty on its value."""
+    """A condition on the name of feedback and, unless `operator` is empty, on its value."""
 
     name: str
     operator: str = ""
@@ -70,7 +70,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was asked for; None asks for nothing in particular."""
+    """The conditions for traces and calls. None means no condition."""
 
     status: Status | None = None
     tag: str | None = None
@@ -102,7 +102,7 @@ class Selection:
 
 
 def whole_trace(found: FoundTrace) -> Mapping[str, Any]:
-    """A trace as its record is, with messages and definitions of tools in place of their numbers, and more of it."""
+    """The record of a trace, with its run and feedback, and with messages and tools in place of their ids."""
     record: dict[str, Any] = {**found.record}
     del record["record"]
     record["run"] = found.run
@@ -112,7 +112,7 @@ def whole_trace(found: FoundTrace) -> Mapping[str, Any]:
 
 
 def feedback_of(found: FoundTrace) -> list[Mapping[str, Any]]:
-    """What was said of a trace."""
+    """The feedback on a trace: name, value and time in nanoseconds since the epoch."""
     return [{name: one[name] for name in ("name", "value", "time")} for one in found.feedback]
 
 

@@ -1,1 +1,1 @@
-"""The command `openai-wandb gateway`: OTLP over HTTP and gRPC, kept on the disk, written to runs."""
+"""The command `openai-wandb gateway`: receives OTLP, keeps it in a spool on the disk and writes it to runs."""

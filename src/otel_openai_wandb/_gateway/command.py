@@ -1,4 +1,4 @@
-"""The command `openai-wandb gateway`: checks its arguments, and runs until it is told to stop."""
+"""The command `openai-wandb gateway`: checks its arguments and runs until SIGTERM or SIGINT."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _PACKAGES: Final = (
 
 
 def run(given: Given) -> int:
-    """Serve until SIGTERM or Ctrl-C; the exit code is 0, 1 if the disk failed, 2 if it cannot start."""
+    """Serve until SIGTERM or Ctrl-C. Returns exit code 0, 1 if the disk failed, or 2 if the gateway cannot start."""
     lacks = unmet("The gateway", "gateway", _PACKAGES, DELIVERING_WANDB)
     if lacks is not None:
         return _refuse(lacks)

@@ -4,12 +4,12 @@ import argparse
 from typing import Final
 
 _TEXTS_WITH_DEFAULTS: Final = (
-    ("directory", "DIR", "openai-wandb-gateway", "directory of the spool and the runs; one gateway each"),
+    ("directory", "DIR", "openai-wandb-gateway", "directory of the spool and the runs; each gateway needs its own"),
     ("http", "HOST:PORT", "127.0.0.1:4318", "address for OTLP/HTTP, or none"),
     ("grpc", "HOST:PORT", "127.0.0.1:4317", "address for OTLP/gRPC, or none"),
 )
 _TEXTS: Final = (
-    ("tokens", "FILE", "who may send, and to which project (see examples/gateway/README.md)"),
+    ("tokens", "FILE", "file that lists who may send, and to which project (see examples/gateway/README.md)"),
     ("certificate", "FILE", "certificate of this server in PEM: turns TLS on for both addresses"),
     ("private-key", "FILE", "private key of the certificate"),
     ("client-ca", "FILE", "accept only clients with a certificate of this authority"),
@@ -18,8 +18,8 @@ _TEXTS: Final = (
     ("worker", "NAME", "name of this gateway in its runs (default: the name of this machine)"),
 )
 _SIZES: Final = (
-    ("spool-mib", 1024, "most MiB that may wait on the disk"),
-    ("body-mib", 16, "most MiB of one request, as received and inflated"),
+    ("spool-mib", 1024, "maximum size of the spool on the disk in MiB"),
+    ("body-mib", 16, "maximum size of one request in MiB, before and after decompression"),
 )
 
 
@@ -29,9 +29,9 @@ def add_gateway(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "gateway",
         help=what,
-        description=f"{what[0].upper()}{what[1:]}. The gateway accepts spans when they are on this machine's disk. "
-        "From there it writes them to runs, also after a kill. It needs the extra `gateway`. The exit code is 1 if the "
-        "disk fails, and 2 if the gateway cannot start.",
+        description=f"{what[0].upper()}{what[1:]}. The gateway confirms spans when they are on this machine's disk. "
+        "It then writes them to runs, also after a kill and a restart. It needs the extra `gateway`. The exit code is "
+        "1 if the disk fails, and 2 if the gateway cannot start.",
     )
     for name, metavar, default, means in _TEXTS_WITH_DEFAULTS:
         parser.add_argument(f"--{name}", metavar=metavar, default=default, help=f"{means} (default: %(default)s)")
@@ -46,19 +46,4 @@ def _run(given: argparse.Namespace) -> int:
     from otel_openai_wandb._gateway import command
     from otel_openai_wandb._gateway.options import Given
 
-    return command.run(
-        Given(
-            directory=given.directory,
-            http=given.http,
-            grpc=given.grpc,
-            tokens=given.tokens,
-            certificate=given.certificate,
-            private_key=given.private_key,
-            client_ca=given.client_ca,
-            project=given.project,
-            entity=given.entity,
-            worker=given.worker,
-            spool_mib=given.spool_mib,
-            body_mib=given.body_mib,
-        )
-    )
+    return command.run(Given(**{name: value for name, value in vars(given).items() if name != "run"}))

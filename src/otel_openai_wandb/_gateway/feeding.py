@@ -1,7 +1,8 @@
-"""Takes bodies from the spool to the runs, and releases them when their spans are settled.
+"""Submits the bodies of the spool to intakes, which write runs, and releases bodies that are settled.
 
-Each tenant has a lane: a place in the spool, and an intake of its own. So no tenant waits for another's W&B, and spans
-that name another's trace stay in their own runs.
+A body is settled when each of its spans is in a run on the disk, or was counted as trimmed, a duplicate or dropped.
+Each tenant has a lane: an offset in the spool and its own intake. So a tenant never waits for another tenant's W&B
+project, and spans with the trace id of another tenant stay in the runs of their sender.
 """
 
 import hashlib
@@ -24,15 +25,15 @@ from otel_wandb._interface.traces import Health
 
 log: Final = logging.getLogger(__name__)
 
-_PATIENCE: Final = 5.0  # seconds after which an intake is asked again, also if it has not become emptier
+_PATIENCE: Final = 5.0  # seconds after a refusal until an intake is asked again, even if it is as full as before
 _POLL: Final = 0.1
 _IDLE: Final = 1.0
-_MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, all tenants together
+_MOST_BYTES: Final = 192 * 2**20  # of spans that wait for their traces, for all tenants together
 _LEAST_BYTES: Final = 32 * 2**20
 
 
 class Intake(Protocol):
-    """Writes spans to runs, and says which positions are settled: the exporter's, and those of the tests."""
+    """Writes spans to runs and reports which positions are settled. The exporter has one; tests have others."""
 
     @property
     def health(self) -> Health: ...
@@ -48,14 +49,14 @@ class Intake(Protocol):
 
 
 MakeIntake = Callable[[str, Callable[[Sequence[Position]], None]], Intake]
-"""`make("entity/project", settled)`; the tenant is empty where there are no tokens."""
+"""`make(tenant, settled)`: `tenant` is "entity/project", or empty without tokens. `settled` takes the positions."""
 
 
 class Feeding:
-    """One thread for all lanes."""
+    """Feeds the intakes of all lanes, in one thread."""
 
     def __init__(self, spool: Spool, tenants: Iterable[str], make: MakeIntake) -> None:
-        """`tenants` get their lanes at once, and with them whatever a predecessor left in their runs."""
+        """`tenants` get a lane even without a body in the spool: its intake also reads the runs that a kill left."""
         self._spool = spool
         self._lanes = [_Lane(tenant, spool, make) for tenant in dict.fromkeys([*tenants, *spool.tenants()])]
         self._stop_at: float | None = None
@@ -63,15 +64,15 @@ class Feeding:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread works."""
+        """Whether the thread runs."""
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def written(self) -> Mapping[str, int]:
-        """The counters of all intakes, those that broke included."""
+        """The counters by name, summed over all intakes, broken ones included."""
         sums: dict[str, int] = {}
         for lane in self._lanes:
             for name, number in lane.written():
@@ -79,18 +80,18 @@ class Feeding:
         return sums
 
     def runs_to_upload(self) -> int:
-        """How many runs are on the disk that W&B does not have."""
+        """The number of runs on the disk that W&B does not have."""
         return sum(lane.runs_to_upload for lane in self._lanes)
 
     def waiting(self) -> tuple[int, int]:
-        """How many spans wait for their traces, and their bytes in memory."""
+        """The number of spans that wait for their traces, and their bytes in memory."""
         found = [lane.waiting for lane in self._lanes]
         return sum(spans for spans, _ in found), sum(size for _, size in found)
 
     def stop(self, timeout: float) -> bool:
-        """Hand on what can be had at once, and close the intakes; whether that was all, within `timeout` seconds.
+        """Submit bodies for a third of `timeout` seconds at most, and close the intakes in the rest of it.
 
-        The rest is in the spool.
+        Returns whether everything was written. What was not stays in the spool.
         """
         deadline = monotonic() + timeout
         self._stop_at = monotonic() + timeout / 3
@@ -113,49 +114,51 @@ class Feeding:
 
 
 class _Lane:
-    """One tenant's way from the spool to its runs."""
+    """Submits the bodies of one tenant to its intake, in the order of the spool."""
 
     def __init__(self, tenant: str, spool: Spool, make: MakeIntake) -> None:
         self._tenant, self._spool, self._make = tenant, spool, make
         self._intake: Intake | None = None
         self._past: dict[str, int] = {}
         self._after = 0
-        self._refused: tuple[float, int] | None = None  # when, and what waited then
+        self._refused: tuple[float, int] | None = None  # when, and how many bytes waited then
         self._not_before = 0.0
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is a body that is not taken at the moment."""
+        """Whether to try again soon: a body was refused, or the intake is not made yet."""
         return self._refused is not None or self._intake is None
 
     def step(self) -> bool:
-        """Hand one body on; False if there is none, or it is not taken now. Never raises."""
+        """Submit one body. Returns False if there is none, or if the intake refuses it now. Never raises."""
         try:
             return self._step()
         except Exception:
-            log.exception("the gateway could not go on with %s; it tries again", self._tenant or "its spans")
+            log.exception(
+                "the spans of %s could not be submitted; the gateway tries again", self._tenant or "the spool"
+            )
             self._not_before = monotonic() + _PATIENCE
             return False
 
     def written(self) -> Sequence[tuple[str, int]]:
-        """The counters of its intakes."""
+        """The counters of this lane's intakes, earlier ones included. A name may come twice."""
         now = {} if self._intake is None else self._intake.health.summary()
         return [*self._past.items(), *now.items()]
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """Of its intake."""
+        """As `Feeding.waiting`, of this lane."""
         intake = self._intake
         return (0, 0) if intake is None else intake.waiting
 
     @property
     def runs_to_upload(self) -> int:
-        """Of its intake."""
+        """As `Feeding.runs_to_upload`, of this lane."""
         intake = self._intake
         return 0 if intake is None else intake.runs_to_upload
 
     def close(self, timeout: float) -> bool:
-        """Whether the intake wrote all that it had."""
+        """Close the intake within `timeout` seconds. Returns whether it wrote everything."""
         return self._intake is None or self._intake.close(timeout)
 
     def _step(self) -> bool:
@@ -181,7 +184,7 @@ class _Lane:
         return True
 
     def _read(self, row: Row) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]] | None:
-        """The spans and the events of a body; None if it cannot be read, and then it is counted and released."""
+        """The spans and the events of a body. A body that cannot be read gives None; it is counted and released."""
         try:
             return records_of(row.body)
         except Exception:
@@ -190,9 +193,9 @@ class _Lane:
             return None
 
     def _working(self) -> Intake:
-        """The intake; a new one, which gets everything again that is not released, if wandb's process died."""
+        """The intake. If wandb's process died, a new one gets every body again that is not released."""
         if self._intake is not None and self._intake.broken:
-            log.warning("%s; what is not in a run yet is taken from the spool again", self._intake.broken)
+            log.warning("%s; spans that are not in a run are read from the spool again", self._intake.broken)
             self._past = dict(_added(self._past, self._intake.health.summary()))
             self._intake.abandon()
             self._intake = None
@@ -206,14 +209,14 @@ class _Lane:
 
 
 def make_intakes(options: Options) -> MakeIntake:
-    """The exporter's intakes: each tenant's runs in a folder of its own, with its own key."""
+    """Make the exporter's intakes. Each tenant has its own folder of runs and its own W&B key."""
     from otel_wandb._interface.exporter import RECEIVED, read_settings
     from otel_wandb._interface.intake import Intake as WandbIntake
     from otel_wandb._interface.intake import IntakeOptions
     from otel_wandb._interface.runs import key_of
 
     tenants = {tenant.name: tenant for tenant in options.tokens.tenants}
-    # wandb keeps the key of the run that was made last for whoever names none: that would be another tenant's.
+    # A run without a key gets the key of the run that wandb made before: that would be another tenant's.
     own = key_of({}) if tenants else None
 
     def make(name: str, settled: Callable[[Sequence[Position]], None]) -> Intake:
@@ -235,7 +238,7 @@ def make_intakes(options: Options) -> MakeIntake:
 
 
 def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]:
-    """The spans and events of a body, going where its tenant may write. Raises what reading it raises."""
+    """The spans and events of a body, routed to its tenant's project. Raises what decoding the body raises."""
     encoding = Encoding[body.encoding]
     if Signal[body.signal] is Signal.LOGS:
         return (), [EventOfSpan(*event) for event in read_events(body.data, encoding).events]
@@ -247,7 +250,7 @@ def records_of(body: Body) -> tuple[Sequence[SpanRecord], Sequence[EventOfSpan]]
 
 
 def folder_of(tenant: str) -> str:
-    """A folder's name for a tenant, whatever its name has in it."""
+    """A name for a tenant's folder: unique, and safe whatever characters the tenant's name has."""
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", tenant)[:60].strip("-") or "all"
     return f"{readable}-{hashlib.sha256(tenant.encode()).hexdigest()[:8]}"
 

@@ -1,7 +1,7 @@
-"""Counts what came in, and shows it with what became of it: Prometheus text, and one line for the log.
+"""Counts requests and their spans, and shows all counters: as Prometheus text, and as one line for the log.
 
-Of the spans that were received, those that were not rejected went into the spool; those have left it as released or
-lost, or are in it. What the released ones became is counted where runs are written.
+Spans that were not rejected are written to the spool. They leave it as released or lost. The health of the intakes
+counts what happened to the released ones.
 """
 
 import threading
@@ -21,7 +21,7 @@ _OF_HEALTH: Final = "otel/"
 
 
 class Counts:
-    """What this process was sent. Thread safe."""
+    """Counts the requests, spans and events that this process received. Thread safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,19 +41,19 @@ class Counts:
 
     @property
     def requests(self) -> Mapping[tuple[str, str, str], int]:
-        """By signal, protocol and outcome."""
+        """The number of requests by (signal, protocol, outcome)."""
         with self._lock:
             return dict(self._requests)
 
     @property
     def taken(self) -> Mapping[tuple[str, str], int]:
-        """Spans and events, by signal and "accepted" or "rejected"."""
+        """The number of spans and events by (signal, "accepted" or "rejected")."""
         with self._lock:
             return dict(self._items)
 
 
 class Metrics(Collector):
-    """All figures at one moment."""
+    """Collects all counters and gauges."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Metrics(Collector):
         waiting: Callable[[], tuple[int, int]],
         runs_to_upload: Callable[[], int],
     ) -> None:
-        """`written` gives the counters of `Health.summary()`, all runs together, `waiting` spans and their bytes."""
+        """`written` gives the counters of `Health.summary()`, summed over all runs; `waiting` gives spans and bytes."""
         self._counts, self._spool, self._written = counts, spool, written
         self._waiting, self._runs_to_upload = waiting, runs_to_upload
         self._registry = CollectorRegistry(auto_describe=False)
@@ -71,7 +71,7 @@ class Metrics(Collector):
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
-        """In Prometheus' format."""
+        """All counters and gauges in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -90,13 +90,15 @@ class Metrics(Collector):
             items.add_metric(kinds, number)
         spans = CounterMetricFamily(
             f"{_PREFIX}_spool_spans",
-            "Spans since the spool was made: received = released + lost + those in it.",
+            "Spans since the spool was created: received = released + lost + still in the spool.",
             labels=("state",),
         )
         spool = self._spool.counts()
         for state in ("received", "released", "lost"):
             spans.add_metric((state,), spool[state])
-        written = CounterMetricFamily(f"{_PREFIX}_spans", "What became of spans, by this process.", labels=("outcome",))
+        written = CounterMetricFamily(
+            f"{_PREFIX}_spans", "Spans by outcome, since this process started.", labels=("outcome",)
+        )
         for name, number in self._written().items():
             written.add_metric((name.removeprefix(_OF_HEALTH),), number)
         yield from (requests, items, spans, written)
@@ -104,16 +106,16 @@ class Metrics(Collector):
         for name, what, value in (
             ("spool_held_spans", "Spans in the spool.", spool["spooled"]),
             ("spool_bytes", "Bytes in the spool.", self._spool.bytes),
-            ("spool_max_bytes", "Bytes that the spool may have.", self._spool.max_bytes),
+            ("spool_max_bytes", "Maximum size of the spool in bytes.", self._spool.max_bytes),
             ("waiting_spans", "Spans in memory that wait for their traces.", waiting),
-            ("waiting_bytes", "Bytes of them.", waiting_bytes),
+            ("waiting_bytes", "Bytes of the spans in memory that wait for their traces.", waiting_bytes),
             ("runs_to_upload", "Runs on the disk that W&B does not have.", self._runs_to_upload()),
-            ("spool_failing", "1 while the disk takes nothing.", int(self._spool.failure is not None)),
+            ("spool_failing", "1 while the spool cannot be written, else 0.", int(self._spool.failure is not None)),
         ):
             yield GaugeMetricFamily(f"{_PREFIX}_{name}", what, value=value)
 
     def line(self) -> str:
-        """For people, once a minute."""
+        """The counters as one line for the log."""
         taken, spool, written = self._counts.taken, self._spool.counts(), self._written()
         refused = Counter[str]()
         for (_, _, outcome), number in self._counts.requests.items():

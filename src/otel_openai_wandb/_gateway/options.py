@@ -1,4 +1,4 @@
-"""The options of the gateway: read from its command line, and checked."""
+"""Checks the options of the gateway."""
 
 import ipaddress
 import os
@@ -19,14 +19,14 @@ class OptionsError(ValueError):
 
 
 class Address(NamedTuple):
-    """Where to listen. Port 0 is any that is free."""
+    """An address to listen on. Port 0 means any free port."""
 
     host: str
     port: int
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether only this machine can connect."""
         if self.host == "localhost":
             return True
         try:
@@ -40,7 +40,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files in PEM. With `clients`, only clients with a certificate of that authority may connect."""
+    """PEM files. With `clients`, only clients with a certificate of that authority may connect."""
 
     certificate: Path
     private_key: Path
@@ -49,7 +49,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options, checked."""
+    """Checked options."""
 
     directory: Path
     http: Address | None
@@ -65,7 +65,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The command line, as it was typed."""
+    """Unchecked options, as given on the command line."""
 
     directory: str
     http: str
@@ -82,7 +82,7 @@ class Given:
 
 
 def checked(given: Given, environ: Mapping[str, str]) -> Options:
-    """The options. Raises OptionsError."""
+    """Check the options; `environ` may hold W&B keys. Raises OptionsError."""
     http, grpc = _address(given.http), _address(given.grpc)
     if http is None and grpc is None:
         raise OptionsError("--http and --grpc are both none: there is nothing to listen on")

@@ -1,4 +1,4 @@
-"""Runs the gateway: opens its parts, says where it listens, and closes them in order."""
+"""Runs the gateway: opens its parts, prints its addresses, and closes the parts in order."""
 
 import asyncio
 import logging
@@ -24,15 +24,15 @@ from otel_openai_wandb._gateway.spool.spool import Spool
 log: Final = logging.getLogger(__name__)
 
 _LINE_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 5.0  # for requests that are being answered
+_STOP_SECONDS: Final = 5.0  # for requests in progress
 Say = Callable[[str], None]
 
 
 class Gateway:
-    """The parts of a gateway that runs, and what operators ask of it."""
+    """The parts of a running gateway, and its state for operators."""
 
     def __init__(self, options: Options, make: MakeIntake, limits: Limits) -> None:
-        """Opens the spool. Raises SpoolFailedError."""
+        """Open the spool. Raises SpoolFailedError."""
         tenants = [tenant.name for tenant in options.tokens.tenants] or [""]
         self.spool = Spool(options.directory / "spool", options.spool_bytes, is_shared=len(tenants) > 1)
         self.counts = Counts()
@@ -44,26 +44,27 @@ class Gateway:
         self.is_stopping = False
 
     def problem(self) -> str | None:
-        """Why it should be started anew."""
+        """Why the gateway should be restarted; None while it works."""
         return None if self.feeding.is_alive or self.is_stopping else "the thread that feeds the runs has ended"
 
     def hindrance(self) -> str | None:
-        """Why it takes nothing at the moment."""
+        """Why the gateway accepts nothing now; None while it accepts."""
         if self.is_stopping:
-            return "it stops"
+            return "the gateway is stopping"
         if self.spool.failure is not None:
-            return f"the spool takes nothing: {self.spool.failure}"
+            return f"the spool cannot be written: {self.spool.failure}"
         return "the spool is full" if self.spool.bytes >= self.spool.max_bytes * 0.99 else self.problem()
 
     def metrics(self) -> tuple[str, bytes]:
-        """Prometheus' content type and text."""
+        """The content type and the text of the metrics."""
         return CONTENT_TYPE, self.figures.text()
 
 
 async def serve(options: Options, make: MakeIntake, say: Say, *, limits: Limits, stop_seconds: float) -> bool:
-    """Run until SIGTERM or SIGINT; whether all that was taken is in runs.
+    """Run until SIGTERM or SIGINT, then write spans to runs for `stop_seconds` at most.
 
-    What is not is in the spool. Raises SpoolFailedError and OptionsError.
+    Returns whether all accepted spans are in runs. The others stay in the spool. Raises SpoolFailedError and
+    OptionsError.
     """
     stop = _until_signal(asyncio.get_running_loop())
     gateway = Gateway(options, make, limits)
@@ -87,7 +88,7 @@ async def serve(options: Options, make: MakeIntake, say: Say, *, limits: Limits,
 
 
 async def _until(stop: asyncio.Event, gateway: Gateway) -> None:
-    """Log a line a minute until it is time."""
+    """Log a line each minute until `stop` is set."""
     while not stop.is_set():
         try:
             await asyncio.wait_for(stop.wait(), _LINE_SECONDS)
@@ -147,13 +148,13 @@ def _credentials(tls: Tls) -> grpc.ServerCredentials:
 
 
 def _until_signal(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
-    """Set by SIGTERM and SIGINT. A second one ends the process at once: what was taken is on the disk."""
+    """An event that SIGTERM and SIGINT set. A second signal ends the process at once: the spool is on the disk."""
     stop = asyncio.Event()
 
-    def heard(number: int, _: FrameType | None) -> None:
+    def on_signal(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         loop.call_soon_threadsafe(stop.set)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, heard)
+        signal.signal(number, on_signal)
     return stop

@@ -1,7 +1,7 @@
-"""Who may send, and where what they send goes: a file of hashed tokens.
+"""Reads the file of hashed tokens, which says who may send and to which project.
 
-Each line is a JSON object: `sha256` of the token, the `entity` and `project` that it writes to, and optionally where
-that entity's W&B key is, `key_variable` or `key_file`. Empty lines, and those that begin with #, say nothing.
+Each line is a JSON object: the `sha256` of the token, the `entity` and `project` that it writes to, and optionally
+`key_variable` or `key_file`, which holds the entity's W&B key. Empty lines and lines that begin with # are ignored.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
-_NAME: Final = re.compile(r"[^/\\#?%:\x00-\x1f\x7f]{1,128}")  # what W&B takes
+_NAME: Final = re.compile(r"[^/\\#?%:\x00-\x1f\x7f]{1,128}")  # names that W&B accepts
 _FIELDS: Final = {"sha256", "entity", "project", "key_variable", "key_file"}
 _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
@@ -25,7 +25,7 @@ class TokensError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Where a token's spans go, and with which W&B key; None is the gateway's own."""
+    """The project that a token's spans go to, and its W&B key. Without a key the gateway's own is used."""
 
     entity: str
     project: str
@@ -33,12 +33,12 @@ class Tenant:
 
     @property
     def name(self) -> str:
-        """As the spool and W&B name it."""
+        """The name in the spool and in W&B: "entity/project"."""
         return f"{self.entity}/{self.project}"
 
 
 class Tokens:
-    """Tenants by the hash of their token. Empty: whoever reaches the gateway may send."""
+    """Tenants by the hash of their token. If empty, everybody who can connect may send."""
 
     def __init__(self, tenants: Sequence[tuple[str, Tenant]] = ()) -> None:
         self._hashed = [(bytes.fromhex(digest), tenant) for digest, tenant in tenants]
@@ -48,11 +48,11 @@ class Tokens:
 
     @property
     def tenants(self) -> Sequence[Tenant]:
-        """Each once."""
+        """The tenants, without repetition."""
         return list({tenant.name: tenant for _, tenant in self._hashed}.values())
 
     def tenant_of(self, authorization: str) -> Tenant | None:
-        """Whose token an `Authorization` header has. Every hash is compared, however early one fits."""
+        """The tenant of the token in an `Authorization` header, or None. Always compares all hashes, for equal time."""
         given = _BEARER.fullmatch(authorization)
         digest = hashlib.sha256(given[1].encode("utf-8", "surrogateescape") if given else b"").digest()
         found = [tenant for known, tenant in self._hashed if hmac.compare_digest(known, digest)]
@@ -60,7 +60,7 @@ class Tokens:
 
 
 def read_tokens(path: Path, environ: Mapping[str, str]) -> Tokens:
-    """The tokens of a file. Raises TokensError."""
+    """Read a file of tokens; `environ` may hold W&B keys. Raises TokensError."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -104,7 +104,7 @@ def _object(line: str) -> Mapping[str, Any]:
     except ValueError:
         said = None
     if not isinstance(said, dict):
-        raise ValueError("this is not a JSON object")  # noqa: TRY004 - of the file, not of a caller
+        raise ValueError("this is not a JSON object")  # noqa: TRY004 - a fault in the file, not in a caller
     return said
 
 
@@ -119,7 +119,7 @@ def _key(said: Mapping[str, Any], folder: Path, environ: Mapping[str, str]) -> s
     else:
         return None
     if not key.strip():
-        raise ValueError("the W&B key that it names does not exist")
+        raise ValueError("the W&B key that this line names is missing or empty")
     return key.strip()
 
 

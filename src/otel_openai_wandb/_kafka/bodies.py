@@ -1,4 +1,4 @@
-"""The value of a record as spans, which go where the command line says."""
+"""Decodes the value of a record into spans, and routes them to the project of the command line."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from otel_wandb._interface.otlp import read_spans
 
 
 def spans_of(value: bytes, options: Options) -> tuple[Sequence[SpanRecord], int]:
-    """The spans, and how many more could not be taken. Raises MalformedError."""
+    """The spans of a record's value, and how many more were rejected. Raises MalformedError."""
     read = read_spans(value, options.encoding)
     if options.project is None:
         return read.spans, read.rejected

@@ -1,4 +1,4 @@
-"""The command `openai-wandb kafka`: checks its arguments, and runs until it is told to stop."""
+"""The command `openai-wandb kafka`: checks its arguments and runs until SIGTERM or SIGINT."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ _PACKAGES: Final = ("opentelemetry-sdk", "wandb", "opentelemetry-proto", "conflu
 
 
 def run(given: Given) -> int:
-    """Read until SIGTERM or Ctrl-C; the exit code is 0, 1 if Kafka or the disk failed, 2 if it cannot start."""
+    """Read until SIGTERM or Ctrl-C. Returns exit code 0, 1 if Kafka or the disk failed, or 2 if it cannot start."""
     lacks = unmet("The consumer", "kafka", _PACKAGES, DELIVERING_WANDB)
     if lacks is not None:
         return _refuse(lacks)
@@ -64,15 +64,15 @@ def _consume(options: Options) -> int:
 
 
 def _until_signal() -> Event:
-    """Set by SIGTERM and SIGINT. A second one ends the process at once: Kafka has what is not committed."""
+    """An event that SIGTERM and SIGINT set. A second signal ends the process at once: Kafka keeps the records."""
     stop = Event()
 
-    def heard(number: int, _: FrameType | None) -> None:
+    def on_signal(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, heard)
+        signal.signal(number, on_signal)
     return stop
 
 

@@ -6,7 +6,7 @@ from typing import Final
 _TEXTS_WITH_DEFAULTS: Final = (
     ("topic", "NAME", "otlp_spans", "topic of the spans"),
     ("group", "NAME", "openai-wandb", "consumer group of the workers"),
-    ("directory", "DIR", "openai-wandb-kafka", "directory of the runs; one worker each"),
+    ("directory", "DIR", "openai-wandb-kafka", "directory of the runs; each worker needs its own"),
 )
 _TEXTS: Final = (
     ("worker", "NAME", "name of this worker, in its group and in its runs (default: the name of this machine)"),
@@ -16,7 +16,11 @@ _TEXTS: Final = (
         "W&B project of all traces (default: the `wandb.project` of their resource or of a span)",
     ),
     ("dead-letters", "TOPIC", "topic for records that are not OTLP (default: such records are only counted)"),
-    ("config", "FILE", "settings of librdkafka, such as TLS, passwords and times: one name=value in each line"),
+    (
+        "config",
+        "FILE",
+        "file with settings of librdkafka, such as TLS, passwords and times: one name=value in each line",
+    ),
 )
 
 
@@ -50,16 +54,4 @@ def _run(given: argparse.Namespace) -> int:
     from otel_openai_wandb._kafka import command
     from otel_openai_wandb._kafka.options import Given
 
-    return command.run(
-        Given(
-            brokers=given.brokers,
-            topic=given.topic,
-            group=given.group,
-            directory=given.directory,
-            encoding=given.encoding,
-            dead_letters=given.dead_letters,
-            project=given.project,
-            worker=given.worker,
-            config=given.config,
-        )
-    )
+    return command.run(Given(**{name: value for name, value in vars(given).items() if name != "run"}))

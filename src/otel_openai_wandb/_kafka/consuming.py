@@ -1,7 +1,7 @@
-"""Takes records from Kafka to an intake, and commits what is settled.
+"""Submits records of Kafka to an intake, and commits the offsets of records that are settled.
 
-At least once: a record is committed when all of its spans are in a run, on the disk, or were counted. One thread does
-all of it, and Kafka's callbacks are called within its `consume`.
+Delivery is at least once: an offset is committed when all spans of its record are in a run on the disk, or were
+counted. One thread does everything; Kafka's callbacks are called within `consume`.
 """
 
 import logging
@@ -28,8 +28,8 @@ from otel_wandb._interface.otlp import MalformedError
 
 log: Final = logging.getLogger(__name__)
 
-MOST_BYTES: Final = 192 << 20  # of spans that wait in the intake
-_MOST_OPEN: Final = 50_000  # records; their bitmap has 6 KB before it is compressed
+MOST_BYTES: Final = 192 << 20  # of spans that wait in the intake; reading pauses above it
+_MOST_OPEN: Final = 50_000  # records; their bitmap has 6 KB before compression
 _RECORDS: Final = 100  # at once
 _POLL: Final = 0.2
 _COMMIT_SECONDS: Final = 0.5
@@ -37,22 +37,24 @@ _REVOKE_SECONDS: Final = 3.0
 _BROKER_SECONDS: Final = 10.0
 _TRIES: Final = 3
 _LINE_SECONDS: Final = 60.0
-_TABLE_SECONDS: Final = 2.0  # what another worker writes twice, if this one is lost with its disk, is so much more
+_TABLE_SECONDS: Final = (
+    2.0  # if this worker and its disk are lost, another one writes the rows of so many seconds again
+)
 
 
 class KafkaFailedError(Exception):
-    """Nothing more can be read by this process."""
+    """Kafka cannot be read any more; the message says why."""
 
 
 MakeIntake = Callable[[Callable[[Sequence[Position]], None]], Intake]
-"""`make(settled)`."""
+"""`make(settled)`: `settled` is called with positions that are settled."""
 
 
 class Consuming:
-    """One worker of a group."""
+    """One worker of a consumer group."""
 
     def __init__(self, options: Options, make: MakeIntake) -> None:
-        """What a predecessor left in its runs is read at once. Raises what making the intake raises."""
+        """Make the intake, which reads the runs of an earlier process. Raises what making it raises."""
         self._options = options
         self._make = make
         self._partitions = Partitions()
@@ -64,17 +66,17 @@ class Consuming:
         self._fatal: str | None = None
         self._commit_at = self._line_at = 0.0
         self._dead_letters = DeadLetters(options, self._partitions.settle)
-        callbacks = {"error_cb": self._heard, "on_commit": self._committed}
+        callbacks = {"error_cb": self._on_error, "on_commit": self._committed}
         self._consumer = Consumer({**options.of_consumer(), **callbacks}, logger=log)
         self._metadata = Metadata(self._consumer, options)
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Of records and spans that came, and the counters of all intakes."""
+        """The counters of records and spans that were read, and of all intakes."""
         return {**self._counts, **self._written()}
 
     def run(self, stop: Event, stop_seconds: float) -> bool:
-        """Read until `stop` is set; whether all that was finished could be written in `stop_seconds`.
+        """Read until `stop` is set. Returns whether all finished traces were written in `stop_seconds` after that.
 
         Raises KafkaFailedError, and what making an intake raises.
         """
@@ -93,7 +95,7 @@ class Consuming:
         return is_written
 
     def line(self) -> str:
-        """How it goes."""
+        """The state and the counters as one line for the log."""
         counts = ", ".join(f"{name.removeprefix('otel/')} {count}" for name, count in self.counts.items())
         spans, size = self._intake.waiting
         return (
@@ -145,12 +147,12 @@ class Consuming:
         self._pending.append((position, spans))
 
     def _offer(self) -> None:
-        """Give the intake what it takes."""
+        """Submit pending records until the intake refuses one."""
         while self._pending and self._intake.submit(*self._pending[0]):
             self._pending.popleft()
 
     def _watch(self) -> None:
-        """Read no more while too much waits, and again when half of it is done."""
+        """Pause reading while too much waits. Resume when less than half of the limit waits."""
         held = self._partitions.open_count
         if not self._is_paused and (self._pending or held > _MOST_OPEN):
             self._is_paused = True
@@ -175,12 +177,12 @@ class Consuming:
         log.info("reading partitions %s", sorted(self._partitions.numbers))
 
     def _begins(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Where to begin. Raises KafkaException."""
+        """The committed offset of each partition. Raises KafkaException."""
         for _ in range(_TRIES - 1):
             try:
                 return consumer.committed(partitions, timeout=_BROKER_SECONDS)
             except KafkaException as error:
-                log.warning("Kafka does not say where to begin: %s", error)
+                log.warning("Kafka did not return the committed offsets: %s", error)
         return consumer.committed(partitions, timeout=_BROKER_SECONDS)
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
@@ -193,7 +195,7 @@ class Consuming:
         self._let_go(numbers)
 
     def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        """Another has them already: a commit would undo its own."""
+        """Another worker reads them already: a commit would undo its commits."""
         numbers = {partition.partition for partition in partitions}
         log.warning("lost partitions %s", sorted(numbers))
         self._let_go(numbers)
@@ -206,8 +208,8 @@ class Consuming:
                 self._intake.forget(part)
 
     def _start_again(self, why: str) -> None:
-        """Another intake gets everything again that is not settled."""
-        log.warning("%s; what is not in a run yet is read again", why)
+        """Replace the broken intake, and read every record again that is not settled."""
+        log.warning("%s; records that are not in a run are read again", why)
         self._past.update(self._intake.health.summary())
         self._intake.abandon()
         self._pending.clear()
@@ -230,7 +232,7 @@ class Consuming:
         try:
             self._consumer.commit(offsets=self._offsets(commits), asynchronous=False)
         except KafkaException as error:
-            log.warning("offsets were not committed; they are read again: %s", error)
+            log.warning("offsets were not committed; their records are read again: %s", error)
 
     def _offsets(self, commits: Mapping[int, Commit]) -> list[TopicPartition]:
         topic = self._options.topic
@@ -239,12 +241,12 @@ class Consuming:
     def _committed(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         failed = [found.partition for found in partitions if error is not None or found.error is not None]
         if failed:
-            log.warning("offsets were not committed, and will be again: %s", error)
+            log.warning("offsets were not committed; the next commit includes them: %s", error)
             self._partitions.not_committed(failed)
         else:
             self._metadata.look(self._partitions.numbers)
 
-    def _heard(self, error: KafkaError) -> None:
+    def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._fatal = error.str()
 
@@ -265,7 +267,7 @@ class Consuming:
 
 
 def make_intakes(options: Options) -> MakeIntake:
-    """The exporter's intakes."""
+    """Make the exporter's intakes for these options."""
 
     def make(settled: Callable[[Sequence[Position]], None]) -> Intake:
         given = IntakeOptions(
@@ -282,7 +284,7 @@ def make_intakes(options: Options) -> MakeIntake:
 
 
 def _bytes(value: Any) -> bytes:
-    """A key or a value. What is no value is a mark that the key was deleted, and no OTLP."""
+    """A key or a value as bytes. Raises MalformedError for None, which marks a deleted key and is not OTLP."""
     if value is None:
         raise MalformedError("the record has no value")
     return value.encode() if isinstance(value, str) else bytes(value)

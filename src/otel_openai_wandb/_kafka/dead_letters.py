@@ -1,4 +1,4 @@
-"""Keeps records that cannot be read: in another topic, or only in a counter."""
+"""Sends records that cannot be read to another topic, or only counts them."""
 
 import logging
 from collections import deque
@@ -14,7 +14,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class Letter(NamedTuple):
-    """A record that cannot be read, as it came."""
+    """A record that cannot be read, unchanged."""
 
     position: Position
     key: bytes | None
@@ -24,7 +24,7 @@ class Letter(NamedTuple):
 
 
 class DeadLetters:
-    """A record is settled when the other topic has it. For one thread."""
+    """Settles a record when the other topic has it. Without such a topic it settles it at once. For one thread."""
 
     def __init__(self, options: Options, settle: Callable[[list[Position]], None]) -> None:
         self._topic = options.dead_letters
@@ -33,7 +33,7 @@ class DeadLetters:
         self._producer = None if self._topic is None else Producer({**options.of_connection(), "acks": "all"})
 
     def put(self, letter: Letter) -> None:
-        """Take a record."""
+        """Take a record that cannot be read."""
         if self._producer is None:
             log.warning("the record at %s is not OTLP; it is skipped", letter.origin)
             self._settle([letter.position])
@@ -41,7 +41,7 @@ class DeadLetters:
             self._waiting.append(letter)
 
     def send(self) -> None:
-        """Send what waits, and hear of what was sent before; to be called often."""
+        """Send waiting records, and handle the reports about sent ones. Call this often."""
         if self._producer is None:
             return
         self._producer.poll(0)
@@ -54,7 +54,7 @@ class DeadLetters:
                 return
 
     def close(self, timeout: float) -> None:
-        """Send all, in `timeout` seconds at most. What is not sent stays open."""
+        """Send waiting records for `timeout` seconds at most. Records that were not sent are not settled."""
         self.send()
         if self._producer is not None:
             self._producer.flush(timeout)

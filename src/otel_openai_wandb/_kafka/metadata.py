@@ -15,7 +15,7 @@ _SECONDS: Final = 10.0
 
 
 class Metadata:
-    """Of the commits of one consumer. Without the bitmap in it, a worker that is lost costs duplicates."""
+    """Checks the metadata of a consumer's commits. Without its bitmap, a lost worker causes duplicates."""
 
     def __init__(self, consumer: Consumer, options: Options) -> None:
         self._consumer = consumer
@@ -23,7 +23,7 @@ class Metadata:
         self._is_known = False
 
     def look(self, partitions: Iterable[int]) -> None:
-        """Ask once, after something was committed, and log a warning if the broker drops it."""
+        """Ask the broker until it has a commit, and log a warning if the commit lacks its metadata."""
         if self._is_known:
             return
         asked = [TopicPartition(self._options.topic, number) for number in partitions]

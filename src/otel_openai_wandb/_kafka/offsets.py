@@ -1,7 +1,8 @@
-"""Which records of a partition need not be read again. Pure.
+"""Tracks which records of a partition are done, and need not be read again. Pure.
 
-Kafka keeps one offset for a partition: all before it is done. Traces are done in another order, so what is done above
-it is kept in the metadata of the commit, as a bitmap: whoever reads on from there passes over it.
+Kafka keeps one offset for each partition: all records before it are done. But records are not done in the order of
+their offsets. So the metadata of a commit has a bitmap of the offsets that are done above the committed one; the next
+reader of the partition skips these.
 """
 
 import binascii
@@ -12,34 +13,34 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 MOST_METADATA: Final = 4_000  # bytes; brokers take 4,096 (`offset.metadata.max.bytes`)
-EMPTY: Final = "b1:"  # also where there is nothing to say: a broker that drops it is found out by it
+EMPTY: Final = "b1:"  # never an empty text, to find out whether the broker keeps metadata
 _MOST_BYTES: Final = 1 << 20  # of a bitmap; 8 million records
 
 
 class Commit(NamedTuple):
-    """What is kept at the broker."""
+    """An offset and its metadata, as kept by the broker."""
 
     offset: int
-    """All before it is done."""
+    """All records before this offset are done."""
     metadata: str
 
 
 class Offsets:
-    """The records of one partition that were read, in the order of their offsets."""
+    """The records of one partition that were read. Offsets come in ascending order."""
 
     def __init__(self, done: Iterable[int] = ()) -> None:
-        """`done` are offsets that an earlier owner has settled."""
+        """`done` are offsets that an earlier reader of the partition has settled."""
         self._open: OrderedDict[int, None] = OrderedDict()
         self._done = set(done)
         self._next: int | None = None
 
     @property
     def open_count(self) -> int:
-        """How many records are open."""
+        """The number of records that were read and are not done."""
         return len(self._open)
 
     def opened(self, offset: int) -> bool:
-        """Note a record that was read; False if it was done before."""
+        """Note a record that was read. Returns False if it is done already."""
         self._next = offset + 1
         if offset in self._done:
             return False
@@ -54,25 +55,25 @@ class Offsets:
 
     @property
     def lowest(self) -> int | None:
-        """The first record that is not done; None before the first was read."""
+        """The offset of the first record that is not done; None if no record was read."""
         return next(iter(self._open), self._next)
 
     @property
     def done(self) -> frozenset[int]:
-        """What is done from `lowest` on."""
+        """The offsets above `lowest` that are done."""
         low = self.lowest
         self._done = {offset for offset in self._done if low is None or offset >= low}
         return frozenset(self._done)
 
     @property
     def commit(self) -> Commit | None:
-        """What to keep at the broker; None before the first record was read."""
+        """The commit to send to the broker; None if no record was read."""
         low = self.lowest
         return None if low is None else Commit(low, metadata_of(low, self.done))
 
 
 def metadata_of(lowest: int, done: Iterable[int]) -> str:
-    """The text that says which offsets from `lowest` on are done; if too long, only the first of them."""
+    """Encode which offsets from `lowest` on are done. If the text is too long, the highest ones are omitted."""
     bits = bytearray()
     for offset in sorted(done):
         index, bit = divmod(offset - lowest, 8)
@@ -88,7 +89,7 @@ def metadata_of(lowest: int, done: Iterable[int]) -> str:
 
 
 def done_of(lowest: int, metadata: str | None) -> frozenset[int]:
-    """The offsets that a text of `metadata_of` says are done; none for a text of somebody else's."""
+    """Decode a text of `metadata_of` into the offsets that are done. Any other text gives no offsets."""
     if metadata is None or not metadata.startswith(EMPTY):
         return frozenset()
     try:

@@ -1,4 +1,4 @@
-"""The options of `openai-wandb kafka`: read from its command line, and checked."""
+"""Checks the options of `openai-wandb kafka`."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from typing import Final
 
 from otel_wandb._interface.otlp import Encoding
 
-ENCODINGS: Final = {"otlp_proto": Encoding.PROTOBUF, "otlp_json": Encoding.JSON}  # names of the collector's
+ENCODINGS: Final = {"otlp_proto": Encoding.PROTOBUF, "otlp_json": Encoding.JSON}  # the collector's names
 OURS: Final = frozenset(
     {
         *("bootstrap.servers", "group.id", "group.instance.id", "partition.assignment.strategy"),
@@ -25,7 +25,7 @@ class OptionsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The command line, as it was typed."""
+    """Unchecked options, as given on the command line."""
 
     brokers: str
     topic: str
@@ -40,7 +40,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options, checked."""
+    """Checked options."""
 
     brokers: str
     topic: str
@@ -55,7 +55,7 @@ class Options:
     """Settings of librdkafka."""
 
     def of_consumer(self) -> Mapping[str, str | bool]:
-        """The settings of the consumer: a worker that comes back gets the partitions that it had."""
+        """The settings of the consumer. A worker that restarts gets its partitions back."""
         return {
             **self.of_connection(),
             "group.id": self.group,
@@ -67,12 +67,12 @@ class Options:
         }
 
     def of_connection(self) -> Mapping[str, str]:
-        """The settings that a producer has too."""
+        """The settings of the connection, for consumers and producers."""
         return {**self.config, "bootstrap.servers": self.brokers}
 
 
 def checked(given: Given) -> Options:
-    """The options. Raises OptionsError."""
+    """Check the options. Raises OptionsError."""
     entity, project = _project(given.project)
     if given.dead_letters == given.topic:
         raise OptionsError("--dead-letters must be another topic than --topic")
@@ -100,7 +100,7 @@ def _project(text: str | None) -> tuple[str | None, str | None]:
 
 
 def _config(file: Path) -> Mapping[str, str]:
-    """Lines of `name=value`. Their values may be passwords: no message quotes one."""
+    """Read lines of `name=value`. Error messages quote no value, because it may be a password."""
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

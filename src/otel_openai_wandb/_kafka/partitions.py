@@ -1,4 +1,4 @@
-"""The partitions that this worker reads, and what of them is open. Thread safe: positions are settled by others."""
+"""The partitions that this worker reads, and their open records. Thread safe: the intake's threads settle positions."""
 
 import threading
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,10 @@ class _Reading:
 
 
 class Partitions:
-    """Offsets by partition.
+    """The offsets of each partition.
 
-    Each time that a partition is assigned, its positions have a new `part`: what is settled late, of an earlier time,
-    is not taken for what is read now.
+    Each assignment of a partition has a new number `part`, which is in its positions. So a position of an earlier
+    assignment that is settled late does not settle a record that was read again.
     """
 
     def __init__(self) -> None:
@@ -31,23 +31,23 @@ class Partitions:
 
     @property
     def numbers(self) -> frozenset[int]:
-        """The partitions that are read."""
+        """The numbers of the assigned partitions."""
         return frozenset(self._readings)
 
     @property
     def open_count(self) -> int:
-        """How many records are open."""
+        """The number of open records in all partitions."""
         with self._lock:
             return sum(reading.offsets.open_count for reading in self._readings.values())
 
     def assign(self, partition: int, committed: Commit | None) -> None:
-        """Begin to read a partition, from what an earlier owner committed."""
+        """Note that a partition is assigned, with the last commit of its earlier readers."""
         done = frozenset[int]() if committed is None else done_of(committed.offset, committed.metadata)
         with self._lock:
             self._begin(partition, Offsets(done))
 
     def open(self, partition: int, offset: int) -> Position | None:
-        """Note a record that was read; None if it is done, or the partition is read by another."""
+        """Note a record that was read. Returns None if it is done, or if the partition is not assigned any more."""
         with self._lock:
             reading = self._readings.get(partition)
             if reading is None or not reading.offsets.opened(offset):
@@ -63,7 +63,7 @@ class Partitions:
                     self._readings[partition].offsets.settled(position.number)
 
     def revoke(self, partition: int) -> int | None:
-        """Forget a partition; returns the part that its positions had, None if it was not read."""
+        """Forget a partition. Returns the `part` of its positions; None if it was not assigned."""
         with self._lock:
             reading = self._readings.pop(partition, None)
             if reading is None:
@@ -72,12 +72,12 @@ class Partitions:
             return reading.part
 
     def is_settled(self, partitions: Iterable[int]) -> bool:
-        """Whether nothing of these is open."""
+        """Whether these partitions have no open record."""
         with self._lock:
             return not any(self._readings[number].offsets.open_count for number in partitions)
 
     def start_again(self) -> Mapping[int, int]:
-        """Read again what is open: the offset to go back to, for each partition of which something was read."""
+        """Forget all open records. Returns the offset to seek to, for each partition with a record that was read."""
         with self._lock:
             back: dict[int, int] = {}
             for partition, reading in list(self._readings.items()):
@@ -89,7 +89,7 @@ class Partitions:
             return back
 
     def commits(self, partitions: Iterable[int] | None = None) -> Mapping[int, Commit]:
-        """What has changed since it was committed, of all partitions or of these."""
+        """The commits that have changed since the last call, of all partitions or of these."""
         wanted = None if partitions is None else frozenset(partitions)
         with self._lock:
             found: dict[int, Commit] = {}
@@ -100,7 +100,7 @@ class Partitions:
             return found
 
     def not_committed(self, partitions: Iterable[int]) -> None:
-        """A commit of these failed: the next has them again."""
+        """Note that a commit of these failed. The next `commits` returns them again."""
         with self._lock:
             for partition in partitions:
                 if partition in self._readings:

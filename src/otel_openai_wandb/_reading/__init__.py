@@ -1,1 +1,1 @@
-"""Reads runs from their directories: shows their traces in the terminal (`show`), sends them to Weave (`weave`)."""
+"""Reads runs from their directories, to show their traces in the terminal (`show`) or send them to Weave (`weave`)."""

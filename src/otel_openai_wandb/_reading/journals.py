@@ -1,4 +1,4 @@
-"""What the commands that show a run need to know of its whole journal."""
+"""Finds the journal of a run, and counts its records for the commands that read it."""
 
 import os
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from otel_wandb._interface.journal import FeedbackRecord, Record, journal_files
 
 
 class NoJournalError(Exception):
-    """There is nothing to show; the message says why."""
+    """The run has no journal; the message says why."""
 
 
 @dataclass(slots=True)
 class Contents:
-    """Counts what is read."""
+    """Counts the records of a journal. Give it every record."""
 
     traces: int = 0
     counters: Mapping[str, int] | None = None
-    """None until the program ends."""
+    """The counters of the program at its end; None if it still runs or was killed."""
     feedback: list[FeedbackRecord] = field(default_factory=list)
 
     def take(self, record: Record) -> None:
@@ -32,9 +32,9 @@ class Contents:
             self.feedback.append(record)
 
     def notes(self) -> list[str]:
-        """What a reader should know of the run, in sentences."""
+        """Sentences for the user, if the run is incomplete."""
         if self.counters is None:
-            return ["The program is still running, or was killed: this is what it had written."]
+            return ["The program is still running, or was killed: these are the traces that it wrote."]
         lost = {name: count for name, count in self.counters.items() if "dropped" in name or "failed" in name}
         return [f"Not everything was written: {', '.join(f'{name} {count}' for name, count in lost.items())}."] * bool(
             lost
@@ -42,14 +42,14 @@ class Contents:
 
 
 def found_journal(named: str | None) -> Path:
-    """The directory of a run with a journal. Raises NoRunError, or NoJournalError, which says why it has none."""
+    """The directory of the run `named`, or of the newest. Raises NoRunError, or NoJournalError if it has no journal."""
     directory = run_directory(named, os.environ)
     if journal_files(str(directory)):
         return directory
     if has_traces(directory):
         raise NoJournalError(
-            f"The run {directory} has traces and no journal: OTEL_WANDB_JOURNAL was false, or an older version "
-            f"wrote it. W&B shows them: wandb sync {directory}"
+            f"The run {directory} has traces but no journal: OTEL_WANDB_JOURNAL was false, or an older version "
+            f"wrote it. To see them in W&B: wandb sync {directory}"
         )
     if list(directory.glob("*.wandb")):
         raise NoJournalError(

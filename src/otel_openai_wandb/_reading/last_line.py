@@ -1,4 +1,4 @@
-"""The lines that `autolog` prints at the end of an offline run of its own."""
+"""Prints lines at the end of an offline run that `autolog` made."""
 
 import os
 import shlex
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def offline_directory(run: "wandb.Run") -> str | None:
-    """The run's directory; None if it is online. To be asked while wandb's service process lives."""
+    """The run's directory; None if it is online. Call this while wandb's service process lives."""
     return os.path.dirname(run.dir) if run.offline else None
 
 
 def say_how_to_see(directory: str | None) -> None:
-    """Name the commands for the traces of an offline run, in wandb's way: not where wandb is silent.
+    """Print the commands that upload and show an offline run, unless wandb is told to be silent.
 
-    wandb names its own only where a run is finished before the program ends.
+    wandb prints its own command only if the run is finished before the program ends.
     """
     import wandb
 

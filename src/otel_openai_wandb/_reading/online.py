@@ -1,4 +1,4 @@
-"""An online run's journal, downloaded: W&B has its files when the run has ended."""
+"""Downloads the journal of an online run. W&B has it after the run has ended."""
 
 import os
 import re
@@ -25,16 +25,16 @@ _SECONDS: Final = 30  # for W&B to answer
 
 
 def online_path(named: str) -> str | None:
-    """Read `ENTITY/PROJECT/RUN_ID`, or the address of a run's page; None for what may be a directory."""
+    """The path ENTITY/PROJECT/RUN_ID that `named` has, or the address of a run's page; None for a directory."""
     found = _URL.match(named) or (None if _is_here(named) else _PATH.fullmatch(named))
     return None if found is None else unquote("/".join(found.groups()))
 
 
 @contextmanager
 def local_copy(named: str) -> Iterator[str]:
-    """The named directory; for an online run a temporary one with its journal.
+    """The directory `named`; for an online run, a temporary directory with its journal.
 
-    Raises NoRunError where W&B gives no such run, and NoJournalError where it has no journal of it.
+    Raises NoRunError if the run cannot be read from W&B, and NoJournalError if W&B has no journal of it.
     """
     path = online_path(named)
     if path is None:
@@ -58,7 +58,7 @@ def opened_journal(named: str | None) -> Iterator[Path]:
 
 @contextmanager
 def _without_litter() -> Iterator[None]:
-    """Let wandb create the empty directory `ENTITY/PROJECT/RUN_ID` of a run outside of `WANDB_DIR`."""
+    """Set `WANDB_DIR` to a temporary directory: wandb creates an empty directory there for each run that it reads."""
     before = os.environ.get("WANDB_DIR")
     with tempfile.TemporaryDirectory() as elsewhere:
         os.environ["WANDB_DIR"] = elsewhere
@@ -86,7 +86,7 @@ def _download(path: str, into: Path) -> None:
         _say(f"Downloading {file.name} of {path}: {number} of {len(files)}, {file.size / 1e6:.1f} MB")
         try:
             file.download(root=str(into)).close()
-        except Exception as error:  # noqa: BLE001  # of the network, of wandb, of the disk
+        except Exception as error:  # noqa: BLE001  # from the network, wandb or the disk
             raise NoRunError(f"{file.name} of {path} could not be downloaded: {_first_line(error)}") from None
 
 
@@ -106,7 +106,7 @@ def _journal_files(path: str) -> "list[File]":
         with _without_litter():
             run = wandb.Api(timeout=_SECONDS).run(path)
         found = [file for file in run.files(pattern=f"{FOLDER}/%") if _FILE.fullmatch(file.name)]
-    except Exception as error:  # noqa: BLE001  # of the key, of the server, of the network
+    except Exception as error:  # noqa: BLE001  # about the key, the server or the network
         if isinstance(getattr(error, "exc", error), ValueError):  # wandb wraps its RunNotFoundError
             raise NoRunError(f"There is no run {path} on {server}, or the key may not see it.") from None
         raise NoRunError(f"The run {path} could not be read from {server}: {_first_line(error)}") from None

@@ -1,4 +1,4 @@
-"""Finds the directory of a run: as it was named, or the newest below where wandb keeps them."""
+"""Finds the directory of a run: the one that was named, or the newest one below wandb's directory."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 _RUN: Final = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-.+")
-_TRACE: Final = b"wb_trace_tree"  # in each history row with a trace
+_TRACE: Final = b"wb_trace_tree"  # in each row of the history with a trace
 _CHUNK: Final = 1 << 20
 
 
@@ -15,7 +15,10 @@ class NoRunError(Exception):
 
 
 def run_directory(named: str | None, environ: Mapping[str, str]) -> Path:
-    """The directory of the run `named`, or of the newest below `WANDB_DIR`, else here. Raises NoRunError."""
+    """The directory of the run `named`, else of the newest below `WANDB_DIR` or the working directory.
+
+    Raises NoRunError.
+    """
     if named is not None:
         path = Path(named)
         if path.is_file():
@@ -31,12 +34,12 @@ def run_directory(named: str | None, environ: Mapping[str, str]) -> Path:
 
 
 def has_traces(directory: Path) -> bool:
-    """Whether the run's history has traces, as far as its file was written."""
+    """Whether the run's file has traces in its history. The file may be incomplete."""
     return any(_holds(path, _TRACE) for path in directory.glob("*.wandb"))
 
 
 def from_here(directory: Path) -> str:
-    """Its path from the working directory, where it is below."""
+    """The path relative to the working directory, if it is below that."""
     try:
         return str(directory.relative_to(Path.cwd()))
     except ValueError:

@@ -17,9 +17,9 @@ _IMPOSSIBLE: Final = 2
 
 
 def run(named: str | None, trace: str | None) -> int:
-    """Show the run `named`, or the newest; of it only the trace whose id begins with `trace`, if that is given.
+    """Show the run `named`, or the newest. With `trace`, show only the trace whose id begins with it, in full.
 
-    The exit code is 1 where there is no such trace, or none at all, and 2 where there is no run.
+    Returns exit code 0, 1 if there is no such trace or none at all, or 2 if there is no run.
     """
     if missing_of(("rich",)):
         return _refused(f"This needs rich: {how_to_install('all')}", _IMPOSSIBLE)

@@ -1,4 +1,4 @@
-"""What `openai-wandb show` writes: trees, and conversations with each message once. Needs rich."""
+"""Writes the output of `openai-wandb show`: trees, and conversations with each message once. Needs rich."""
 
 from collections.abc import Iterable, Sequence
 from typing import TextIO
@@ -15,31 +15,31 @@ _INDENT = "  "
 
 
 class Screen:
-    """Writes to stdout; or to a file, plain text."""
+    """Writes to stdout, or as plain text to a file."""
 
     def __init__(self, file: TextIO | None = None) -> None:
-        # A notebook's kernel asks for colours, and rich shows HTML there.
+        # In a notebook, rich would show HTML and use colours, also for a file.
         plain = None if file is None else False
         self._console = Console(
             file=file, force_terminal=plain, force_jupyter=plain, markup=False, emoji=False, highlight=False
         )
 
     def heading(self) -> None:
-        """The names of the columns, and before them that of the ids."""
+        """Write the names of the columns."""
         self._console.print(heading(self._console.width))
 
     def tree(self, trace: TraceRecord) -> None:
-        """A trace, and its id."""
+        """Write a trace as a tree, and its id."""
         self._console.print(trace_tree(trace, self._console.width, encoding=self._console.encoding))
         self._line(f"{_INDENT}{trace['trace_id'][:8]}{_supplement(trace)}", "dim")
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Sentences."""
+        """Write lines of text."""
         for line in lines:
             self._line(line)
 
     def conversation(self, trace: TraceRecord, texts: Texts) -> None:
-        """A trace with all that was asked and answered in it; a message that came before is not repeated."""
+        """Write a trace with its messages, inputs and outputs. A message that was shown above is not repeated."""
         self._line(f"{trace['trace_id']}{_supplement(trace)}", "dim")
         self.heading()
         self._console.print(trace_tree(trace, self._console.width, encoding=self._console.encoding))
@@ -48,7 +48,7 @@ class Screen:
             self._span(span, texts, shown)
 
     def feedback(self, said: Sequence[FeedbackRecord]) -> None:
-        """The feedback on it."""
+        """Write feedback, one record in each line."""
         for one in said:
             self._line(f"feedback {visible_line(one['name'])}: {visible_line(str(one['value']))}")
 
@@ -92,7 +92,7 @@ class Screen:
             self._line(f"{_INDENT * 2}{line}")
 
     def _line(self, text: str, style: str = "") -> None:
-        """A line that only the terminal wraps, so that it can be copied."""
+        """Write a line that only the terminal wraps, so that it can be copied as one line."""
         encoded = text.encode(self._console.encoding, "replace").decode(self._console.encoding)
         self._console.print(Text(encoded, style), soft_wrap=True)
 

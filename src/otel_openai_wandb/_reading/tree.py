@@ -1,4 +1,4 @@
-"""A trace as a tree for the terminal: names, times, tokens and status in columns, and what went wrong."""
+"""Formats a trace as a tree for the terminal: names, times, tokens and status in columns, and errors."""
 
 import textwrap
 from collections import defaultdict
@@ -23,14 +23,14 @@ _DEEPEST: Final = 100
 
 @dataclass(slots=True)
 class _Branch:
-    """A line of the tree, and what is below it."""
+    """A line of the tree, and its children."""
 
     name: str
     nanoseconds: int
     problem: str | None
-    """What went wrong; None where nothing did."""
+    """The text of an error, which may be empty; None if there was no error."""
     calls: list[Call] = field(default_factory=list)
-    """Its own and those below."""
+    """Its own call, and those of its children."""
     children: list["_Branch"] = field(default_factory=list)
 
 
@@ -60,21 +60,21 @@ def trace_tree(trace: TraceRecord, width: int, *, encoding: str = "utf-8") -> Tr
 
 
 def tokens(calls: Sequence[Call]) -> str:
-    """Input and output of calls, as far as they are known; after "~" where some of them are an estimate."""
+    """The input and output tokens of calls, as far as known; with a "~" if some are estimated."""
     counts = (summed(call["usage"][side] for call in calls) for side in ("input", "output"))
     said = " + ".join(str(count) for count in counts if count is not None)
     return f"~{said}" if said and any(call["estimated"] for call in calls) else said
 
 
 def seconds(nanoseconds: int) -> str:
-    """A duration as people write it."""
+    """A duration in milliseconds or seconds, with its unit."""
     if nanoseconds < _NANOSECONDS:
         return f"{nanoseconds / 1e6:.0f} ms"
     return f"{nanoseconds / _NANOSECONDS:.2f} s"
 
 
 def problem_of(span: Span) -> str | None:
-    """The error of a span in one line; None if it has none."""
+    """The error of a span as one line; None if it has no error."""
     if not span["error"]:
         return None
     kind = span["call"]["error_type"] if span["call"] else span["attributes"].get("error.type")
@@ -82,13 +82,13 @@ def problem_of(span: Span) -> str | None:
 
 
 def _root(trace: TraceRecord) -> _Branch:
-    """The one span that is below no other, else a line above them: a trace may have lost its root."""
+    """The only top span. If there are several, because the root was lost, a line above them."""
     known = {span["id"] for span in trace["spans"]}
     below: defaultdict[str | None, list[Span]] = defaultdict(list)
     for span in trace["spans"]:
         below[span["parent"] if span["parent"] in known else None].append(span)
     placed: dict[str, tuple[_Branch, _Branch | None]] = {}
-    for top in (*below[None], *trace["spans"]):  # spans that are each other's parents hang below no other
+    for top in (*below[None], *trace["spans"]):  # spans in a cycle of parents are below no top span
         _place(top, below, placed)
     for branch, above in reversed(placed.values()):
         if above is not None:

@@ -8,14 +8,14 @@ _KEPT: Final = frozenset("\n\t\u200c\u200d")  # the joiners are part of scripts,
 
 
 def visible(text: str) -> str:
-    """`text` with control, bidirectional and other invisible characters as Python spells them."""
+    """`text` with control, bidirectional and other invisible characters as Python's escapes."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_spelled(char) for char in text)
 
 
 def visible_line(text: str) -> str:
-    """The same in one line."""
+    """As `visible`, with line breaks and tabs escaped too."""
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 

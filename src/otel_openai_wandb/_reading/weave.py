@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _FAILED: Final = 1
 _IMPOSSIBLE: Final = 2
 _SENT: Final = "weave-sent.txt"
-"""Beside the run's file: a line for each piece of a trace that Weave took."""
-_BATCH: Final = 200  # spans between two looks at the answer
+"""A file in the run's directory: a line for each piece of a trace that Weave accepted."""
+_BATCH: Final = 200  # spans, after which Weave's answers are awaited
 _SECONDS: Final = 400.0  # for one batch, with all its retries
 
 
@@ -35,7 +35,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the user wants the traces; None leaves it to the run, or to W&B."""
+    """The destination that the user chose. None means the run's own, or W&B's default entity."""
 
     entity: str | None
     project: str | None
@@ -43,7 +43,10 @@ class Address:
 
 
 def run(named: str | None, address: Address) -> int:
-    """Send the traces of the run `named`, or of the newest. The exit code is 1 if some could not be sent."""
+    """Send the traces of the run `named`, or of the newest.
+
+    Returns exit code 0, 1 if some could not be sent, or 2 if there is no run or a package is missing.
+    """
     missing = missing_of(("rich", "wandb", "opentelemetry-proto"))
     if missing:
         return _refused(f"This needs {' and '.join(missing)}: {how_to_install('all')}", _IMPOSSIBLE)
@@ -90,7 +93,7 @@ def _send_all(directory: Path, address: Address) -> int:
 
 
 class _Sending:
-    """Sends traces in batches, and notes each batch that Weave took."""
+    """Sends traces in batches, and writes down each batch that Weave accepted."""
 
     def __init__(
         self, directory: Path, place: Place, endpoint: "Endpoint", sender: "WeaveSender", health: Health
@@ -102,7 +105,7 @@ class _Sending:
         self._health = health
 
     def all(self, advance: "Callable[[int], object]") -> int:
-        """Send what was not sent before; returns the number of traces. Raises RefusedError."""
+        """Send the traces that were not sent before. Returns their number. Raises RefusedError."""
         from otel_wandb._interface.weave import resource_of, weave_spans
 
         known, texts = _already_sent(self._directory), Texts()
@@ -149,7 +152,7 @@ def _already_sent(directory: Path) -> frozenset[str]:
 
 
 def _counted(directory: Path, sent: frozenset[str]) -> tuple[int, int]:
-    """How many traces there are, and how many of them wait. Raises RefusedError for a run that sent them itself."""
+    """The number of traces, and how many are not sent. Raises RefusedError if the run itself sent them to Weave."""
     total = waiting = 0
     for record in read_journal(directory):
         if record["record"] == "trace":
@@ -161,7 +164,7 @@ def _counted(directory: Path, sent: frozenset[str]) -> tuple[int, int]:
 
 
 def _place(directory: Path, address: Address) -> Place:
-    """The run in W&B. Raises RefusedError if its entity is unknown."""
+    """The run in W&B. Raises RefusedError if its project or entity is unknown."""
     run = next(record["run"] for record in read_journal(directory) if record["record"] == "run")
     project = address.project or run["project"]
     entity = address.entity or run["entity"] or _default_entity()
@@ -171,18 +174,18 @@ def _place(directory: Path, address: Address) -> Place:
 
 
 def _default_entity() -> str:
-    """The user's own, as `wandb sync` takes it."""
+    """The user's default entity, which `wandb sync` uses too; empty if unknown."""
     import wandb
 
     try:
         return str(wandb.Api().default_entity or "")
-    except Exception:  # noqa: BLE001  # whatever is wrong, the user can say it
+    except Exception:  # noqa: BLE001  # the user can give --entity instead
         return ""
 
 
 @contextmanager
 def _progress(total: int) -> "Iterator[Callable[[int], object]]":
-    """A progress bar on a terminal; it is given how many traces were done."""
+    """Show a progress bar on a terminal. Yields a function that takes the number of sent traces."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

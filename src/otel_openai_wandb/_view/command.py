@@ -20,10 +20,12 @@ _FAILED: Final = 1
 
 
 def run(given: Sequence[str], output: str | None, *, follow: bool, browser: bool) -> int:
-    """Show the runs, or the newest one; the exit code is 0, or 1 if there was nothing to show."""
+    """Show the runs, or the newest one if none is given. Returns exit code 0, or 1 if there was nothing to show."""
     online = [name for name in given if online_path(name)]
     if follow and online:
-        _complain(f"{online[0]} is a run in W&B, which has its journal only after its end: it cannot be followed.")
+        _complain(
+            f"{online[0]} is a run in W&B and cannot be followed: W&B has the journal of a run only after its end."
+        )
         return _FAILED
     with ExitStack() as copies:
         directories = _directories(given, copies)
@@ -82,7 +84,7 @@ def _pack(packer: Packer, directory: Directory) -> None:
 
 
 def _write(text: str, output: str | None) -> str:
-    """The path of the page. It has prompts in it: without a given path only the owner can read it."""
+    """Write the page and return its path. Without a given path only the owner can read it: it contains prompts."""
     target = output or os.path.join(tempfile.mkdtemp(prefix="openai-wandb-"), "traces.html")
     with open(target, "w", encoding="utf-8") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""A run's journal while it grows: what is new in its files, packed, and handed to waiting readers."""
+"""Follows the journals of runs that grow: packs new records, and gives them to waiting readers."""
 
 import contextlib
 import os
@@ -10,12 +10,12 @@ from otel_openai_wandb._view.runs import Directory
 from otel_wandb._interface.journal import Growing, Joining, JournalFile, Numbering, Record
 from otel_wandb._interface.page import Mark, Packer, page
 
-_EVERY: Final = 0.2  # seconds between two looks at the files
-_AT_ONCE: Final = 1_000  # traces that are held unpacked
+_EVERY: Final = 0.2  # seconds between two reads of the files
+_AT_ONCE: Final = 1_000  # traces that are kept before they are packed
 
 
 class _GrowingRun:
-    """Packs what is new in the journal of one run. A trace that has grown stays in its row."""
+    """Packs new records in the journal of one run. A trace that has grown keeps its row."""
 
     def __init__(self, directory: Directory, packer: Packer) -> None:
         self._directory = directory
@@ -23,10 +23,10 @@ class _GrowingRun:
         self._run = packer.open(directory.name)
         self._files: dict[str, JournalFile] = {}
         self._numbering, self._joining = Numbering(), Joining()
-        self._rows: dict[int, int] = {}  # by the numbers of the traces
+        self._rows: dict[int, int] = {}  # by number of the trace
 
     def look(self) -> int:
-        """Pack, and say how many records were new."""
+        """Pack new records, and return how many there were."""
         count, grown = 0, dict[int, Growing]()
         for record in self._new():
             count += 1
@@ -52,12 +52,12 @@ class _GrowingRun:
     def _new(self) -> Iterator[Record]:
         for path in self._directory.journals():
             file = self._files.setdefault(os.path.abspath(path), JournalFile(path))
-            with contextlib.suppress(FileNotFoundError):  # somebody deleted the run
+            with contextlib.suppress(FileNotFoundError):  # the run was deleted
                 yield from file.records()
 
 
 class Growth:
-    """What was packed of runs that may still grow; every look that found something is an event, counted from 1."""
+    """The packed traces of runs that may still grow. Each `look` with new records is an event; the first is 1."""
 
     def __init__(self, directories: Sequence[Directory]) -> None:
         self._packer = Packer()
@@ -68,7 +68,7 @@ class Growth:
         self.look()
 
     def watch(self) -> None:
-        """Look again and again, until `close`."""
+        """Call `look` repeatedly until `close` is called."""
         while not self._closed.wait(_EVERY):
             self.look()
 
@@ -78,7 +78,7 @@ class Growth:
             self._grown.notify_all()
 
     def look(self) -> None:
-        """Pack what is new."""
+        """Pack new records of all runs."""
         with self._grown:
             if sum(run.look() for run in self._runs):
                 self._marks.append(self._packer.mark())
@@ -89,7 +89,7 @@ class Growth:
             return page(self._packer, follow_from=len(self._marks) - 1)
 
     def after(self, event: int, patience: float) -> tuple[int, str] | None:
-        """What came after the event, and the number of the last one in it; None if nothing does for so many seconds."""
+        """The last event, and what was packed after `event`; None if nothing comes within `patience` seconds."""
         with self._grown:
             self._grown.wait_for(lambda: event < len(self._marks) - 1 or self._closed.is_set(), patience)
             if not 0 <= event < len(self._marks) - 1:

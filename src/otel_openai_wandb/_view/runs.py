@@ -1,4 +1,4 @@
-"""Finds the run directories to show, and says what is wrong with them."""
+"""Finds the run directories to show. Has the messages about their problems."""
 
 import os
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from otel_wandb._interface.journal import journal_files, read_journal, whole_tra
 from otel_wandb._interface.page import PackedRun, Packer
 
 NO_JOURNAL: Final = "has no journal: it was turned off (OTEL_WANDB_JOURNAL=false), or an older version wrote the run"
-NO_TRACE: Final = "has a journal and no trace in it"
-NO_END: Final = "has a journal without an end: the program was killed, or still runs; shown is what was written"
+NO_TRACE: Final = "has a journal without a trace"
+NO_END: Final = "has a journal without an end: the program was killed, or still runs. The page shows what was written"
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A run's directory; `name` is what people know it by."""
+    """A run's directory; `name` is its last part, and is shown to the user."""
 
     path: str
 
@@ -37,7 +37,7 @@ def newest_run(environ: Mapping[str, str]) -> Directory | None:
 
 
 def pack(packer: Packer, directory: Directory) -> PackedRun:
-    """Pack all that the run's journal has. Raises OSError."""
+    """Pack all records of the run's journal. Raises OSError."""
     opened = packer.open(directory.name)
     for record in whole_traces(read_journal(directory.path)):
         packer.add(opened, record)

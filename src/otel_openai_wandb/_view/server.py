@@ -1,7 +1,7 @@
-"""Serves the page of runs that grow, to this machine's user alone.
+"""Serves the page of runs that grow, only to the user who started it.
 
-Loopback is no boundary: any web page can ask it. So the path has a secret, the host is the one that was printed, a
-request that another site caused is refused, and nothing is kept or passed on.
+The loopback address is no protection, because any web page can send requests to it. So the path contains a secret, and
+requests with another host or from another site are refused. The headers forbid caches, referrers and frames.
 """
 
 import hmac
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from otel_openai_wandb._view.growth import Growth
 
-_PATIENCE: Final = 15.0  # seconds of silence after which a comment shows that the line is open
+_PATIENCE: Final = 15.0  # seconds without an event, after which a comment keeps the connection open
 _HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
@@ -25,7 +25,7 @@ _HEADERS: Final = (
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1; `url` is what to open."""
+    """Listens on a free port of 127.0.0.1; `url` is the address of the page."""
 
     daemon_threads = True
 
@@ -37,7 +37,7 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/{self.token}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that went away is no error to show."""
+        """Show nothing if a browser closes its connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,5 +1,5 @@
-"""The private parts of wandb that we use, all of them, and what is done without them.
+"""All private parts of wandb that we use, with a fallback for each.
 
-Each is looked up before it is used. If one is missing, or raises, we do without a convenience and never lose a trace;
-the log says once, at INFO, which.
+Each part is looked up before it is used. If it is missing or raises, some feature is missing but no trace is lost. The
+log names the feature once, at INFO.
 """

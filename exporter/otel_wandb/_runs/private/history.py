@@ -13,7 +13,7 @@ _OTHER_SIGNATURE: Final = (AttributeError, TypeError, NotImplementedError)
 
 
 def publish_row(run: "wandb.Run", row: Mapping[str, Any]) -> bool:
-    """Write a row to the history beside the row that the program is making; False if this wandb cannot."""
+    """Write a history row without touching the program's unfinished row. Returns False if wandb cannot do that."""
     try:
         from wandb.proto import wandb_internal_pb2
         from wandb.util import json_dumps_safer_history
@@ -34,19 +34,19 @@ def publish_row(run: "wandb.Run", row: Mapping[str, Any]) -> bool:
 
 
 def read_record(data: bytes) -> Any:
-    """A record of a run's file. Raises what protobuf raises; ImportError where this wandb has no such records."""
+    """Decode a record of a run's file. Raises protobuf's errors, and ImportError if this wandb has no such records."""
     from wandb.proto import wandb_internal_pb2
 
     return vars(wandb_internal_pb2)["Record"].FromString(data)
 
 
 def row_json(run: "wandb.Run", row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The values of a row as `run.log` writes them, with tables and traces as references; None where it cannot."""
+    """The values of a row as `run.log` writes them, with tables as references; None if wandb cannot do that."""
     now = time.time()
     try:
         from wandb.sdk.data_types.utils import history_dict_to_json
 
-        # A step for the names of files.
+        # The step is only used in the names of files.
         values = history_dict_to_json(run, dict(row), step=0, ignore_copy_err=True)
     except (ImportError, *_OTHER_SIGNATURE) as error:
         without("rows that leave the program's own rows alone", error)

@@ -1,4 +1,4 @@
-"""What this version of wandb lacks of the private parts that we use."""
+"""Collects which private parts are missing in this version of wandb."""
 
 import logging
 from typing import Any, Final
@@ -9,7 +9,7 @@ _MISSING: Final[set[str]] = set()
 
 
 def missing_comforts() -> tuple[str, ...]:
-    """What was found missing in this process, each in words that follow "without"."""
+    """The features that are missing in this process, each as a text that can follow "without"."""
     return tuple(sorted(_MISSING))
 
 
@@ -23,4 +23,6 @@ def attribute(owner: object, name: str) -> Any:
 def without(comfort: str, error: Exception | None) -> None:
     if comfort not in _MISSING:
         _MISSING.add(comfort)
-        log.info("this wandb does not offer what %s needs (%s)", comfort, type(error).__name__ if error else "no name")
+        log.info(
+            "this version of wandb lacks what %s needs (%s)", comfort, type(error).__name__ if error else "no name"
+        )

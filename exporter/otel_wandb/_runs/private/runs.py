@@ -21,9 +21,9 @@ _OF_THEIR_RUN: Final = (
 
 
 def call_before_finish(run: "wandb.Run", callback: Callable[[], None]) -> None:
-    """Call `callback` when somebody finishes the run: `run.finish()`, `wandb.finish()`, the end of a `with`.
+    """Call `callback` before the run is finished: by `run.finish()`, `wandb.finish()` or the end of a `with`.
 
-    Without it, spans that are still waiting go to a run of ours.
+    Without this part of wandb, spans that are still waiting go to our own run.
     """
     try:
         from wandb.sdk.wandb_run import TeardownHook, TeardownStage
@@ -34,7 +34,7 @@ def call_before_finish(run: "wandb.Run", callback: Callable[[], None]) -> None:
 
 
 def leave_active_runs(run: "wandb.Run") -> None:
-    """Take our run off the list of active runs; else the user's next `wandb.init()` may return it."""
+    """Remove our run from the list of active runs; otherwise the user's next `wandb.init()` may return it."""
     try:
         from wandb.sdk import wandb_setup
 
@@ -45,9 +45,9 @@ def leave_active_runs(run: "wandb.Run") -> None:
 
 @contextmanager
 def apart_from_their_run() -> Iterator[None]:
-    """Keep a run of ours out of the sweep, launch, resume or fork of the program's own run while ours is made.
+    """Hide the program's sweep, launch, resume and fork from wandb while our run is made.
 
-    wandb keeps all that in its settings, and no argument of `wandb.init` can say "none".
+    wandb has them in its global settings, and no argument of `wandb.init` can override them with "none".
     """
     kept: list[tuple[Any, str, Any]] = []
     try:
@@ -82,12 +82,12 @@ def is_run(value: object) -> bool:
 
 
 def is_finished(run: "wandb.Run") -> bool | None:
-    """Whether somebody finished the run; None if wandb does not tell."""
+    """Whether the run is finished; None if unknown."""
     found = attribute(run, "_is_finished")
     return found if isinstance(found, bool) else None
 
 
 def process_of(run: "wandb.Run") -> int | None:
-    """The process that made the run; None if wandb does not tell."""
+    """The id of the process that made the run; None if unknown."""
     found = attribute(run, "_init_pid")
     return found if isinstance(found, int) else None

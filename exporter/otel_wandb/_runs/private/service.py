@@ -12,15 +12,15 @@ _GONE: Final = {"AlreadyJoinedError", "HandleAbandonedError", "MailboxClosedErro
 
 
 def means_gone(error: Exception) -> bool:
-    """Whether `error` means that wandb's service process, or the connection to it, has gone."""
+    """Whether `error` means that wandb's service process died, or that the connection to it is lost."""
     return isinstance(error, ConnectionError) or type(error).__name__ in _GONE
 
 
 def wait_until_written(seconds: float) -> None:
-    """Wait until a run that was finished is on the disk: `finish()` returns before its file is complete.
+    """Wait at most `seconds` until a finished run is on the disk: `finish()` returns before its file is complete.
 
-    The service process answers in the order in which it is asked, so any answer says that it is done. (Seen: without
-    it, one file of fifteen was incomplete for a moment; with it none, in 1.5 ms.)
+    The service process handles requests in order, so any answer means that the file is complete. (Measured: without
+    this, one file of fifteen was incomplete for a moment; with it none, and it took 1.5 ms.)
     """
     try:
         from wandb.sdk import wandb_setup
@@ -31,24 +31,35 @@ def wait_until_written(seconds: float) -> None:
     except Exception as error:  # noqa: BLE001
         without("knowing when a finished run is on the disk", error)
         return
-    with suppress(Exception):  # whatever it answers
+    with suppress(Exception):  # the content of the answer does not matter
         answer.wait_or(timeout=seconds)
 
 
+def service_process() -> "subprocess.Popen[bytes] | None":
+    """The service process that wandb writes with, if this process started it; None if wandb cannot be asked."""
+    try:
+        from wandb.sdk import wandb_setup
+
+        return _process_of(getattr(wandb_setup.singleton()._connection, "_proc", None))  # noqa: SLF001
+    except Exception as error:  # noqa: BLE001
+        without("ending a service process that stands still", error)
+        return None
+
+
 def has_session_key(host: str) -> bool | None:
-    """Whether wandb has a key for `host`, by its own rules, without asking for one; None where it cannot be asked."""
+    """Whether wandb finds a key for `host` by its own rules, without a prompt; None if wandb cannot be asked."""
     try:
         found = _session(host)
     except (ImportError, AttributeError, TypeError) as error:
         without("asking wandb for its key", error)
         return None
-    except Exception:  # noqa: BLE001  # a key that is malformed: `wandb.init` says so
+    except Exception:  # noqa: BLE001  # a malformed key, which `wandb.init` will report
         return True
     return found is not None
 
 
 def session_key(host: str) -> str | None:
-    """The key that wandb has for `host`; None where there is none, or wandb cannot be asked."""
+    """The key that wandb has for `host`; None if there is no key, or if wandb cannot be asked."""
     try:
         key = getattr(_session(host), "api_key", None)
     except Exception as error:  # noqa: BLE001
@@ -58,26 +69,28 @@ def session_key(host: str) -> str | None:
 
 
 def _session(host: str) -> Any:
-    """What wandb would log in with, without asking at a terminal; None if nothing."""
+    """The credentials that wandb would use, without a prompt; None if there are none."""
     from wandb.sdk.lib import wbauth
 
     return wbauth.authenticate_session(host=host, source="otel_wandb", prompt=False, update_session=False)
 
 
 def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
-    """Let the program end while wandb's service process goes on; at its exit wandb waits for it without a bound.
+    """Limit how long wandb waits for its service process at the program's exit. wandb itself has no limit.
 
-    The wait is 0 where W&B was late already: our data is on disk, and the process still tries to upload it. It is
-    `seconds` where wandb 0.20 did not finish our run (it starts a thread, which an exit does not allow), and ten times
-    `seconds` where a run of the user's is active. (wandb 0.31 waits forever, once in some hundred exits, if a
-    table was logged to an online run that is not finished: its process drops the connection, and never hears the end.)
+    The limit is 0 if W&B was late already: our data is on the disk, and the service process continues to upload it. It
+    is ten times `seconds` if a run of the user is active. Otherwise it is `seconds`, because wandb 0.20 may not have
+    finished our run: it needs a new thread, which cannot start during an exit.
+
+    wandb 0.31 waits forever in one of some hundred exits, if a table was logged to an online run that is not finished.
+    Then its service process has dropped the connection, and is never told to end.
     """
     try:
         from wandb.sdk import wandb_setup
 
         setup = wandb_setup.singleton()
         service: Any = getattr(setup._connection, "_proc", None)  # noqa: SLF001
-        process = attribute(service, "_process") or attribute(service, "_internal_proc")  # before 0.21
+        process = _process_of(service)
         if process is not None:
             ours = 0.0 if is_late else seconds
             limit = ours if setup.most_recent_active_run is None else 10 * seconds
@@ -87,8 +100,13 @@ def bound_wait_for_service(seconds: float, *, is_late: bool) -> None:
 
 
 def forget_service() -> None:
-    """In a forked child: the service process is the parent's, and would write our next run through it."""
+    """Disconnect a forked child from its parent's service process, which would otherwise write our next run."""
     os.environ.pop("WANDB_SERVICE", None)
+
+
+def _process_of(service: Any) -> "subprocess.Popen[bytes] | None":
+    process = attribute(service, "_process") or attribute(service, "_internal_proc")  # before 0.21
+    return process if isinstance(process, subprocess.Popen) else None
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:

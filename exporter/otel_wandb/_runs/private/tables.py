@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
@@ -18,15 +18,12 @@ if TYPE_CHECKING:
 _LOGS_OUR_TABLE: Final = ContextVar("logs_our_table", default=False)
 _ASKED_FOR_TABLES: Final = (
     ("wandb.sdk.data_types.base_types.wb_value", "_server_accepts_client_ids", True),
-    ("wandb.sdk.wandb_login", "_verify_login", None),  # raises where the key is refused
+    ("wandb.sdk.wandb_login", "_verify_login", None),  # raises if the key is refused
 )
 
 
 def skip_artifact_check(run: "wandb.Run") -> None:
-    """Let tables be logged without waiting for the server.
-
-    wandb would ask it whether an artifact of that name has another type.
-    """
+    """Log the tables of this run without a request that asks whether an artifact of that name has another type."""
     if not callable(attribute(run, "_assert_can_log_artifact")):
         without("logging tables without waiting for the server", None)
         return
@@ -35,10 +32,11 @@ def skip_artifact_check(run: "wandb.Run") -> None:
 
 @contextmanager
 def without_asking_the_server() -> Iterator[None]:
-    """While a table is logged: wandb before 0.30 asks the server two things first, and waits.
+    """Log tables in this block without two requests, for whose answers wandb before 0.30 would wait.
 
-    Whether it knows "client ids" (all do since 2021), of the run that was made last, and ours is not on that list; and
-    whether the key is right, which the run has been made with. Both are answered here, in this thread and block only.
+    One asks whether the server supports "client ids", which all servers do since 2021. wandb asks it through the latest
+    active run, and ours is not in that list. The other one checks the key, with which the run was already made. Both
+    are answered here, in this thread and block only.
     """
     try:
         _answer_for_tables()
@@ -54,8 +52,8 @@ def without_asking_the_server() -> Iterator[None]:
 def write_cells_as_they_are(table: "wandb.Table") -> None:
     """Write the cells of our table to its artifact without wandb's search for tensors, arrays and media.
 
-    The cells are plain values and times, and that search takes most of the time of a table. The table's own method
-    still makes everything but the rows: meanwhile the table seems to be empty.
+    Our cells are plain values and times, and that search takes most of the time. wandb's own method still makes
+    everything except for the rows: during its call the table appears to be empty.
     """
     own, rows_of = attribute(table, "to_json"), attribute(table, "_to_table_json")
     if own is None or rows_of is None:
@@ -80,17 +78,43 @@ def write_cells_as_they_are(table: "wandb.Table") -> None:
     vars(table)["to_json"] = to_json
 
 
-def leave_no_copies(table: "wandb.Table") -> None:
-    """Keep one file of each increment of our table, until it is uploaded.
+def write_media_as_it_is(table: "wandb.Table") -> None:
+    """The same for the file of the table among the media of the run, where wandb also searches each cell."""
+    bind, rows_of = attribute(table, "bind_to_run"), attribute(table, "_to_table_json")
+    if bind is None or rows_of is None:
+        without("writing cells of tables as they are", None)
+        return
 
-    wandb stages the file twice. It uploads one copy and deletes it; the other is never used and never deleted. It also
-    puts a copy into its cache, which nobody reads. We see what is staged through the artifact that is being made.
+    def bind_to_run(*args: Any, **kwargs: Any) -> Any:
+        def as_they_are(*of_rows: Any, **more: Any) -> Any:
+            found = rows_of(*of_rows, **more)
+            return {**found, "data": _Rows(found["data"])}
+
+        vars(table)["_to_table_json"] = as_they_are
+        try:
+            return bind(*args, **kwargs)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            without("writing cells of tables as they are", error)
+        finally:
+            del vars(table)["_to_table_json"]
+        return bind(*args, **kwargs)
+
+    vars(table)["bind_to_run"] = bind_to_run
+
+
+def leave_no_copies(table: "wandb.Table") -> None:
+    """Keep only one file of each increment of our table, until it is uploaded.
+
+    wandb stages the file twice. It uploads one copy and deletes it, but never uses or deletes the other one. It also
+    puts a copy into its cache, which nobody reads. The artifact that is being made shows which files are staged.
     """
     to_json: Callable[[Any], dict[str, Any]] = table.to_json
 
     def staged_once(owner: Any) -> dict[str, Any]:
         try:
-            if hasattr(owner, "manifest"):  # the artifact, and not the run
+            if hasattr(owner, "manifest"):  # an artifact, not a run
                 vars(owner)["_add_local_file"] = _adding_once(owner, owner._add_local_file)  # noqa: SLF001
         except Exception as error:  # noqa: BLE001
             without("tables that leave no copies in wandb's data directory", error)
@@ -100,7 +124,7 @@ def leave_no_copies(table: "wandb.Table") -> None:
 
 
 def _answer_for_tables() -> None:
-    """Wrap the functions by which wandb asks the server about a table. A wandb without them is left alone."""
+    """Wrap the functions with which wandb asks the server about a table, if this version has them."""
     owners = [(importlib.import_module(module), name, answer) for module, name, answer in _ASKED_FOR_TABLES]
     asking, first, _ = owners[0]
     if not hasattr(asking, first):
@@ -119,8 +143,18 @@ def _answering(asks: Callable[..., Any], answer: bool | None) -> Callable[..., A
     return answering
 
 
+class _Rows:
+    """Rows that wandb's search takes for one value, and that its encoder asks for their JSON form."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    def json_encode(self) -> list[list[Any]]:
+        return [list(row) for row in self._rows]
+
+
 def _cell_json(cell: Any) -> Any:
-    """A cell as wandb writes it: a time is milliseconds since the epoch."""
+    """A cell as wandb writes it. Times are milliseconds since the epoch."""
     return int(cell.timestamp() * 1000) if isinstance(cell, datetime) else cell
 
 
@@ -141,7 +175,7 @@ def _adding_once(artifact: Any, add: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _staged(artifact: Any) -> dict[str, str]:
-    """The files that are to be uploaded, by their names in the artifact."""
+    """The files to upload, by their names in the artifact."""
     entries = attribute(attribute(artifact, "manifest"), "entries")
     if not isinstance(entries, dict):
         return {}

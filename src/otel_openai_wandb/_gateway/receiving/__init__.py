@@ -1,1 +1,1 @@
-"""What comes in: OTLP over HTTP and gRPC, refused or put into the spool."""
+"""Receives OTLP over HTTP and gRPC, and puts accepted requests into the spool."""

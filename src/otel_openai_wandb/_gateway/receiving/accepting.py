@@ -1,4 +1,4 @@
-"""Takes one request, whatever it came by: who sends it, whether it can be read, and into the spool."""
+"""Accepts requests of both protocols: checks the sender, checks that the body can be read, and spools it."""
 
 import asyncio
 import logging
@@ -22,19 +22,19 @@ log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of what one sender may ask. Bytes and seconds."""
+    """Limits of requests, in bytes and seconds."""
 
     body_bytes: int = 16 * 2**20
-    """Of a body, as it comes and inflated."""
+    """Of one body, before and after decompression."""
     bodies_bytes: int = 64 * 2**20
-    """Of all bodies that are not in the spool yet."""
+    """Of all bodies in memory that are not in the spool yet."""
     header_seconds: float = 10.0
     body_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A body, and what its headers say of it."""
+    """A body, and what its headers say about it."""
 
     signal: Signal
     encoding: Encoding
@@ -44,20 +44,20 @@ class Request:
 
 
 class Held:
-    """The bytes that one request has of the budget."""
+    """The bytes that one request has reserved of `Limits.bodies_bytes`."""
 
     def __init__(self, take: Callable[[int], None]) -> None:
         self._take = take
         self.bytes = 0
 
     def take(self, size: int) -> None:
-        """Raises RefusedError if that is more than there is."""
+        """Reserve `size` bytes. Raises RefusedError if too few are free."""
         self._take(size)
         self.bytes += size
 
 
 class Accepting:
-    """Shared by HTTP and gRPC; for one event loop. A thread of its own reads, one body at a time."""
+    """Shared by HTTP and gRPC, in one event loop. A separate thread decodes one body at a time."""
 
     def __init__(self, spool: Spool, tokens: Tokens, limits: Limits, counts: Counts) -> None:
         self.limits = limits
@@ -67,19 +67,19 @@ class Accepting:
         self._reader = ThreadPoolExecutor(1, "openai-wandb-reading")
 
     def tenant_of(self, authorization: str | None, *, is_from_browser: bool = False) -> str:
-        """The sender's "entity/project"; empty where no token is asked for. Raises RefusedError."""
+        """The sender's "entity/project"; empty if no tokens are configured. Raises RefusedError."""
         if self._tokens:
             tenant = self._tokens.tenant_of(authorization or "")
             if tenant is None:
-                raise RefusedError(Reason.UNAUTHENTICATED, "the Authorization header has no token that is known here")
+                raise RefusedError(Reason.UNAUTHENTICATED, "the Authorization header has no known token")
             return tenant.name
-        if is_from_browser:  # any page can reach this machine's own ports
-            raise RefusedError(Reason.FORBIDDEN, "pages may not send without a token")
+        if is_from_browser:  # any web page can send to this machine's own ports
+            raise RefusedError(Reason.FORBIDDEN, "web pages may not send without a token")
         return ""
 
     @contextmanager
     def holding(self) -> Iterator[Held]:
-        """Count the bytes of a body that comes in; they are free again at the end."""
+        """Reserve bytes for one request. They are freed at the end of the block."""
         held = Held(self._take)
         try:
             yield held
@@ -100,7 +100,7 @@ class Accepting:
         return Accepted(found.rejected, found.why)
 
     def close(self) -> None:
-        """After the last request."""
+        """Stop the decoding thread. Call this after the last request."""
         self._reader.shutdown()
 
     def _take(self, size: int) -> None:
@@ -114,7 +114,7 @@ class Accepting:
         except SpoolFullError:
             raise RefusedError(Reason.FULL, "the spool is full") from None
         except SpoolFailedError:
-            raise RefusedError(Reason.FAILED, "the spool takes nothing at the moment") from None
+            raise RefusedError(Reason.FAILED, "the spool cannot be written at the moment") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _read(request: Request, most: int) -> tuple[bytes, _Found]:
         return data, _found(request.signal, request.encoding, data)
     except MalformedError as error:
         raise RefusedError(Reason.MALFORMED, str(error)) from None
-    except Exception:  # sent again, it would fail again, and hold up all that is behind it
+    except Exception:  # a retry would fail again, and block the sender's queue
         log.exception("a body could not be read")
         raise RefusedError(Reason.MALFORMED, "the body cannot be read") from None
 

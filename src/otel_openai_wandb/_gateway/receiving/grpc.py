@@ -1,6 +1,6 @@
-"""OTLP over gRPC: the two services' `Export`, on grpc.aio.
+"""OTLP over gRPC: the method `Export` of both services, on grpc.aio.
 
-A call has one message, but is served as a stream: so the token is asked before anything of the message is read.
+A call has one message but is served as a stream, so that the token is checked before the message is read.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ _SERVICES: Final = {
     "opentelemetry.proto.collector.logs.v1.LogsService": Signal.LOGS,
 }
 _CODES: Final = {int(code.value[0]): code for code in grpc.StatusCode}
-_MOST_MESSAGES: Final = 4  # that are read at once: gRPC does not say how large one will be
-_MOST_STREAMS: Final = 100  # of a connection
+_MOST_MESSAGES: Final = 4  # that are read at once: gRPC does not tell their sizes before
+_MOST_STREAMS: Final = 100  # per connection
 
 Context = Any  # grpc.aio.ServicerContext
 Export = Callable[[AsyncIterator[bytes], Context], Awaitable[bytes]]
 
 
 class GrpcServices:
-    """The handlers, over what HTTP has too."""
+    """Handles the calls. Shares `Accepting` with HTTP."""
 
     def __init__(self, accepting: Accepting) -> None:
         self._accepting = accepting
         self._reading = asyncio.Semaphore(_MOST_MESSAGES)
 
     def export(self, signal: Signal) -> Export:
-        """The method of a service."""
+        """The method `Export` of the signal's service."""
 
         async def call(messages: AsyncIterator[bytes], context: Context) -> bytes:
             outcome = "accepted"
@@ -52,7 +52,7 @@ class GrpcServices:
                 outcome = "gone"
                 raise
             except Exception:
-                log.exception("a call was not taken")
+                log.exception("a gRPC call failed")
                 outcome = Reason.FAILED.label
                 refused = RefusedError(Reason.FAILED, "the gateway failed")
             finally:
@@ -69,7 +69,7 @@ class GrpcServices:
             try:
                 data = await asyncio.wait_for(self._message(messages), seconds)
             except asyncio.TimeoutError:
-                raise RefusedError(Reason.SLOW, f"the message did not come within {seconds:g} seconds") from None
+                raise RefusedError(Reason.SLOW, f"the message did not arrive within {seconds:g} seconds") from None
             held.take(len(data))
             return success(signal, await self._accepting.accept(Request(signal, Encoding.PROTOBUF, tenant, data), held))
 
@@ -77,11 +77,11 @@ class GrpcServices:
         async with self._reading:
             async for message in messages:
                 return message
-        raise RefusedError(Reason.MALFORMED, "there is no message")
+        raise RefusedError(Reason.MALFORMED, "the call has no message")
 
 
 def grpc_server(accepting: Accepting) -> grpc.aio.Server:
-    """A server without a port."""
+    """A server that does not listen yet."""
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", accepting.limits.body_bytes),
@@ -98,7 +98,7 @@ def grpc_server(accepting: Accepting) -> grpc.aio.Server:
 
 
 async def _abort(context: Context, refused: RefusedError) -> NoReturn:
-    """End the call; only with RetryInfo will every sender try again."""
+    """End the call with an error. RetryInfo makes every sender try again."""
     status = Status(code=refused.reason.code, message=refused.message)
     if not refused.reason.is_final:
         retry = RetryInfo()
@@ -106,4 +106,4 @@ async def _abort(context: Context, refused: RefusedError) -> NoReturn:
         status.details.add().Pack(retry)
     details = (("grpc-status-details-bin", status.SerializeToString()),)
     await context.abort(_CODES[refused.reason.code], refused.message, details)
-    raise AssertionError  # abort has raised
+    raise AssertionError  # `abort` always raises

@@ -1,4 +1,4 @@
-"""OTLP over HTTP, and what operators ask: a plain ASGI application."""
+"""OTLP over HTTP, health checks and metrics: a plain ASGI application."""
 
 import asyncio
 import json
@@ -23,27 +23,27 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _SIGNALS: Final = {"/v1/traces": Signal.TRACES, "/v1/logs": Signal.LOGS}
 _MEDIA_TYPES: Final = {Encoding.PROTOBUF: "application/x-protobuf", Encoding.JSON: "application/json"}
-_MOST_DISCARDED: Final = 4  # times what a body may have; who sends more sees the connection closed
+_MOST_DISCARDED: Final = 4  # times the largest body; after that the connection is closed
 
 
 class Operations(Protocol):
-    """What the operator's questions are answered with."""
+    """The state of the gateway, for /healthz, /readyz and /metrics."""
 
     def problem(self) -> str | None:
-        """Why the gateway should be started anew; None while it works."""
+        """Why the gateway should be restarted; None while it works."""
         ...
 
     def hindrance(self) -> str | None:
-        """Why it takes nothing at the moment; None if it does."""
+        """Why the gateway accepts nothing now; None while it accepts."""
         ...
 
     def metrics(self) -> tuple[str, bytes]:
-        """Content type and text."""
+        """The content type and the text of the metrics."""
         ...
 
 
 class _GoneError(Exception):
-    """The sender went away."""
+    """The sender closed the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class HttpApplication:
             outcome = "gone"
             raise
         except Exception:
-            log.exception("a request was not taken")
+            log.exception("an HTTP request failed")
             outcome = Reason.FAILED.label
             refused = RefusedError(Reason.FAILED, "the gateway failed")
             return _refused(refused, incoming.encoding, is_last=True)
@@ -98,7 +98,7 @@ class HttpApplication:
 
     async def _accept(self, signal: Signal, incoming: "_Incoming") -> Accepted:
         if incoming.method != "POST":
-            raise RefusedError(Reason.METHOD, "only POST is known here")
+            raise RefusedError(Reason.METHOD, "only POST is allowed here")
         headers = incoming.headers
         tenant = self._accepting.tenant_of(headers.get("authorization"), is_from_browser="origin" in headers)
         encoding, gzip = encoding_of(headers.get("content-type", "")), is_gzip(headers.get("content-encoding", ""))
@@ -108,11 +108,11 @@ class HttpApplication:
             try:
                 data = await asyncio.wait_for(incoming.read(held), seconds)
             except asyncio.TimeoutError:
-                raise RefusedError(Reason.SLOW, f"the body did not come within {seconds:g} seconds") from None
+                raise RefusedError(Reason.SLOW, f"the body did not arrive within {seconds:g} seconds") from None
             return await self._accepting.accept(Request(signal, encoding, tenant, data, gzip), held)
 
     async def _discard(self, incoming: "_Incoming") -> bool:
-        """Read what still comes, so that the sender reads the reply; whether that was all."""
+        """Read the rest of the body, so that the sender reads the reply. Returns whether the body ended."""
         try:
             await asyncio.wait_for(incoming.discard(), self._accepting.limits.header_seconds)
         except asyncio.TimeoutError:
@@ -133,18 +133,18 @@ class HttpApplication:
 
 
 class _Incoming:
-    """One request's headers, and its body as it comes."""
+    """The headers of one request, and its body, which is received in pieces."""
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive, most: int) -> None:
         self.method: str = scope["method"]
         self.headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         self.encoding = Encoding.JSON if "json" in self.headers.get("content-type", "") else Encoding.PROTOBUF
-        """What to answer in."""
+        """The encoding of the reply."""
         self.is_whole = False
         self._receive, self._most = receive, most
 
     async def read(self, held: Held) -> bytes:
-        """The body. Raises RefusedError, and _GoneError."""
+        """Read the body. Raises RefusedError and _GoneError."""
         said = self.headers.get("content-length", "")
         if said.isdecimal() and int(said) > self._most:
             raise RefusedError(Reason.TOO_LARGE, f"the body is more than {self._most} bytes")
@@ -158,7 +158,7 @@ class _Incoming:
         return b"".join(pieces)
 
     async def discard(self) -> None:
-        """Read on to the end, or to where that takes too long. Raises _GoneError."""
+        """Read to the end of the body, or to a limit. Raises _GoneError."""
         left = _MOST_DISCARDED * self._most
         while not self.is_whole and left > 0:
             left -= len(await self._piece())
@@ -180,7 +180,7 @@ def _accepted(signal: Signal, encoding: Encoding, accepted: Accepted) -> _Reply:
 
 
 def success(signal: Signal, accepted: Accepted) -> bytes:
-    """The reply in protobuf, which gRPC has too."""
+    """The successful reply in protobuf, for HTTP and gRPC."""
     if not accepted.rejected:
         return b""
     if signal is Signal.TRACES:

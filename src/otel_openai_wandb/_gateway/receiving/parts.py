@@ -1,6 +1,6 @@
-"""Counts the parts of a body before it is read: a reader makes an object of each.
+"""Counts the parts of a body before it is decoded, because decoding makes an object of each part.
 
-Such an object has some hundred bytes, even for a part of two; 16 MiB could become gigabytes.
+An object takes some hundred bytes, even if its part has only two. So 16 MiB could become gigabytes.
 """
 
 from collections.abc import Mapping
@@ -10,24 +10,24 @@ from otel_openai_wandb._gateway.receiving.replies import Reason, RefusedError
 from otel_wandb._interface.otlp import Encoding, Signal
 
 MOST_PARTS: Final = 500_000
-MOST_JSON_PARTS: Final = 2_000_000  # commas and brackets: texts have them, too
-_NEVER_MANY: Final = 256 * 1024  # bytes of a body that is not worth counting
+MOST_JSON_PARTS: Final = 2_000_000  # commas and brackets, including those within texts
+_NEVER_MANY: Final = 256 * 1024  # bytes; the parts of a smaller body are not counted
 _JSON_MARKS: Final = (b",", b"[", b"{")
 
 # Wire types of protobuf.
 _VARINT, _FIXED_64, _SIZED, _GROUP, _END_OF_GROUP, _FIXED_32 = range(6)
-_MORE: Final = 0x80  # this byte of a varint is not its last
+_MORE: Final = 0x80  # set in all bytes of a varint but the last
 
 
 class _Part(NamedTuple):
-    """A field to count, and what of its own fields is counted. A span becomes more than one object."""
+    """A field to count, and its fields that are counted. `weight` is how many objects it becomes."""
 
     fields: Mapping[int, "_Part"]
     weight: int = 1
 
 
 def _any_value() -> Mapping[int, _Part]:
-    """An attribute's value: a list or a mapping has values again."""
+    """The fields of an attribute's value. Lists and mappings contain values again."""
     value: dict[int, _Part] = {}
     pair = {2: _Part(value)}
     value.update({5: _Part({1: _Part(value)}), 6: _Part({1: _Part(pair)})})
@@ -63,7 +63,7 @@ def refuse_many_parts(data: bytes, encoding: Encoding, signal: Signal) -> None:
 
 
 def _counted(data: bytes, fields: Mapping[int, _Part]) -> int:
-    """The parts of a message, no further than to the limit. Raises RefusedError where it is no protobuf."""
+    """Count the parts of a message, up to the limit. Raises RefusedError if it is not protobuf."""
     parts, left = 0, [(0, len(data), fields)]
     try:
         while left and parts <= MOST_PARTS:
@@ -82,12 +82,12 @@ def _counted(data: bytes, fields: Mapping[int, _Part]) -> int:
                 else:
                     at = _after(data, at, kind)
     except IndexError:
-        raise RefusedError(Reason.MALFORMED, "the body is no OTLP") from None
+        raise RefusedError(Reason.MALFORMED, "the body is not OTLP") from None
     return parts
 
 
 def _after(data: bytes, at: int, kind: int) -> int:
-    """Where a value without a size ends. A group's content is taken as if it stood outside of it."""
+    """Where a value without a length ends. The content of a group is read as if it were outside the group."""
     if kind == _VARINT:
         return _varint(data, at)[1]
     if kind == _FIXED_64:
@@ -96,11 +96,11 @@ def _after(data: bytes, at: int, kind: int) -> int:
         return at + 4
     if kind in {_GROUP, _END_OF_GROUP}:
         return at
-    raise RefusedError(Reason.MALFORMED, "the body is no OTLP")
+    raise RefusedError(Reason.MALFORMED, "the body is not OTLP")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number and where it ends. Raises IndexError at the end of `data`."""
+    """The value of a varint, and where it ends. Raises IndexError at the end of `data`."""
     value = data[at]
     if value < _MORE:
         return value, at + 1
@@ -113,4 +113,4 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             return value, at + 1
         shift += 7
         if shift > 63:  # noqa: PLR2004 - of 64 bits
-            raise RefusedError(Reason.MALFORMED, "the body is no OTLP")
+            raise RefusedError(Reason.MALFORMED, "the body is not OTLP")

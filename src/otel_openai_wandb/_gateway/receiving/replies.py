@@ -1,7 +1,7 @@
-"""What a sender is told, the same over HTTP and gRPC.
+"""The replies to senders, for HTTP and gRPC.
 
-A collector sends again after 503 or UNAVAILABLE, and drops what it sent after anything else, 500 included. So what may
-be taken later is the one, and what never will be is the other.
+A collector sends again after 503 or UNAVAILABLE, and drops the spans after any other error, 500 included. So a refusal
+that may succeed later is 503 or UNAVAILABLE, and a final one is another status.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _UNAVAILABLE: Final = 14
 
 
 class Reason(Enum):
-    """Why nothing was taken: a label for the counters, a status of HTTP, and a code of gRPC."""
+    """Why a request was refused: a label for the counters, a status of HTTP, and a code of gRPC."""
 
     MALFORMED = ("malformed", 400, 3)  # INVALID_ARGUMENT
     UNAUTHENTICATED = ("unauthenticated", 401, 16)
@@ -40,14 +40,14 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Taken: `rejected` spans or log records of it were not, and never will be."""
+    """The request was accepted, except for `rejected` spans or log records, which must not be sent again."""
 
     rejected: int = 0
     why: str = ""
 
 
 class RefusedError(Exception):
-    """Nothing was taken. The message is for the sender, and quotes nothing of what it sent."""
+    """The whole request was refused. The message is for the sender, and quotes nothing of the request."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)

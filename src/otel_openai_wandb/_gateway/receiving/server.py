@@ -1,4 +1,4 @@
-"""uvicorn, with a time limit on headers, and without handlers of signals."""
+"""The HTTP server: uvicorn with a time limit on headers and without signal handlers."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ _HEADER_BYTES: Final = 32 * 1024
 
 
 class HttpServer(uvicorn.Server):
-    """The command hears of signals, not uvicorn."""
+    """Leaves signals to the command; uvicorn would handle them itself."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -54,18 +54,18 @@ def http_server(application: HttpApplication, limits: Limits, **tls: Any) -> Htt
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises OSError."""
+    """A socket that listens. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=1024)
 
 
 class _TimedProtocol(H11Protocol):
-    """uvicorn waits for the rest of a header without a bound: half of one, and the connection is kept for ever."""
+    """Closes connections whose headers are incomplete for too long. uvicorn itself would wait forever."""
 
     header_seconds = 10.0
     _timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
         super().connection_made(transport)
         self._start()
 

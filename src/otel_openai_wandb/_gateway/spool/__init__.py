@@ -1,1 +1,1 @@
-"""The spool: bodies that were accepted and are not in a run yet, on the disk."""
+"""The spool: accepted bodies on the disk that are not in a run yet."""

@@ -1,6 +1,6 @@
-"""The spool's file: SQLite, one connection that writes and one that reads. Knows nothing of threads and of limits.
+"""The spool's file: SQLite with one connection that writes and one that reads. Threads and limits are `Spool`'s.
 
-A body's row is written, and later deleted, in one transaction with the counters, so that they agree after any kill.
+The counters change in the transaction that inserts or deletes a body's row, so that they agree after any kill.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 NAME: Final = "spool.db"
 _ROWS_AT_ONCE: Final = 16  # of up to 16 MiB each
-ROW_BYTES: Final = 200  # what a row costs beside its body, about
+ROW_BYTES: Final = 200  # approximate size of a row without its body
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS bodies(
     id INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, signal TEXT NOT NULL, encoding TEXT NOT NULL,
@@ -28,7 +28,7 @@ INSERT OR IGNORE INTO counts VALUES ('received', 0), ('released', 0), ('lost', 0
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One OTLP request, inflated. `tenant` is "entity/project", or empty where nobody is asked for a token."""
+    """One OTLP request, decompressed. `tenant` is "entity/project", or empty without tokens."""
 
     tenant: str
     signal: str
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What a tenant has in the spool."""
+    """The totals of a tenant's bodies in the spool."""
 
     bodies: int
     spans: int
@@ -58,7 +58,7 @@ class Held(NamedTuple):
 
 
 class Released(NamedTuple):
-    """A row that was deleted: how many of its spans were settled, and how many lost."""
+    """A deleted row: how many of its spans were released, and how many lost."""
 
     tenant: str
     released: int
@@ -67,17 +67,17 @@ class Released(NamedTuple):
 
 
 class CorruptError(sqlite3.DatabaseError):
-    """A row's body is not the one that was written."""
+    """The file is damaged, or the body of a row is not the one that was written."""
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file itself is broken, not the disk full or a lock held."""
+    """Whether the file itself is damaged. A full disk or a held lock is no damage."""
     texts = ("malformed", "not a database", "corrupt")
     return isinstance(error, CorruptError) or any(text in str(error) for text in texts)
 
 
 class SpoolFile:
-    """Opens the file, or makes it, below `directory`. Raises sqlite3.Error and OSError."""
+    """Opens the file `path`, or creates it and its directory. Raises sqlite3.Error and OSError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -96,15 +96,15 @@ class SpoolFile:
             raise
 
     def check(self) -> None:
-        """Raise CorruptError if a page is broken. Reads the whole file."""
+        """Raise CorruptError if a page is damaged. Reads the whole file."""
         (found,) = self._reading.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise CorruptError(found)
 
     def commit(self, bodies: Sequence[Body], released: Mapping[int, int]) -> list[Released]:
-        """Add `bodies` and delete the rows `released`, on the disk when it returns; what was deleted.
+        """Add `bodies` and delete the rows `released`, on the disk when this returns. Returns the deleted rows.
 
-        `released` says how many spans of each row are lost. Something is written in any case.
+        `released` maps the number of a row to how many of its spans are lost. Even an empty commit writes to the file.
         """
         with transaction(self._writing) as writing:
             writing.executemany(
@@ -118,27 +118,27 @@ class SpoolFile:
         return deleted
 
     def next(self, after: int, tenant: str, skipped: frozenset[int] = frozenset()) -> Row | None:
-        """The first row of a tenant after the row `after`, without those that are `skipped`."""
+        """The tenant's first row with a number above `after` that is not in `skipped`; None if there is none."""
         query = "SELECT id FROM bodies WHERE tenant = ? AND id > ? ORDER BY id"
         with closing(self._reading.execute(query, (tenant, after))) as found:
             number = next((number for (number,) in found if number not in skipped), None)
         return None if number is None else read_row(self._reading, number)
 
     def held(self) -> Mapping[str, Held]:
-        """What each tenant has in the spool."""
+        """The totals by tenant."""
         found = self._reading.execute(
             "SELECT tenant, count(*), sum(spans), sum(length(body)) FROM bodies GROUP BY tenant"
         )
         return {tenant: Held(bodies, spans, size + bodies * ROW_BYTES) for tenant, bodies, spans, size in found}
 
     def counts(self) -> dict[str, int]:
-        """Spans `received`, `released` and `lost` since the file was made."""
+        """The spans `received`, `released` and `lost` since the file was created."""
         return dict(self._reading.execute("SELECT name, spans FROM counts").fetchall())
 
     def restore(self, rows: Iterable[Row], newest: int, counts: Mapping[str, int] | None) -> tuple[int, int]:
-        """Take over rows with their numbers, and counters; how many bodies and spans there were.
+        """Insert rows with their numbers, and set the counters. Returns the number of bodies and of spans.
 
-        What the counters know and no row has is counted as lost. The next row's number is above `newest`.
+        Spans that the counters include but no row has are counted as lost. The next row's number is above `newest`.
         """
         bodies = spans = 0
         left = iter(rows)
@@ -179,7 +179,7 @@ class SpoolFile:
 
 
 def read_row(reading: sqlite3.Connection, number: int) -> Row | None:
-    """One row, or None if there is none. Raises CorruptError for a body that is not as it was written."""
+    """One row, or None if there is none. Raises CorruptError if the checksum of its body is wrong."""
     found = reading.execute(
         "SELECT tenant, signal, encoding, spans, crc, body FROM bodies WHERE id = ?", (number,)
     ).fetchone()
@@ -192,33 +192,33 @@ def read_row(reading: sqlite3.Connection, number: int) -> Row | None:
 
 
 def connection(path: Path) -> sqlite3.Connection:
-    """A connection without transactions of its own; several threads use it, one at a time."""
+    """A connection in autocommit mode. Several threads may use it, one at a time."""
     return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
 
 
 @contextmanager
 def transaction(writing: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All of it or nothing."""
+    """Run the block in a transaction: all of it is committed, or nothing."""
     writing.execute("BEGIN IMMEDIATE")
     try:
         yield writing
         writing.execute("COMMIT")
     except BaseException:
-        if writing.in_transaction:  # a full disk may have ended it already
+        if writing.in_transaction:  # a full disk may have rolled it back already
             writing.execute("ROLLBACK")
         raise
 
 
 def _make_private(path: Path) -> None:
-    """Prompts are in it: nobody else may read it."""
+    """Create the file. Only its owner may read it, because it contains prompts."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:
-    """Names of files in it are on the disk, where the system can say so."""
-    with suppress(PermissionError):  # Windows opens no directory
+    """Write the directory's entries to the disk, on systems that can."""
+    with suppress(PermissionError):  # Windows cannot open a directory
         opened = os.open(path, os.O_RDONLY)
         try:
             os.fsync(opened)

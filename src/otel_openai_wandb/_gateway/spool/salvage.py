@@ -1,4 +1,4 @@
-"""Takes what can still be read out of a damaged spool into a new one, and sets the damaged file aside."""
+"""Copies the readable rows of a damaged spool to a new one, and renames the damaged file."""
 
 import logging
 import sqlite3
@@ -12,13 +12,13 @@ from otel_openai_wandb._gateway.spool.file import Row, SpoolFile, connection, is
 
 log: Final = logging.getLogger(__name__)
 
-_MOST_FAILURES: Final = 100_000  # one after another: what lies below is out of reach
+_MOST_FAILURES: Final = 100_000  # consecutive unreadable numbers, after which the rest is given up
 _SUFFIXES: Final = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What became of a damaged spool. `lost` is None where even the counters could not be read."""
+    """The result for a damaged spool. `lost` is None if the counters could not be read. `aside` is the damaged file."""
 
     bodies: int
     spans: int
@@ -27,9 +27,10 @@ class Salvaged:
 
 
 def opened(path: Path) -> tuple[SpoolFile, Salvaged | None]:
-    """The spool's file; a damaged one is salvaged first. Raises sqlite3.Error and OSError where nothing helps."""
+    """Open the spool's file; a damaged one is salvaged first. Raises sqlite3.Error and OSError if that fails."""
     new = _new(path)
-    if new.exists() and not path.exists():  # a kill came after the damaged one was set aside
+    if new.exists() and not path.exists():  # the process was killed after it had renamed the damaged file
+        _remove(path)  # its log, which SQLite would replay into the new file
         new.rename(path)
     file: SpoolFile | None = None
     try:
@@ -45,9 +46,9 @@ def opened(path: Path) -> tuple[SpoolFile, Salvaged | None]:
 
 
 def salvaged(path: Path, why: object) -> tuple[SpoolFile, Salvaged]:
-    """A new file with what can be read of the one at `path`.
+    """Replace the damaged file at `path` by a new one with its readable rows.
 
-    Rows keep their numbers. Raises sqlite3.Error and OSError, and then the damaged file is where it was.
+    Rows keep their numbers. Raises sqlite3.Error and OSError. If copying fails, the damaged file stays in place.
     """
     _remove(_new(path))
     with closing(connection(path)) as damaged, closing(SpoolFile(_new(path))) as target:
@@ -77,7 +78,7 @@ def _counts(damaged: sqlite3.Connection) -> Mapping[str, int] | None:
 
 
 def _newest(damaged: sqlite3.Connection) -> int:
-    """The highest number that was ever given, as far as the file still says it."""
+    """The highest row number that was ever used, as far as the file can be read."""
     found = 0
     for query in ("SELECT seq FROM sqlite_sequence WHERE name = 'bodies'", "SELECT max(id) FROM bodies"):
         with suppress(sqlite3.Error):
@@ -87,7 +88,7 @@ def _newest(damaged: sqlite3.Connection) -> int:
 
 
 def _readable(damaged: sqlite3.Connection, newest: int) -> Iterator[Row]:
-    """The rows that are whole, newest first. Behind a broken page it feels its way, number by number."""
+    """The intact rows, newest first. After a damaged page each lower number is tried in turn."""
     below, failures = newest + 1, 0
     while below > 0 and failures < _MOST_FAILURES:
         try:

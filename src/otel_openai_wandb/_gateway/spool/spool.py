@@ -1,7 +1,7 @@
-"""Keeps what was accepted until it is in a run. One thread writes, and commits whatever came meanwhile at once.
+"""Keeps accepted bodies until they are in a run.
 
-`put` is for the event loop, `next` and `release` for the thread that feeds; the writer's thread alone touches the
-connection that writes.
+The event loop calls `put`; the feeding thread calls `next` and `release`. Only the writer's thread uses the connection
+that writes. It puts all bodies that came during a commit into the next commit.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ _RETRY_SECONDS: Final = 1.0
 
 
 class SpoolFullError(Exception):
-    """There is no room for the body; there will be, when the runs have taken what waits."""
+    """There is no room for the body until other bodies are released."""
 
 
 class SpoolFailedError(Exception):
-    """The disk did not take the body; the message says why."""
+    """The spool cannot be used; the message says why."""
 
 
 @dataclass(slots=True)
@@ -42,14 +42,14 @@ class _Put:
 @dataclass(slots=True)
 class _Batch:
     puts: list[_Put] = field(default_factory=list)
-    released: dict[int, int] = field(default_factory=dict)  # number -> spans of it that are lost
+    released: dict[int, int] = field(default_factory=dict)  # number of a row -> how many of its spans are lost
 
 
 class Spool:
-    """Holds at most `max_bytes`. Of several tenants none can fill it alone: each may take as much as it leaves free."""
+    """Holds at most `max_bytes`. If shared, a tenant may use about half of what the other tenants leave free."""
 
     def __init__(self, directory: Path, max_bytes: int, *, is_shared: bool = False) -> None:
-        """Opens what a predecessor left, salvaging it if need be. Raises SpoolFailedError."""
+        """Open or create the spool in `directory`; a damaged one is salvaged. Raises SpoolFailedError."""
         self.max_bytes = max_bytes
         self._is_shared = is_shared
         self._path = directory / NAME
@@ -62,7 +62,7 @@ class Spool:
         except (sqlite3.Error, OSError) as error:
             raise SpoolFailedError(f"the spool {self._path} cannot be used: {error}") from error
         self._changed = threading.Condition()
-        self._file_lock = threading.Lock()  # while the file is replaced, nobody reads
+        self._file_lock = threading.Lock()  # nobody may read while the file is replaced
         self._puts: deque[_Put] = deque()
         self._releases: dict[int, int] = {}
         self._releasing: frozenset[int] = frozenset()
@@ -70,22 +70,22 @@ class Spool:
         self._grown = 0
         self._is_closing = False
         self.failure: str | None = None
-        """Why the last commit failed; None after one that did not."""
+        """Why the last commit failed; None if it succeeded."""
         self._thread = threading.Thread(target=self._write, name="openai-wandb-spool", daemon=True)
         self._thread.start()
 
     @property
     def bytes(self) -> int:
-        """What the bodies take, also those that are being written."""
+        """The bytes of all bodies, including those that are being written."""
         return self._bytes.total()
 
     def tenants(self) -> Sequence[str]:
-        """Whose bodies are here."""
+        """The tenants with bodies in the spool."""
         with self._file_lock:
             return list(self._file.held())
 
     def counts(self) -> Mapping[str, int]:
-        """Spans: `received` and `released` and `lost` since the file was made; `spooled` are in it now."""
+        """The spans `received`, `released` and `lost` since the file was created, and those in it now: `spooled`."""
         with self._changed:
             return {
                 **self._counts,
@@ -93,7 +93,7 @@ class Spool:
             }
 
     async def put(self, body: Body) -> None:
-        """Return when the body is on the disk. Raises SpoolFullError and SpoolFailedError: then nothing was kept."""
+        """Return when the body is on the disk. If it is not kept, raises SpoolFullError or SpoolFailedError."""
         loop = asyncio.get_running_loop()
         put = _Put(body, loop.create_future(), loop)
         with self._changed:
@@ -103,7 +103,7 @@ class Spool:
         await asyncio.shield(put.done)
 
     def next(self, after: int, tenant: str) -> Row | None:
-        """The first body of a tenant behind the number `after` that was not released; None if there is none now."""
+        """The tenant's first body with a number above `after` that is not released; None if there is none now."""
         while True:
             with self._changed:
                 skipped = self._releasing | self._releases.keys()
@@ -115,25 +115,25 @@ class Spool:
                     return None
 
     def release(self, numbers: Iterable[int], *, lost: Mapping[int, int] | None = None) -> None:
-        """Forget these bodies, soon: their spans are settled. `lost` says of how many of them that is not true."""
+        """Delete these bodies soon: their spans are settled, except for `lost`, the lost spans by number of a body."""
         with self._changed:
             self._releases.update({number: (lost or {}).get(number, 0) for number in numbers})
             self._changed.notify_all()
 
     def wait(self, seen: int, seconds: float) -> int:
-        """Wait until bodies came after the mark `seen`; the new mark."""
+        """Wait at most `seconds` until bodies came after the mark `seen`. Returns the new mark."""
         with self._changed:
             self._changed.wait_for(lambda: self._grown != seen or self._is_closing, seconds)
             return self._grown
 
     def wake(self) -> None:
-        """End a `wait`."""
+        """Make `wait` return."""
         with self._changed:
             self._grown += 1
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Write what was put and released, and close the file."""
+        """Commit what was put and released, and close the file."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
@@ -141,7 +141,7 @@ class Spool:
         self._file.close()
         self._lock.close()
 
-    # --- the room
+    # --- sizes and counters
 
     def _read_totals(self) -> None:
         self._bytes = Counter({tenant: held.bytes for tenant, held in self._file.held().items()})
@@ -150,7 +150,7 @@ class Spool:
     def _take_room(self, body: Body) -> None:
         free = self.max_bytes - self._bytes.total() - body.size
         if self._is_closing:
-            raise SpoolFailedError("the gateway stops")
+            raise SpoolFailedError("the gateway is stopping")
         if free < 0 or (self._is_shared and self._bytes[body.tenant] > free):
             raise SpoolFullError(f"the spool has {self._bytes.total()} of {self.max_bytes} bytes")
         self._bytes[body.tenant] += body.size
@@ -167,7 +167,7 @@ class Spool:
                 self._committed(batch, deleted)
 
     def _taken(self) -> _Batch | None:
-        """What to commit; None at the end. After a failure an empty one tries the disk again."""
+        """The next batch to commit; None at the end. After a failure an empty batch checks whether the disk works."""
         with self._changed:
             pending = lambda: self._puts or self._releases or self._damage or self._is_closing  # noqa: E731
             self._changed.wait_for(pending, _RETRY_SECONDS if self.failure else None)
@@ -186,7 +186,7 @@ class Spool:
     def _committed(self, batch: _Batch, deleted: Sequence[Released]) -> None:
         with self._changed:
             if self.failure:
-                log.warning("the spool takes bodies again")
+                log.warning("the spool can be written again")
             self.failure, self._releasing = None, frozenset()
             for row in deleted:
                 self._bytes[row.tenant] -= row.bytes
@@ -200,7 +200,7 @@ class Spool:
     def _failed(self, batch: _Batch, error: sqlite3.Error | OSError) -> None:
         with self._changed:
             if self.failure is None:
-                log.error("the spool takes nothing: %s", error)
+                log.error("the spool cannot be written: %s", error)
             self.failure, self._releasing = str(error), frozenset()
             self._releases = {**batch.released, **self._releases}
             for put in batch.puts:
@@ -212,7 +212,7 @@ class Spool:
     # --- a damaged file
 
     def _repaired(self, error: sqlite3.Error) -> bool:
-        """Called by who reads: whether to read again, after the writer's thread has put the file right."""
+        """Called after a failed read: let the writer's thread repair the file. Returns whether to read again."""
         if not is_damage(error):
             log.warning("the spool cannot be read: %s", error)
             return False
@@ -222,7 +222,7 @@ class Spool:
             return self._changed.wait_for(lambda: self._damage is None or self._is_closing) and not self._is_closing
 
     def _salvage(self, why: sqlite3.Error) -> None:
-        """Put a new file in place; else it is tried again, and until then nothing is taken."""
+        """Replace the damaged file. If that fails it is tried again, and until then nothing is accepted."""
         with self._file_lock:
             self._file.close()
             try:
@@ -241,7 +241,7 @@ class Spool:
 
 
 def _locked(directory: Path) -> sqlite3.Connection:
-    """Holds the directory until it is closed, or the process dies. Raises SpoolFailedError if another one has it."""
+    """A lock on the directory, until it is closed or the process dies. Raises SpoolFailedError if it is held."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = sqlite3.connect(directory / "lock.db", timeout=0, isolation_level=None, check_same_thread=False)
     try:
@@ -249,13 +249,13 @@ def _locked(directory: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         lock.close()
         if "locked" in str(error):
-            raise SpoolFailedError(f"another gateway works in {directory}") from error
+            raise SpoolFailedError(f"another gateway uses {directory}") from error
         raise
     return lock
 
 
 def _answer(puts: Iterable[_Put], error: Exception | None) -> None:
-    """Wake who waits; one call for each loop."""
+    """Resolve the futures of `puts`, with one call for each event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Put]] = {}
     for put in puts:
         by_loop.setdefault(put.loop, []).append(put)
@@ -265,7 +265,7 @@ def _answer(puts: Iterable[_Put], error: Exception | None) -> None:
 
 def _resolve(puts: Sequence[_Put], error: Exception | None) -> None:
     for put in puts:
-        if put.done.done():  # who asked went away
+        if put.done.done():  # the caller was cancelled
             continue
         if error is None:
             put.done.set_result(None)
