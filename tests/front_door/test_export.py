@@ -353,7 +353,7 @@ def test_a_killed_run_is_exported_as_far_as_it_was_written(tmp_path: Path, serve
     assert [example["messages"][0]["content"] for example in lines(done)] == ["one"]
     assert done.stderr.splitlines() == [
         "-: 1 of 1 call.",
-        "The program is still running, or was killed: this is what it had written.",
+        "The program is still running, or was killed: these are the traces that it wrote.",
     ]
     path.write_bytes(b"")
     done = export(tmp_path)
@@ -366,7 +366,7 @@ def test_what_is_not_there_is_said(tmp_path: Path, server: OpenAIServer) -> None
     assert none.stderr.startswith("There is no run below ")
     made(tmp_path, server, "set_up()\nask('hi')", OTEL_WANDB_JOURNAL="false")
     done = export(tmp_path)
-    assert (done.returncode, " has traces and no journal: " in done.stderr) == (1, True)
+    assert (done.returncode, " has traces but no journal: " in done.stderr) == (1, True)
     done = export(tmp_path, "--feedback", "thumbs>=often")
     assert (done.returncode, done.stderr) == (2, "--feedback thumbs>=often: 'often' is not a number.\n")
 
