@@ -10,18 +10,19 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs import LogRecordProcessor
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_wandb._options import checked_options
 from otel_wandb._process import ends
+from otel_wandb._process.claims import CLAIMS
 from otel_wandb._process.exit_status import keep_interrupt
 from otel_wandb._process.health import Health
 from otel_wandb._process.processors import flushes_of
 from otel_wandb._process.termination import TERMINATION
 from otel_wandb._settings import Keep, Weave
 from otel_wandb._spans.log_records import LogStore, WandbLogRecordProcessor
-from otel_wandb._traces.feedback import feedback_of
+from otel_wandb._traces.feedback import check_said, feedback_of
 from otel_wandb._traces.open_spans import OPEN_SPANS, listen_to_program
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ class WandbSpanExporter(SpanExporter):
         self._closed: str | None = None  # the reason, for the warning about a later span
         self._shut = threading.Event()  # set when the shutdown is complete
         self._is_late = False  # W&B did not take everything in time
-        self._is_aside = False
         self._comes_at_once = False
         self._lost = 0  # spans that were lost before the last flush
         self._next_run: Callable[[], wandb.Run | None] | None = None
@@ -133,8 +133,9 @@ class WandbSpanExporter(SpanExporter):
         if self._closed:
             self._health.drop("after_shutdown", len(spans), self._closed)
             return SpanExportResult.FAILURE
-        if self._is_aside:
-            self._health.trimmed(len(spans))
+        spans, given = [span for span in spans if not CLAIMS.left_to_another(span, self)], len(spans)
+        self._health.trimmed(given - len(spans))
+        if not spans:
             return SpanExportResult.SUCCESS
         try:
             with self._lock:
@@ -147,11 +148,15 @@ class WandbSpanExporter(SpanExporter):
         self._health.drop("queue_full", len(spans), "W&B takes traces more slowly than the program makes them")
         return SpanExportResult.FAILURE
 
-    def log_feedback(self, trace_id: str, name: str, value: float | str) -> None:
+    def log_feedback(self, trace_id: str | None, name: str, value: float | str) -> None:
         """Add a row to the table `feedback`, which joins with the other tables on `trace_id`. Returns at once.
 
-        Raises ValueError if the trace id is not 32 hex digits, and TypeError if the value is no number and no text.
+        Does nothing if `trace_id` is None, which means that the trace was not recorded. Raises ValueError for a trace
+        id that is not 32 hex digits, TypeError for a name that is no text or a value that is no number or text.
         """
+        check_said(name, value)
+        if trace_id is None:
+            return
         said = feedback_of(trace_id, name, value, time())
         if self._closed:
             self._health.drop_rows("after_shutdown", 1, self._closed)
@@ -164,15 +169,16 @@ class WandbSpanExporter(SpanExporter):
         """Note that each span is exported when it ends, and is known to be open before. Call before the first span."""
         self._comes_at_once = True
 
-    def stand_aside(self) -> None:
-        """Ignore spans that end from now on, until `resume()`, because another exporter writes them."""
-        self._hand_over()
-        self._is_aside = True
+    def write_alone(self, provider: TracerProvider) -> None:
+        """Be the only exporter that writes the provider's spans that end from now on, until `share()`."""
+        if not CLAIMS.has(provider, self):
+            self._hand_over_others()
+            CLAIMS.add(provider, self)
 
-    def resume(self) -> None:
-        """Write spans again that end from now on."""
-        self._hand_over()
-        self._is_aside = False
+    def share(self) -> None:
+        """Let other exporters write the spans that end from now on."""
+        self._hand_over_others()
+        CLAIMS.release(self)
 
     def follow(self, next_run: "Callable[[], wandb.Run | None]") -> None:
         """If the given run is ended from outside, continue in the run that `next_run` returns, if any."""
@@ -244,6 +250,7 @@ class WandbSpanExporter(SpanExporter):
         self._shut = threading.Event()
         ends.forget(self)
         ends.register_celery(self)
+        self._options = replace(self._options, is_forked=True)
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.abandon()
@@ -255,6 +262,7 @@ class WandbSpanExporter(SpanExporter):
                 return
             self._closed = "the exporter was shut down"
             writer = self._writer
+        CLAIMS.release(self)
         try:
             self._is_late = not (writer is None or writer.close(timeout))
         finally:
@@ -287,6 +295,17 @@ class WandbSpanExporter(SpanExporter):
         if self._writer is not None:
             self._writer.flush(max(0.0, deadline - monotonic()))
             self._writer.summarise()
+
+    def lose_open(self, calls: int) -> None:
+        """Count calls that are still open when the exporter is about to end."""
+        self._health.received(calls)
+        self._health.drop("still_open", calls, "they had not ended; read streams to their end, or close them")
+
+    def _hand_over_others(self) -> None:
+        """Have the other exporters get what has ended."""
+        for other in live_exporters():
+            if other is not self:
+                other._hand_over()  # noqa: SLF001  # of the same class
 
     def _hand_over(self) -> None:
         """Flush the batch processors of this exporter, so that they export their spans."""

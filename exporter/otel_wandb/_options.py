@@ -28,6 +28,8 @@ class Options:
     """Whether spans may name their project. If not, all traces go to one run."""
     run: "wandb.Run | None" = None
     """The user's run to write to, if one was given."""
+    is_forked: bool = False
+    """Whether this is a child of the process that made the exporter."""
 
 
 def checked_options(

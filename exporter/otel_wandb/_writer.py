@@ -136,7 +136,8 @@ class TraceWriter:
         if following is not None:
             return self._attached(given_run(following))
         init = {**self._init, **{key: value for key, value in asdict(route).items() if value is not None}}
-        return self._attached(open_run(RunOptions(init, number, self._options.settings.exit_timeout), resource))
+        options = RunOptions(init, number, self._options.settings.exit_timeout, is_forked=self._options.is_forked)
+        return self._attached(open_run(options, resource))
 
     def _attached(self, run: OpenRun) -> OpenRun:
         """Prepare a run: open its journal, and write waiting traces before the program ends it."""

@@ -9,8 +9,8 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from opentelemetry.sdk.trace import TracerProvider
@@ -22,7 +22,7 @@ from otel_openai_wandb._reading.last_line import say_how_to_see
 from otel_openai_wandb._session import Session, may_record, own_provider
 from otel_openai_wandb._traces import Traces, written_by
 from otel_wandb import WandbSpanExporter
-from otel_wandb._interface.exporter import Keep, Weave, checked_keep, checked_weave, read_prices
+from otel_wandb._interface.exporter import Keep, Weave, checked_keep, checked_weave, live_exporters, read_prices
 from otel_wandb._interface.runs import is_of_this_process, mode_of, wait_until_written, without_weave
 
 if TYPE_CHECKING:
@@ -38,15 +38,21 @@ class Autolog:
     """Logs calls of openai 0.27 and 0.28 to a W&B run, as trace timelines, rows of the table `stats`, and `usage/*`.
 
     `autolog()`, `autolog({...})`, `autolog(init={...})` and `autolog(project=...)` are `enable(...)`;
-    `autolog.disable()` ends it.
+    `autolog.disable()` ends it. The class is for annotations: `autolog` is the only object of it.
     """
 
+    _is_made: ClassVar[bool] = False
+
     def __init__(self) -> None:
+        """Raises TypeError: a second object would end the session of the first, as openai is wrapped once."""
+        if Autolog._is_made:
+            raise TypeError("there is one Autolog for the process: from otel_openai_wandb import autolog")
+        Autolog._is_made = True
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._owns_run = False
-        self._left: Mapping[str, Any] | None = None  # arguments for an exporter to the last session's project
-        self._after: WandbSpanExporter | None = None
+        self._left: Mapping[str, Any] | None = None  # where the last session's traces are
+        self._between: WandbSpanExporter | None = None  # for feedback
         self._written: Sequence[str] = ()  # the directories of the last session's runs
         self._switches: weakref.WeakKeyDictionary[TracerProvider, SwitchableProcessor] = weakref.WeakKeyDictionary()
 
@@ -61,7 +67,7 @@ class Autolog:
         weave: Weave | None = None,
         **more: Any,
     ) -> None:
-        """Start to log. If it has started already, call `disable()` first.
+        """Start to log; if it has started already, `disable()` first: calls that are open then are in the new run.
 
         `init` and all other keywords are arguments of `wandb.init`. Without them the active run is used, or a new one
         is made. If there is no API key and no terminal to ask for it, or if the server cannot be reached, the run is
@@ -83,12 +89,12 @@ class Autolog:
         init = _checked_init(init, more)
         _check_openai()
         with self._lock:
-            self.disable()
+            self._end(is_followed=True)
             why = _why_nothing_is_recorded()
             if why is not None:
                 log.warning("autolog() has nothing to log: %s; %s", why, _INSTEAD)
                 return
-            self._end_what_came_after()
+            self._end_what_came_between()
             run, self._owns_run = _make_run(init)
             # Registered again, to run after the exporter's callback and before wandb's, which ends wandb's process.
             atexit.unregister(self._last_words)
@@ -99,18 +105,11 @@ class Autolog:
     __call__ = enable
 
     def disable(self) -> None:
-        """Write everything, undo `enable()`, and finish the run if `enable()` made it. Does nothing if not enabled."""
-        with self._lock:
-            session, self._session = self._session, None
-            if session is None:
-                return
-            OpenAIInstrumentor().part_from_guest()
-            session.end()
-            self._written = session.exporter.directories
-            if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
-                session.run.finish()
-                wait_until_written(_WRITTEN_SECONDS)
-                say_how_to_see(session.directory)
+        """Write all that has ended, undo what `enable` did, and finish the run if it made it.
+
+        Calls and streams that are still open are not in the run; a warning says how many. Does nothing if not enabled.
+        """
+        self._end(is_followed=False)
 
     @property
     def exporter(self) -> WandbSpanExporter | None:
@@ -123,25 +122,44 @@ class Autolog:
         """The traces of this session, or of the last. A notebook shows them as a page."""
         return Traces(self._directories)
 
-    def exporter_after(self) -> WandbSpanExporter | None:
-        """An exporter to another run in the project of the last session; None if there was no session."""
+    def exporter_between(self) -> WandbSpanExporter:
+        """What takes feedback while there is no session.
+
+        It is the program's exporter, else one of our own: in the project of the last session if there was one.
+        """
+        programs = next((one for one in live_exporters() if one is not self._between), None)
+        if programs is not None:
+            return programs
         with self._lock:
-            if self._after is None and self._left is not None:
-                self._after = WandbSpanExporter(**self._left)
-            return self._after
+            if self._between is None:
+                self._between = WandbSpanExporter(**(self._left or {}))
+            return self._between
 
     def _start(self, run: "wandb.Run", choices: Choices, make_exporter: Callable[[], WandbSpanExporter]) -> None:
         """Start a session. If that fails, finish the run if it was made here."""
         try:
             exporter = make_exporter()
             exporter.follow(_active_run)
-            session = self._session = Session(run, exporter, self._switch_of)
+            session = self._session = Session(run, exporter, self._own, self._switch_of)
             OpenAIInstrumentor().have_guest(Guest(choices, session.route))
         except BaseException:
             if self._session is None and self._owns_run:
                 run.finish()
             self.disable()
             raise
+
+    def _end(self, *, is_followed: bool) -> None:
+        with self._lock:
+            session, self._session = self._session, None
+            if session is None:
+                return
+            OpenAIInstrumentor().part_from_guest()
+            session.end(is_followed=is_followed)
+            self._written = session.exporter.directories
+            if self._owns_run and is_of_this_process(session.run):  # a forked child cannot finish its parent's
+                session.run.finish()
+                wait_until_written(_WRITTEN_SECONDS)
+                say_how_to_see(session.directory)
 
     def _last_words(self) -> None:
         session = self._session
@@ -152,10 +170,14 @@ class Autolog:
         exporter = self.exporter
         return self._written if exporter is None else written_by(exporter)
 
-    def _end_what_came_after(self) -> None:
-        after, self._after, self._left = self._after, None, None
-        if after is not None:
-            after.shutdown()
+    def _end_what_came_between(self) -> None:
+        between, self._between, self._left = self._between, None, None
+        if between is not None:
+            between.shutdown()
+
+    @cached_property
+    def _own(self) -> TracerProvider:
+        return own_provider()
 
     def _switch_of(self, provider: TracerProvider) -> SwitchableProcessor:
         switch = self._switches.get(provider)

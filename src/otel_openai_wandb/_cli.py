@@ -10,6 +10,7 @@ from otel_openai_wandb._gateway.command_line import add_gateway
 from otel_openai_wandb._kafka.command_line import add_kafka
 
 _RUN: Final = "a run's directory, or, for a run in W&B, ENTITY/PROJECT/RUN_ID or the address of its page"
+_IMPOSSIBLE: Final = 2
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
@@ -103,8 +104,9 @@ def _add_view(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         nargs="*",
         help=f"{_RUN} (default: the newest below ./wandb)",
     )
-    parser.add_argument("--output", metavar="FILE", help="where to write the page (default: a temporary file)")
-    parser.add_argument(
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--output", metavar="FILE", help="where to write the page (default: a temporary file)")
+    place.add_argument(
         "--follow", action="store_true", help="serve the page on this machine, and update it while the program runs"
     )
     parser.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
@@ -136,7 +138,8 @@ def _add_weave(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "weave",
         help=what,
         description=f"{what[0].upper()}{what[1:]}, from its journal. Run `wandb sync` first. Each trace is sent once, "
-        "however often you run this. The exit code is 1 if not all could be sent, and 2 if there is no run.",
+        "however often you run this; but a run that is named as it is in W&B is sent as a whole each time. The exit "
+        "code is 1 if not all could be sent, and 2 if there is no run.",
     )
     _add_run(parser)
     parser.add_argument("--entity", metavar="NAME", help="the W&B entity (default: the run's, or your own)")
@@ -209,6 +212,9 @@ def _export(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
+    if given.delete and not given.account:
+        sys.stderr.write("--delete deletes runs that --account made: add --account\n")
+        return _IMPOSSIBLE
     if given.account:
         from otel_openai_wandb._doctor import account_tour
 

@@ -1,14 +1,10 @@
 """Logs feedback on a trace."""
 
-from functools import cache
-
 from otel_openai_wandb._autolog import autolog
-from otel_wandb import WandbSpanExporter
-from otel_wandb._interface.exporter import live_exporters
 
 
-def log_feedback(trace_id: str, name: str, value: float | str) -> None:
-    """Add a row to the table `feedback`, which joins with the other tables on `trace_id`.
+def log_feedback(trace_id: str | None, name: str, value: float | str) -> None:
+    """Add `value` as the feedback `name` about a trace to the table `feedback`, which joins on `trace_id`.
 
     The row goes to the first of these that exists:
     - the run of `autolog`,
@@ -16,14 +12,8 @@ def log_feedback(trace_id: str, name: str, value: float | str) -> None:
     - after `autolog.disable()`, another run in the same project,
     - a new run with the project of `WANDB_PROJECT`, as in a process that only collects feedback.
 
-    Returns before the row is written; it is written at the latest when the process exits.
-
-    Raises ValueError if the trace id is not 32 hex digits, and TypeError if the value is neither a number nor a text.
+    Does nothing if `trace_id` is None, as `current_trace_id()` is after a call that was not recorded. Raises ValueError
+    for a trace id that is not 32 hex digits, TypeError for a name that is no text or a value that is no number or text.
     """
-    exporter = autolog.exporter or next(iter(live_exporters()), None) or autolog.exporter_after() or _exporter()
+    exporter = autolog.exporter or autolog.exporter_between()
     exporter.log_feedback(trace_id, name, value)
-
-
-@cache
-def _exporter() -> WandbSpanExporter:
-    return WandbSpanExporter()

@@ -1,5 +1,6 @@
 """What `autolog()` starts and `autolog.disable()` ends: one run, its exporter, and the providers that it uses."""
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from otel_openai_v0._interface import Sampling
 from otel_openai_wandb._processor import SwitchableProcessor
 from otel_openai_wandb._reading.last_line import offline_directory
 from otel_wandb import WandbSpanExporter, WandbSpanProcessor
-from otel_wandb._interface.exporter import live_exporters
 
 if TYPE_CHECKING:
     import wandb
@@ -21,39 +21,48 @@ class Session:
     """The state of `autolog` from `enable()` to `disable()`."""
 
     def __init__(
-        self, run: "wandb.Run", exporter: WandbSpanExporter, switch_of: Callable[[TracerProvider], SwitchableProcessor]
+        self,
+        run: "wandb.Run",
+        exporter: WandbSpanExporter,
+        own: TracerProvider,
+        switch_of: Callable[[TracerProvider], SwitchableProcessor],
     ) -> None:
+        """`own` is for calls where the program has no provider: one for all sessions, so the next gets what is open."""
         self.run = run
         self.directory = offline_directory(run)
         self.exporter = exporter
         self._switch_of = switch_of
         self._processor = WandbSpanProcessor(exporter=exporter)
-        self._own: TracerProvider | None = None
+        self._own = own  # not set as the global one: a provider that the program sets later would be refused
         self._switches: list[SwitchableProcessor] = []
-        self._aside: list[WandbSpanExporter] = []  # they would write the same spans to another run
+        self._process = os.getpid()
+        self._listen_to(own)
 
     def route(self, provider: trace.TracerProvider) -> TracerProvider:
         """The provider for openai's spans: the program's, if it may record, else our own. Adds our processor to it."""
         if isinstance(provider, TracerProvider) and may_record(provider):
-            for other in live_exporters():
-                if other is not self.exporter and other not in self._aside:
-                    other.stand_aside()
-                    self._aside.append(other)
-        else:
-            # It is not set globally, because OpenTelemetry would refuse a provider that the program sets later.
-            self._own = provider = self._own or own_provider()
-        switch = self._switch_of(provider)
-        switch.target = self._processor
-        self._switches.append(switch)
-        return provider
+            self.exporter.write_alone(provider)
+            self._listen_to(provider)
+            return provider
+        return self._own
 
-    def end(self) -> None:
-        """Write everything, and let other exporters write spans again."""
+    def end(self, *, is_followed: bool) -> None:
+        """Write everything, and let other exporters take spans again.
+
+        Calls that are still open are counted as lost, unless another session follows, which gets them.
+        """
+        self.exporter.share()
         for switch in self._switches:
             switch.target = None
+        if not is_followed and self._process == os.getpid():  # a forked child has copies of its parent's calls
+            self.exporter.lose_open(sum(switch.open_calls for switch in self._switches))
         self.exporter.shutdown()
-        for other in self._aside:
-            other.resume()
+
+    def _listen_to(self, provider: TracerProvider) -> None:
+        switch = self._switch_of(provider)
+        switch.target = self._processor
+        if switch not in self._switches:
+            self._switches.append(switch)
 
 
 def own_provider() -> TracerProvider:

@@ -347,3 +347,24 @@ ask("one")
 exporter.force_flush()
 """
     assert "instrumented False" in program(tmp_path, server, body).stdout
+
+
+@pytest.mark.parametrize("named", ["id='mine'", "settings={'run_id': 'mine', 'resume': 'allow'}"])
+@pytest.mark.parametrize("before", ["ask('parent')", "pass"], ids=["after a trace", "before one"])
+def test_the_id_that_was_given_is_not_the_forked_childs(
+    tmp_path: Path, server: OpenAIServer, named: str, before: str
+) -> None:
+    body = f"""
+provider, exporter = set_up(SimpleSpanProcessor, {named})
+{before}
+if fork() == 0:
+    ask("child")
+    exporter.shutdown()
+    os._exit(0)
+os.wait()
+ask("parent, later")
+"""
+    done = program(tmp_path, server, body)
+    asked_by = {run.run_id: [row["request"] for row in stats_rows(run)] for run in done.runs}
+    assert "**user**: parent, later" in asked_by.pop("mine"), done.stderr
+    assert list(asked_by.values()) == [["**user**: child"]]

@@ -15,8 +15,13 @@ RESOURCE = {"wandb.project": "resource", "wandb.entity": "owner"}
     ("attributes", "given", "resource", "found"),
     [
         (SAID, Route("given", "giver"), RESOURCE, Route("said", "speaker")),
-        ({"wandb.project": "said"}, Route("given", "giver"), RESOURCE, Route("said", "giver")),
-        ({}, Route("given"), RESOURCE, Route("given", "owner")),
+        ({"wandb.project": "said"}, Route("given", "giver"), RESOURCE, Route("said", "owner")),
+        ({"wandb.project": "said"}, Route("given", "giver"), {}, Route("said", "giver")),
+        ({}, Route("given", "giver"), RESOURCE, Route("resource", "owner")),
+        ({}, Route("given", "giver"), {"wandb.project": "resource"}, Route("resource", "giver")),
+        ({}, Route("given"), {"wandb.entity": "owner"}, Route("given")),
+        ({"wandb.entity": "speaker"}, Route("given", "giver"), {}, Route("given", "giver")),
+        ({}, Route(entity="giver"), {"wandb.entity": "owner"}, Route(entity="owner")),
         ({}, Route(), RESOURCE, Route("resource", "owner")),
         ({}, Route(), {}, Route()),
         ({"wandb.project": " "}, Route(), {"wandb.project": 3}, Route()),
@@ -24,7 +29,7 @@ RESOURCE = {"wandb.project": "resource", "wandb.entity": "owner"}
         ({"wandb.project": "x" * 200}, Route(), {}, Route("x" * 128)),
     ],
 )
-def test_the_call_speaks_before_the_exporter_and_that_before_the_resource(
+def test_the_call_speaks_before_the_resource_and_that_before_the_exporter(
     attributes: dict[str, str], given: Route, resource: dict[str, object], found: Route
 ) -> None:
     spans = [replace(one, resource=resource) for one in (span("a"), span("b", "a", attributes=attributes))]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_openai_wandb import Autolog
 from tests.support.journals import run_directories
 from tests.support.openai_server import OpenAIServer, error
 from tests.support.program import Finished, run_command, run_program
@@ -102,6 +103,55 @@ mine.finish()
     assert [run.history[-1]["after"] for run in done.runs if run.project == "mine"] == [1]
 
 
+STREAM = """
+stream = ask("half", stream=True)
+next(stream)
+"""
+GIVEN = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+trace.set_tracer_provider(TracerProvider())
+"""
+
+
+@pytest.mark.parametrize("provider", ["", GIVEN], ids=["its own provider", "the program's"])
+def test_what_is_open_when_it_is_enabled_again_is_in_the_new_run(
+    tmp_path: Path, server: OpenAIServer, provider: str
+) -> None:
+    body = f"""{provider}
+autolog({{"project": "p"}})
+ask("one")
+{STREAM}
+autolog({{"project": "q"}})
+list(stream)
+autolog.disable()
+"""
+    done = program(tmp_path, server, body)
+    assert requests_by_project(done) == {"p": ["**user**: one"], "q": ["**user**: half"]}, done.stderr
+    assert "still_open" not in done.stderr
+
+
+@pytest.mark.parametrize("provider", ["", GIVEN], ids=["its own provider", "the program's"])
+def test_what_is_open_when_it_is_disabled_is_counted_and_said(
+    tmp_path: Path, server: OpenAIServer, provider: str
+) -> None:
+    body = f"""{provider}
+autolog({{"project": "p"}})
+ask("one")
+list(ask("whole", stream=True))
+{STREAM}
+exporter = autolog.exporter
+autolog.disable()
+list(stream)
+print(exporter.counters)
+"""
+    done = program(tmp_path, server, body)
+    counted = {"otel/received": 3, "otel/logged": 2, "otel/dropped_still_open": 1}
+    assert done.stdout.splitlines()[0] == str(counted), done.stderr
+    assert done.stderr.count("1 spans were not written to W&B (still_open, 1 so far): they had not ended") == 1
+    assert {name: done.run.summary.get(name) for name in counted} == counted
+
+
 @pytest.mark.parametrize("end", ["autolog.disable()", ""], ids=["disabled", "left open"])
 def test_the_last_lines_of_an_offline_run_say_how_to_see_it(tmp_path: Path, server: OpenAIServer, end: str) -> None:
     done = program(tmp_path, server, f"autolog(project='p')\nask('hi')\n{end}")
@@ -143,6 +193,11 @@ def test_a_call_that_asks_no_model_is_counted_and_not_written(tmp_path: Path, se
         "otel/logged": 0,
         "otel/trimmed": 1,
     }
+
+
+def test_there_is_one_autolog_for_the_process() -> None:
+    with pytest.raises(TypeError, match="there is one Autolog for the process: from otel_openai_wandb import autolog"):
+        Autolog()
 
 
 def test_enabling_twice_is_disable_and_enable(tmp_path: Path, server: OpenAIServer) -> None:
@@ -536,3 +591,67 @@ print(count())
     done = program(tmp_path, server, body)
     assert done.stdout.splitlines()[-1:] == ["1"], done.stderr
     assert requests_of(done) == [["**user**: early", "**user**: late"]]
+
+
+# Beside other exporters of ours.
+
+EXPORTERS = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from otel_openai_v0 import OpenAIInstrumentor
+from otel_wandb import WandbSpanExporter, WandbSpanProcessor
+provider = TracerProvider()
+trace.set_tracer_provider(provider)
+OpenAIInstrumentor().instrument()
+"""
+
+
+def requests_by_project(done: Finished) -> dict[str, list[object]]:
+    return {run.project or "": [row["request"] for row in stats_rows(run)] for run in done.runs}
+
+
+@pytest.mark.parametrize(
+    "processor", ["WandbSpanProcessor(project='mine')", "BatchSpanProcessor(WandbSpanExporter(project='mine'))"]
+)
+@pytest.mark.parametrize("order", [1, -1], ids=["autolog first", "exporter first"])
+def test_its_calls_are_in_its_run_only(tmp_path: Path, server: OpenAIServer, processor: str, order: int) -> None:
+    steps = ["autolog({'project': 'auto'})", f"provider.add_span_processor({processor})"][::order]
+    body = f"""{EXPORTERS}
+{steps[0]}
+ask("between" if {order} < 0 else "during")
+{steps[1]}
+ask("during")
+autolog.disable()
+ask("after")
+provider.shutdown()
+"""
+    done = program(tmp_path, server, body)
+    mine = [["**user**: after"], ["**user**: between", "**user**: after"]][order < 0]
+    during = ["**user**: during"] * (2 if order > 0 else 1)
+    assert requests_by_project(done) == {"auto": during, "mine": mine}, done.stderr
+
+
+def test_the_exporter_of_another_provider_goes_on(tmp_path: Path, server: OpenAIServer) -> None:
+    body = f"""{EXPORTERS}
+other, exporter = TracerProvider(), WandbSpanExporter(project="other")
+other.add_span_processor(WandbSpanProcessor(exporter=exporter))
+def foreign(name):
+    attributes = {{"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude"}}
+    with other.get_tracer("opentelemetry.instrumentation.anthropic").start_as_current_span(name, attributes=attributes):
+        pass
+foreign("before")
+autolog({{"project": "auto"}})
+foreign("during")
+ask("hi")
+autolog.disable()
+foreign("after")
+other.shutdown()
+assert exporter.counters == {{"otel/received": 3, "otel/logged": 3}}, exporter.counters
+"""
+    done = program(tmp_path, server, body)
+    assert done.returncode == 0, done.stderr
+    assert {run.project: [row["name"] for row in stats_rows(run)] for run in done.runs} == {
+        "auto": ["chat gpt-3.5-turbo"],
+        "other": ["before", "during", "after"],
+    }

@@ -104,7 +104,10 @@ def test_with_real_it_asks_the_api_and_shows_the_key_to_no_one_else(tmp_path: Pa
 
 
 def test_a_key_that_happens_to_be_set_is_not_used(tmp_path: Path, server: OpenAIServer) -> None:
-    done = demo(tmp_path, OPENAI_API_KEY=KEY, OPENAI_API_BASE=server.url, OPENAI_API_TYPE="azure", **DEAD_PROXY)
+    (tmp_path / "key").write_text(KEY)
+    env = {"OPENAI_API_KEY": KEY, "OPENAI_API_KEY_PATH": str(tmp_path / "key"), "OPENAI_API_BASE": server.url}
+    done = demo(tmp_path, OPENAI_API_TYPE="azure", **env, **DEAD_PROXY)
+    (tmp_path / "key").unlink()
     assert (done.returncode, done.stderr) == (0, "")
     assert server.requests == []
     assert sequence(done.run) == CALLS

@@ -157,6 +157,12 @@ def test_without_an_account_there_is_none_to_look_at(tmp_path: Path) -> None:
     assert "wandb login" in done.stderr
 
 
+def test_runs_are_deleted_only_with_account(tmp_path: Path) -> None:
+    done = run_command(["openai-wandb", "doctor", "--delete", "a/b/c"], tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "--delete deletes runs that --account made: add --account\n"
+
+
 def test_for_machines(tmp_path: Path) -> None:
     well, ill = report(tmp_path), report(tmp_path, OTEL_SDK_DISABLED="true")
     assert (well["ok"], {found["state"] for found in well["findings"]}) == (True, {"ok", "note"})
@@ -191,12 +197,36 @@ WRONG: list[tuple[dict[str, str], str, str, str]] = [
         "set OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT to no_content or span_only",
     ),
     ({"OTEL_TRACES_EXPORTER": "wandb,jaegr"}, "traces exporter", "OTEL_TRACES_EXPORTER=wandb,jaegr: no", "wandb, or"),
+    (
+        {"OTEL_TRACES_EXPORTER": "wandb,"},
+        "traces exporter",
+        "OTEL_TRACES_EXPORTER=wandb,: a name is empty",
+        "=wandb, or",
+    ),
+    (
+        {"OTEL_TRACES_EXPORTER": "wandb,none"},
+        "traces exporter",
+        "OTEL_TRACES_EXPORTER=wandb,none: none must stand alone",
+        "OTEL_TRACES_EXPORTER=wandb, or",
+    ),
     ({"OTEL_METRICS_EXPORTER": "statsd"}, "metrics exporter", "OTEL_METRICS_EXPORTER=statsd: no", "EXPORTER=none, or"),
     (
         {"OTEL_LOGS_EXPORTER": "otlp_json"},
         "logs exporter",
         "OTEL_LOGS_EXPORTER=otlp_json: no installed package has an exporter otlp_json",
         "OTEL_LOGS_EXPORTER=none, or",
+    ),
+    (
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "x"},
+        "OpenTelemetry",
+        "ValueError: OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT must be a non-negative integer",
+        "correct what it names",
+    ),
+    (
+        {"WANDB_BASE_URL": "nonsense", "OTEL_WANDB_WEAVE": "true"},
+        "Weave",
+        "ValidationError: 1 validation error for Settings",
+        "correct what it names",
     ),
     ({"WANDB_MODE": "nonsense"}, "W&B", "WANDB_MODE=nonsense is none of online", "unset WANDB_MODE"),
     ({"WANDB_MODE": "disabled"}, "W&B", "its mode is disabled: nothing is written", "unset WANDB_MODE"),
@@ -243,6 +273,23 @@ def test_a_server_that_is_not_there(tmp_path: Path, refusing: str) -> None:
     assert (done.returncode, state) == (1, "failed"), done.stdout
     assert text.endswith(f": curl -I {refusing.removesuffix('/v1')}")
     assert "secret" not in done.stdout
+
+
+def test_the_key_of_a_file_is_not_read(tmp_path: Path) -> None:
+    done = doctor(tmp_path, OPENAI_API_KEY_PATH=str(tmp_path / "missing"))
+    assert (done.returncode, findings(done)["test trace"][0]) == (0, "ok"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("dryrun", "its mode is offline: "), ("run", "its mode is run, and there is no key")]
+)
+def test_the_older_names_of_modes_are_known(tmp_path: Path, mode: str, said: str) -> None:
+    assert findings(doctor(tmp_path, WANDB_MODE=mode))["W&B"][1].startswith(said)
+
+
+def test_no_exporter_is_named(tmp_path: Path) -> None:
+    done = doctor(tmp_path, OTEL_TRACES_EXPORTER="none")
+    assert findings(done)["exporter"][1].startswith("OTEL_TRACES_EXPORTER is none: ")
 
 
 def test_a_part_of_the_calls_is_noted(tmp_path: Path) -> None:

@@ -248,6 +248,7 @@ def test_the_rows_are_those_of_stats(tmp_path: Path, whole: tuple[Path, list[Any
         (["--tag", "a"], [], []),
         (["--model", "gpt-4-1"], [2], [2]),
         (["--model", "text-embedding-ada-002-v2"], [], []),
+        (["--tag", "tag-1", "--model", "gpt-4-1"], [2], [2]),
         (["--feedback", "thumbs"], [1, 2], [1, 2]),
         (["--feedback", "thumbs>=1"], [1], [1]),
         (["--feedback", "thumbs<=0.5"], [2], [2]),
@@ -269,6 +270,21 @@ def test_only_what_is_asked_for(
         assert [row["trace_id"] for row in rows] == [ids[number] for number in wanted]
         assert done.returncode == (0 if wanted else 1)
         assert (f"Left out: {6 - len(wanted)} not asked for.\n" in done.stderr) == (len(wanted) < 6)
+
+
+def test_a_tag_and_a_model_are_of_one_call(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+from otel_openai_v0 import call_context
+provider, exporter = set_up(SimpleSpanProcessor)
+with provider.get_tracer("shop").start_as_current_span("step"):
+    for tag, model in (("A", "m1"), ("B", "m2")):
+        with call_context(tags=[tag]):
+            openai.ChatCompletion.create(model=model, messages=[{"role": "user", "content": "hi"}])
+"""
+    made(tmp_path, server, body)
+    assert len(lines(export(tmp_path, "--tag", "A", "--model", "m1"))) == 1
+    done = export(tmp_path, "--tag", "A", "--model", "m2")
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 LEAVING = """
@@ -356,7 +372,7 @@ def test_what_is_not_there_is_said(tmp_path: Path, server: OpenAIServer) -> None
     assert none.stderr.startswith("There is no run below ")
     made(tmp_path, server, "set_up()\nask('hi')", OTEL_WANDB_JOURNAL="false")
     done = export(tmp_path)
-    assert (done.returncode, " no journal" in done.stderr) == (1, True)
+    assert (done.returncode, " has traces but no journal: " in done.stderr) == (1, True)
     done = export(tmp_path, "--feedback", "thumbs>=often")
     assert (done.returncode, done.stderr) == (2, "--feedback thumbs>=often: 'often' is not a number.\n")
 

@@ -99,6 +99,34 @@ log_feedback(trace_id, "second", 1)
     assert found == [("p", "first"), ("q" if between else "p", "second")], done.stderr
 
 
+def test_feedback_before_autolog_changes_nothing_after_it(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+log_feedback("0" * 32, "early", 1)
+autolog({"project": "p"})
+openai.ChatCompletion.create(model="m", messages=MESSAGES)
+autolog.disable()
+log_feedback(current_trace_id() or "1" * 32, "after", 1)
+"""
+    done = program(tmp_path, server, body)
+    said = [
+        (run.project, row["name"])
+        for run in done.runs
+        if "feedback" in run.tables
+        for row in stats_rows(run, "feedback")
+    ]
+    assert sorted(said) == [("p", "after"), ("uncategorized", "early")], done.stderr
+
+
+def test_feedback_on_a_call_that_was_not_recorded_is_none(tmp_path: Path, server: OpenAIServer) -> None:
+    body = """
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+OpenAIInstrumentor().instrument(tracer_provider=TracerProvider(sampler=ALWAYS_OFF))
+openai.ChatCompletion.create(model="m", messages=MESSAGES)
+log_feedback(current_trace_id(), "thumbs", 1)
+"""
+    assert program(tmp_path, server, body).runs == []
+
+
 def test_another_process_can_say_it(tmp_path: Path, server: OpenAIServer) -> None:
     done = program(tmp_path, server, "log_feedback('0' * 31 + '1', 'thumbs', 0)")
     assert [(row["trace_id"], row["value"]) for row in stats_rows(done.run, "feedback")] == [("0" * 31 + "1", 0.0)]
@@ -109,7 +137,9 @@ def test_another_process_can_say_it(tmp_path: Path, server: OpenAIServer) -> Non
     ("arguments", "said"),
     [
         ("'abc', 'thumbs', 1", "ValueError: 'abc' is not a trace id, which has 32 hex digits"),
+        ("12, 'thumbs', 1", "ValueError: 12 is not a trace id, which has 32 hex digits"),
         ("'0' * 32, None, 1", "TypeError: the name of feedback must be a text, not NoneType"),
+        ("None, None, 1", "TypeError: the name of feedback must be a text, not NoneType"),
         ("'0' * 32, 'thumbs', None", "TypeError: feedback must be a number or a text, not NoneType"),
     ],
 )

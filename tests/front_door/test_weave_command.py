@@ -54,6 +54,17 @@ def test_what_was_refused_is_sent_the_next_time(
     assert {post.path for post in weave_server.posts} == {"/agents/otel/v1/traces"}
 
 
+def test_a_run_in_wandb_is_sent_to_its_project(
+    tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, weave_server: WeaveServer
+) -> None:
+    made = program(tmp_path, server, BODY, **wandb_server.environment, WANDB_MODE="online")
+    assert made.returncode == 0, made.stderr
+    run = wandb_server.run
+    done = weave(tmp_path, wandb_server, weave_server, f"{run.entity}/p/{run.run_id}")
+    assert (done.returncode, len(weave_server.calls)) == (0, 3), done.stderr
+    assert {(call.project, call.run_id) for call in weave_server.calls} == {(f"{run.entity}/p", run.run_id)}
+
+
 @pytest.mark.parametrize("key", ["", None])
 def test_without_a_key_or_a_run_it_says_so(
     tmp_path: Path, server: OpenAIServer, wandb_server: WandbServer, weave_server: WeaveServer, key: str | None

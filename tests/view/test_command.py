@@ -56,11 +56,26 @@ def test_a_run_without_a_journal_says_so(tmp_path: Path, capsys: Captured) -> No
 
 def test_an_empty_and_a_killed_run_say_so(tmp_path: Path, capsys: Captured) -> None:
     run = write(corpus(0), tmp_path / "empty")
-    assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 0
+    assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 1
     assert "a journal without a trace" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
     run = write(corpus(3, ended=False), tmp_path / "killed")
     assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 0
     assert "without an end" in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_said(tmp_path: Path, capsys: Captured) -> None:
+    run = write(corpus(1), tmp_path / "run")
+    for target, why in ((tmp_path / "nowhere" / "x.html", "No such file or directory"), (tmp_path, "Is a directory")):
+        assert main(["view", str(run), "--output", str(target)]) == 1
+        assert capsys.readouterr().err == f"{target} could not be written: {why}\n"
+
+
+def test_what_is_followed_has_no_file(tmp_path: Path, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["view", str(tmp_path), "--follow", "--output", "x.html"])
+    assert ended.value.code == 2
+    assert "argument --output: not allowed with argument --follow" in capsys.readouterr().err
 
 
 def test_follow_serves_until_ctrl_c(tmp_path: Path) -> None:
@@ -98,5 +113,5 @@ def test_a_file_that_is_no_gzip_is_a_journal_without_a_trace(tmp_path: Path, cap
     run = write([], tmp_path / "odd")
     [file] = (run / "files/otel").iterdir()
     file.write_bytes(gzip.compress(b'{"record": "run"\n') + b"junk")
-    assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 0
+    assert main(["view", str(run), "--output", str(tmp_path / "page.html")]) == 1
     assert "a journal without a trace" in capsys.readouterr().err

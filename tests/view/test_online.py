@@ -1,4 +1,4 @@
-"""`openai-wandb view` and `show` of a run that is in W&B, here the server that stands for it."""
+"""`openai-wandb view`, `show` and `export` of a run that is in W&B, here the server that stands for it."""
 
 import sys
 from collections.abc import Iterator
@@ -47,6 +47,8 @@ def test_its_journal_is_downloaded_and_shown(tmp_path: Path, server: OpenAIServe
     address = f"{wandb_server.url}/{entity}/{project}/runs/{run}?nw=nwuser"
     shown = command(tmp_path, wandb_server, "show", address)
     assert (shown.returncode, shown.stdout.count("chat gpt-3.5-turbo")) == (0, 1), shown.stderr
+    exported = command(tmp_path, wandb_server, "export", path, "--format", "openai-chat", "--output", "-")
+    assert (exported.returncode, exported.stdout.count("Where is the kettle?")) == (0, 2), exported.stderr
     assert wandb_server.unknown_operations == []
 
 
@@ -55,6 +57,8 @@ def test_what_is_not_there_is_said(tmp_path: Path, server: OpenAIServer, wandb_s
     for name, wrong, env, why in (
         ("view", path, {}, f"The run {path} has no journal in W&B: "),
         ("show", path, {}, f"The run {path} has no journal in W&B: "),
+        ("weave", path, {}, f"The run {path} has no journal in W&B: "),
+        ("weave", f"{path}x", {}, f"There is no run {path}x on {wandb_server.url}"),
         ("view", f"{path}x", {}, f"There is no run {path}x on {wandb_server.url}, or the key may not see it."),
         (
             "view",
@@ -77,6 +81,10 @@ def test_what_is_not_there_is_said(tmp_path: Path, server: OpenAIServer, wandb_s
     [
         ("team/shop/ab12", "team/shop/ab12"),
         ("team/shop/runs/ab12", "team/shop/ab12"),
+        ("team/shop/exp.v1", "team/shop/exp.v1"),
+        ("team/shop/the best, so far", "team/shop/the best, so far"),
+        ("wandb/offline-run-1/run-1.wandb", None),
+        ("team/shop/..", None),
         ("https://wandb.ai/team/shop/runs/ab12/overview?nw=1", "team/shop/ab12"),
         ("http://localhost:8080/team/my%20shop/runs/ab12", "team/my shop/ab12"),
         ("wandb/offline-run-1", None),

@@ -32,6 +32,7 @@ _LONGEST_NAME: Final = 100  # characters
 _UNKNOWN_SERVICE: Final = "unknown_service"  # the SDK's default, alone or with the name of the executable
 _DISABLE_WEAVE: Final = "WANDB_DISABLE_WEAVE"
 _ID_BYTES: Final = 5
+_OF_ONE_RUN: Final = frozenset({"id", "run_id", "resume", "resume_from", "fork_from"})
 RECORDS_NOTHING: Final[Mapping[str, Any]] = {
     "silent": True,
     "console": "off",
@@ -56,6 +57,13 @@ class RunOptions:
     init: Mapping[str, Any]
     number: int
     timeout: float
+    is_forked: bool = False
+    """Whether the arguments were given to a process that this one was forked from."""
+
+    @property
+    def is_another(self) -> bool:
+        """Whether there is a run already that the arguments may name: this one has an id of its own."""
+        return self.number > 1 or self.is_forked
 
 
 def check_run(run: object) -> None:
@@ -117,8 +125,8 @@ def open_run(options: RunOptions, resource: Mapping[str, Any]) -> OpenRun:
     init = {"reinit": "create_new", **options.init}
     init["config"] = {**_config(resource), **(options.init.get("config") or {})}
     init.pop("settings", None)  # `_settings` has them
-    if options.number > 1:
-        init.pop("id", None)  # the first run has this id
+    if options.is_another:
+        init = {name: value for name, value in init.items() if name not in _OF_ONE_RUN}
     if mode == "shared" and "mode" not in options.init:
         mode = init["mode"] = "online"  # only the user's runs are shared, not ours
     is_makeshift = False
@@ -222,6 +230,6 @@ def _settings(options: RunOptions, resource: Mapping[str, Any]) -> "wandb.Settin
     }
     known = {name: value for name, value in wanted.items() if name in wandb.Settings.model_fields}
     given = settings_given(options.init)
-    if options.number > 1:
-        given.pop("run_id", None)
+    if options.is_another:
+        given = {name: value for name, value in given.items() if name not in _OF_ONE_RUN}
     return wandb.Settings(**{**known, **given})

@@ -1,6 +1,6 @@
 """Chooses the W&B project of a trace."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,17 +21,16 @@ class Route:
 
 
 def route_of(spans: Sequence[SpanRecord], given: Route) -> Route:
-    """Where a trace goes: its spans decide, else the exporter's arguments, else the resource.
+    """Where a trace goes: its spans say it, else their resource, else the exporter's arguments (`given`).
 
-    The first span that says so decides. The attributes are `wandb.project` and `wandb.entity`, which W&B's own
-    OpenTelemetry endpoint reads from resources. A project name that W&B would refuse is changed; otherwise the whole
-    trace would be lost.
+    The first of them that names a project decides. An entity that it leaves out is that of the next one, never of one
+    before it: a project is not looked for in the entity of another. The attributes are `wandb.project` and
+    `wandb.entity`, which W&B's own OpenTelemetry endpoint reads from resources. A project name that W&B would refuse is
+    changed; otherwise the whole trace would be lost.
     """
-    resource = spans[0].resource
-    return Route(
-        _said(spans, names.WANDB_PROJECT) or given.project or _text(resource, names.WANDB_PROJECT),
-        _said(spans, names.WANDB_ENTITY) or given.entity or _text(resource, names.WANDB_ENTITY),
-    )
+    said = [*(_said(span.attributes) for span in spans), _said(spans[0].resource), given]
+    first = next((number for number, route in enumerate(said) if route.project), 0)
+    return Route(said[first].project, next((route.entity for route in said[first:] if route.entity), None))
 
 
 def rerouted(spans: Sequence[SpanRecord], route: Route) -> Sequence[SpanRecord]:
@@ -54,8 +53,8 @@ def _without_route(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in attributes.items() if name not in _NAMES}
 
 
-def _said(spans: Iterable[SpanRecord], name: str) -> str | None:
-    return next((text for span in spans if (text := _text(span.attributes, name))), None)
+def _said(attributes: Mapping[str, Any]) -> Route:
+    return Route(_text(attributes, names.WANDB_PROJECT), _text(attributes, names.WANDB_ENTITY))
 
 
 def _text(attributes: Mapping[str, Any], name: str) -> str | None:

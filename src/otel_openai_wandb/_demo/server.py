@@ -22,6 +22,7 @@ def stand_in() -> ExitStack:
     settings = {
         "api_base": f"http://127.0.0.1:{stand_in.server_port}/v1",
         "api_key": "sk-demo",
+        "api_key_path": None,  # openai takes its key first
         "api_type": "open_ai",
         "api_version": None,
         "requestssession": _session,

@@ -86,28 +86,37 @@ def check_exporters(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Check whether the exporters that the environment names can be loaded."""
     for signal in _SIGNALS:
         variable = _variable(signal)
-        named = environ.get(variable, "" if is_alone() else "otlp")  # the default of `opentelemetry-distro`
-        names = [name.strip() for name in named.split(",") if name.strip()]
-        problems = [why for name in names if name != "none" and (why := _why_not_loaded(name, signal, environ))]
+        named = environ.get(variable, "" if is_alone() else "otlp")  # as `opentelemetry-distro` has it
+        names = _names(named)
+        problems = [why for name in names if (why := _why_not_loaded(name, signal, environ))]
         if problems:
             remedy = f"{variable}={'wandb' if signal == 'traces' else 'none'}, or install the exporter"
             yield failed(f"{signal} exporter", f"{variable}={','.join(names)}: {'; '.join(problems)}", remedy)
         elif signal == "traces":
-            yield _traces_exporter(variable, names)
+            yield _traces_exporter(variable, named, names)
+
+
+def _names(named: str) -> list[str]:
+    """The exporters as the SDK reads them: it looks for each, also for an empty name, and for `none` beside others."""
+    return [] if named.strip().lower() in {"", "none"} else [name.strip() for name in named.split(",")]
 
 
 def _variable(signal: str) -> str:
     return f"OTEL_{signal.upper()}_EXPORTER"
 
 
-def _traces_exporter(variable: str, names: list[str]) -> Finding:
+def _traces_exporter(variable: str, named: str, names: list[str]) -> Finding:
     if "wandb" in names:
         return ok("exporter", f"{variable}={','.join(names)}")
-    said = f"{variable} is {','.join(names) or 'not set'}"
+    said = f"{variable} is {named.strip() or 'not set'}"
     return note("exporter", f"{said}: opentelemetry-instrument writes to W&B only if it names wandb")
 
 
 def _why_not_loaded(name: str, signal: str, environ: Mapping[str, str]) -> str | None:
+    if not name:
+        return "a name is empty"
+    if name == "none":
+        return "none must stand alone"
     full = _otlp_by_protocol(signal, environ) if name == "otlp" else name
     found: Any = list(entry_points(group=f"opentelemetry_{signal}_exporter", name=full))
     if not found:

@@ -13,14 +13,13 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from otel_openai_v0 import OpenAIInstrumentor
 from otel_openai_v0._interface import Choices, Guest
-from otel_openai_wandb._doctor.finding import Finding, failed, note, ok
+from otel_openai_wandb._doctor.finding import Finding, failed, first_line, note, ok, without_user
 from otel_wandb import WandbSpanExporter
 from otel_wandb._interface.runs import configured_server, lacks_key, missing_comforts, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
-_REFUSED: Final = re.compile(r"\b(401|403|invalid)\b")  # in wandb's message about a bad key
-_USER: Final = re.compile(r"(?<=://)[^/\s]+@")  # in an address: it may have a password
-_MODES: Final = ("online", "offline", "disabled", "shared")
+_REFUSED: Final = re.compile(r"\b(401|403|invalid)\b")  # what wandb says of a key
+_MODES: Final = ("online", "offline", "disabled", "shared", "run", "dryrun")
 
 
 def check_account(environ: Mapping[str, str]) -> Finding:
@@ -30,10 +29,10 @@ def check_account(environ: Mapping[str, str]) -> Finding:
     if mode and mode not in _MODES:
         return failed(what, f"WANDB_MODE={mode} is none of {', '.join(_MODES)}", "unset WANDB_MODE")
     try:
-        server = _USER.sub("", configured_server())
+        server = without_user(configured_server())
     except ValueError as error:
         fields = _unreadable(error)
-        said = f"{' and '.join(fields)} cannot be read" if fields else _first_line(error)
+        said = f"{' and '.join(fields)} cannot be read" if fields else first_line(error)
         return failed(what, said, f"unset {' '.join(fields) or 'what it names'}")
     effective = mode_of({})  # the settings files count too
     if effective == "disabled":
@@ -66,13 +65,9 @@ def _why_refused() -> str | None:
 
     try:
         wandb.Api(timeout=_SECONDS).viewer.username  # noqa: B018  # asks the server
-    except Exception as error:  # noqa: BLE001  # about the key, the server or the network
-        return _first_line(error)
+    except Exception as error:  # noqa: BLE001  # of the key, of the server, of the network
+        return first_line(error)
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return _USER.sub("", str(error).strip().partition("\n")[0].rstrip(".:")) or type(error).__name__
 
 
 def check_trace(project: str) -> Finding:
@@ -80,6 +75,7 @@ def check_trace(project: str) -> Finding:
     with tempfile.TemporaryDirectory() as directory:
         for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ARTIFACT_DIR"):  # the run's `dir` does not cover them
             os.environ[name] = directory
+        provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
         exporter = WandbSpanExporter(
             project=project,
             mode="offline",
@@ -87,12 +83,13 @@ def check_trace(project: str) -> Finding:
             keep=lambda span: span.scope == "otel_openai_v0",
             weave=False,
         )
-        provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(exporter))
         OpenAIInstrumentor().have_guest(Guest(Choices(), lambda _: provider))
-        _call()
-        OpenAIInstrumentor().part_from_guest()
-        exporter.shutdown()
+        try:
+            _call()
+        finally:
+            OpenAIInstrumentor().part_from_guest()
+            exporter.shutdown()
         written = any(path.stat().st_size for path in Path(directory).rglob("*.wandb"))
     counters = exporter.counters
     lost = {name.removeprefix("otel/"): count for name, count in counters.items() if "dropped" in name}

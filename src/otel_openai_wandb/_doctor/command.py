@@ -3,13 +3,14 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeVar
 
 from otel_openai_wandb._doctor.checked_packages import check_packages, check_tested
-from otel_openai_wandb._doctor.finding import Finding, State, as_json, is_well
+from otel_openai_wandb._doctor.finding import Finding, State, as_json, failed, first_line, is_well
 
 _FAILED: Final = 1
+_Found = TypeVar("_Found", bound=Finding | None)
 
 
 def run(project: str, *, for_machines: bool) -> int:
@@ -35,21 +36,36 @@ def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
     untested = check_tested()
     if untested is not None:
         yield untested
-    from otel_openai_wandb._doctor import checked_telemetry as telemetry
-    from otel_openai_wandb._doctor import checked_wandb as wandb
-    from otel_openai_wandb._doctor.checked_weave import check_weave
-
-    instrumentor = telemetry.check_instrumentor(environ)
+    try:
+        from otel_openai_wandb._doctor import checked_telemetry as telemetry
+        from otel_openai_wandb._doctor import checked_wandb as wandb
+        from otel_openai_wandb._doctor.checked_weave import check_weave
+    except Exception as error:  # noqa: BLE001  # a setting that the SDK reads when it is imported
+        yield _broken("OpenTelemetry", error)
+        return
+    instrumentor = _checked("instrumentor", lambda: telemetry.check_instrumentor(environ))
     yield instrumentor
-    yield telemetry.check_sampler(environ)
-    yield telemetry.check_capture(environ)
+    yield _checked("sampler", lambda: telemetry.check_sampler(environ))
+    yield _checked("capture", lambda: telemetry.check_capture(environ))
     yield from telemetry.check_exporters(environ)
-    yield wandb.check_account(environ)
-    weave = check_weave(environ, project)
+    yield _checked("W&B", lambda: wandb.check_account(environ))
+    weave = _checked("Weave", lambda: check_weave(environ, project))
     if weave is not None:
         yield weave
     if instrumentor.state is not State.FAILED:
-        yield wandb.check_trace(project)
+        yield _checked("test trace", lambda: wandb.check_trace(project))
     comforts = wandb.check_comforts()
     if comforts is not None:
         yield comforts
+
+
+def _checked(what: str, check: Callable[[], _Found]) -> _Found | Finding:
+    """What a check finds; its own failure is a finding too, and the next check comes."""
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001  # of the SDK, of wandb, of the disk
+        return _broken(what, error)
+
+
+def _broken(what: str, error: Exception) -> Finding:
+    return failed(what, f"{type(error).__name__}: {first_line(error)}", "correct what it names")

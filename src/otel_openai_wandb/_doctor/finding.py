@@ -2,8 +2,12 @@
 
 import enum
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_USER: Final = re.compile(r"(?<=://)[^/\s]+@")  # of an address: it may be a password
 
 
 class State(enum.Enum):
@@ -56,3 +60,13 @@ def note(what: str, text: str) -> Finding:
 def failed(what: str, text: str, remedy: str) -> Finding:
     """A finding that prevents traces, with the command that fixes it."""
     return Finding(what, State.FAILED, text, remedy)
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without more than fits a finding."""
+    return without_user(str(error).strip().partition("\n")[0].rstrip(".:")) or type(error).__name__
+
+
+def without_user(text: str) -> str:
+    """A text without what may be a password in an address."""
+    return _USER.sub("", text)

@@ -14,7 +14,8 @@ from otel_openai_wandb._export.chat import InexpressibleError, examples
 from otel_openai_wandb._export.files import CsvRows, ParquetRows, Rows, write_line, written
 from otel_openai_wandb._export.progress import Progress, progress_of
 from otel_openai_wandb._export.selection import Condition, FoundCall, FoundTrace, Selection, Status, whole_trace
-from otel_openai_wandb._reading.journals import Contents, NoJournalError, found_journal
+from otel_openai_wandb._reading.journals import Contents, NoJournalError
+from otel_openai_wandb._reading.online import opened_journal
 from otel_openai_wandb._reading.run_directories import NoRunError
 from otel_wandb._interface.install import how_to_install, missing_of
 from otel_wandb._interface.journal import FeedbackRecord, RunOfFile, Texts, read_journal
@@ -46,13 +47,18 @@ def run(
         return _refused(f"Parquet needs pyarrow: {how_to_install('parquet')}", _IMPOSSIBLE)
     try:
         selection = Selection(status, tag, model, None if feedback is None else Condition.parse(feedback))
-        directory = found_journal(named)
     except ValueError as error:
         return _refused(f"--feedback {feedback}: {error}.", _IMPOSSIBLE)
+    try:
+        with opened_journal(named) as directory:
+            return _exported(directory, form, output, selection)
     except NoRunError as error:
         return _refused(str(error), _IMPOSSIBLE)
     except NoJournalError as error:
         return _refused(str(error), _FAILED)
+
+
+def _exported(directory: Path, form: Format, output: str, selection: Selection) -> int:
     try:
         return _export(directory, form, output, selection)
     except BrokenPipeError:  # the reader closed stdout; the flush at exit must not fail too

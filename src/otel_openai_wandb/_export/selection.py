@@ -78,30 +78,24 @@ class Selection:
     feedback: Condition | None = None
 
     def has_trace(self, found: FoundTrace) -> bool:
-        """Whether a trace is selected: by its status, the tags and models of its calls, and its feedback."""
-        record = found.record
+        """Whether a trace is meant: by its own status, a call with both the tag and the model, and its feedback."""
         return (
-            self._has_status(record["status"] == "ERROR")
-            and (self.tag is None or self.tag in record["tags"])
-            and (self.model is None or any(self._has_model(one.call) for one in found.calls()))
+            self._has_status(found.record["status"] == "ERROR")
+            and (self.tag is self.model is None or any(self._names(one.call) for one in found.calls()))
             and self._has_feedback(found)
         )
 
     def has_call(self, found: FoundTrace, one: FoundCall) -> bool:
-        """Whether a call is selected: by its own status, tags and models, and the feedback on its trace."""
-        return (
-            self._has_status(one.span["error"])
-            and (self.tag is None or self.tag in one.call["tags"])
-            and self._has_model(one.call)
-            and self._has_feedback(found)
-        )
+        """Whether a call is meant: by its own status, tags and models, and the feedback on its trace."""
+        return self._has_status(one.span["error"]) and self._names(one.call) and self._has_feedback(found)
 
     def _has_status(self, is_error: bool) -> bool:
         return self.status is None or is_error == (self.status == "error")
 
-    def _has_model(self, call: Call) -> bool:
-        """Whether the requested or the answering model is the selected one."""
-        return self.model is None or self.model in (call["request_model"], call["response_model"])
+    def _names(self, call: Call) -> bool:
+        """Whether a call has the tag, and the model was requested or answered."""
+        has_tag = self.tag is None or self.tag in call["tags"]
+        return has_tag and (self.model is None or self.model in (call["request_model"], call["response_model"]))
 
     def _has_feedback(self, found: FoundTrace) -> bool:
         return self.feedback is None or self.feedback.holds(found.feedback)

@@ -5,12 +5,12 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from otel_openai_wandb._reading.journals import NoJournalError
+from otel_openai_wandb._reading.journals import NoJournalError, found_journal
 from otel_openai_wandb._reading.run_directories import NoRunError
 from otel_wandb._interface.install import how_to_install, missing_of
 from otel_wandb._interface.journal import FOLDER
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wandb.apis.public.files import File
 
 _URL: Final = re.compile(r"https?://[^/]+/([^/?#]+)/([^/?#]+)/runs/([^/?#]+)")
-_PATH: Final = re.compile(r"([^/\\.~][^/\\]*)/([^/\\]+)/(?:runs/)?([\w-]+)")
+_PATH: Final = re.compile(r"([^/\\.~][^/\\]*)/([^/\\]+)/(?:runs/)?([^/\\#?%:.][^/\\#?%:]*)(?<!\.wandb)")
 _FILE: Final = re.compile(rf"{FOLDER}/traces-\d+\.jsonl\.gz")
 _SECONDS: Final = 30  # for W&B to answer
 
@@ -44,6 +44,16 @@ def local_copy(named: str) -> Iterator[str]:
         directory = Path(root, path.rpartition("/")[2])
         _download(path, directory / "files")
         yield str(directory)
+
+
+@contextmanager
+def opened_journal(named: str | None) -> Iterator[Path]:
+    """The directory of the run `named`, or of the newest, with a journal; of an online run a temporary one.
+
+    Raises NoRunError and NoJournalError.
+    """
+    with nullcontext() if named is None else local_copy(named) as local:
+        yield found_journal(local)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
 """The command `openai-wandb show`: the traces of a run as trees, or one of them in full."""
 
 import sys
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
-from otel_openai_wandb._reading.journals import Contents, NoJournalError, found_journal
-from otel_openai_wandb._reading.online import local_copy
+from otel_openai_wandb._reading.journals import Contents, NoJournalError
+from otel_openai_wandb._reading.online import opened_journal
 from otel_openai_wandb._reading.run_directories import NoRunError
 from otel_wandb._interface.install import how_to_install, missing_of
 from otel_wandb._interface.journal import Texts, read_journal, whole_traces
@@ -25,8 +24,7 @@ def run(named: str | None, trace: str | None) -> int:
     if missing_of(("rich",)):
         return _refused(f"This needs rich: {how_to_install('all')}", _IMPOSSIBLE)
     try:
-        with nullcontext() if named is None else local_copy(named) as local:
-            directory = found_journal(local)
+        with opened_journal(named) as directory:
             return _show_all(directory) if trace is None else _show_one(directory, trace.lower())
     except NoRunError as error:
         return _refused(str(error), _IMPOSSIBLE)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from otel_openai_wandb._reading.journals import NoJournalError, found_journal
+from otel_openai_wandb._reading.journals import NoJournalError
+from otel_openai_wandb._reading.online import online_path, opened_journal
 from otel_openai_wandb._reading.run_directories import NoRunError
 from otel_wandb._interface.install import how_to_install, missing_of
 from otel_wandb._interface.journal import Texts, TraceRecord, read_journal
@@ -50,15 +51,21 @@ def run(named: str | None, address: Address) -> int:
     if missing:
         return _refused(f"This needs {' and '.join(missing)}: {how_to_install('all')}", _IMPOSSIBLE)
     try:
-        directory = found_journal(named)
+        with opened_journal(named) as directory:
+            return _send_all(directory, _address_of(named, address))
     except NoRunError as error:
         return _refused(str(error), _IMPOSSIBLE)
-    except NoJournalError as error:
+    except (NoJournalError, RefusedError) as error:
         return _refused(str(error), _FAILED)
-    try:
-        return _send_all(directory, address)
-    except RefusedError as error:
-        return _refused(str(error), _FAILED)
+
+
+def _address_of(named: str | None, wanted: Address) -> Address:
+    """Where the traces go; those of a run in W&B to its project, unless the user wants another."""
+    path = None if named is None else online_path(named)
+    if path is None:
+        return wanted
+    entity, project, _ = path.split("/")
+    return Address(wanted.entity or entity, wanted.project or project, wanted.agents)
 
 
 def _send_all(directory: Path, address: Address) -> int:

@@ -38,9 +38,13 @@ def _show(directories: Sequence[Directory], output: str | None, *, browser: bool
     packer = Packer()
     for directory in directories:
         _pack(packer, directory)
-    if not packer.runs:
+    if not packer.traces:
         return _FAILED
-    target = _write(page(packer), output)
+    try:
+        target = _write(page(packer), output)
+    except OSError as error:
+        _complain(f"{error.filename or output or 'The page'} could not be written: {error.strerror or error}")
+        return _FAILED
     _say(f"{target}: {_counted(len(packer.traces), 'trace')} of {_counted(len(packer.runs), 'run')}")
     if browser and output is None:
         webbrowser.open(Path(target).resolve().as_uri())
