@@ -181,9 +181,7 @@ class Recorder:
             try:
                 if quoting:
                     self._content.update(telemetry.content.attributes(quoting))
-                    if (
-                        names.USER_ID in found
-                    ):  # `call_context(user=...)` is meant for telemetry; the argument `user=` need not be
+                    if names.USER_ID in found:  # from `call_context`, which is for telemetry; the argument need not be
                         self._content.pop(names.USER_ID, None)
             except Exception as error:  # noqa: BLE001
                 telemetry.faults.note("reading the request's words", error)
