@@ -17,7 +17,7 @@ _MOST_VALUES: Final = 100_000  # values that are counted, because a list may con
 
 
 def size_of(span: ReadableSpan) -> int:
-    """Roughly the bytes of a span; a character counts as one. Fast, as it runs in the program's thread. Never raises."""
+    """Roughly the bytes of a span; a character counts as one. Fast, because the program waits for it. Never raises."""
     waiting: list[Iterable[Any]] = []
     size = _SPAN
     try:

@@ -54,7 +54,7 @@ class Limits:
 class Trace:
     """A local root with the spans below it, or spans without their root. In the order of their starts.
 
-    `sequence` is the number of pieces of the trace that were emitted before; above 0 the piece is a supplement.
+    `sequence` is 0. For a supplement it is the number of pieces of the trace that were emitted before.
     """
 
     trace_id: str
