@@ -228,7 +228,7 @@ class WandbSpanExporter(SpanExporter):
             keep_interrupt()
 
     def at_exit(self) -> None:
-        """Write everything before wandb's process ends. A run of the program is not finished, because it is not ours."""
+        """Write everything before wandb's process ends. A run of the program is not finished: it is not ours."""
         deadline = monotonic() + self._options.settings.exit_timeout
         if not self._closed:
             self._hand_over()
