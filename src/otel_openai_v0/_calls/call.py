@@ -220,5 +220,5 @@ def current_call() -> Call | None:
 
 
 def _was_let_go(error: BaseException | None, more: Attributes | None) -> bool:
-    """Whether a garbage collection may have ended this call. It is unknown for calls begun before `uninstrument()`."""
+    """Whether a garbage collection may have ended this call. Used after `uninstrument()`, when none is tracked."""
     return isinstance(error, GeneratorExit) or (more is not None and more.get(names.OPENAI_STREAM_END) in _LET_GO)

@@ -94,7 +94,7 @@ def traced_stream(stream: Generator[Any, None, None], call: Call) -> Generator[A
 
 
 def traced_async_stream(stream: AsyncGenerator[Any, None], call: Call) -> AsyncGenerator[Any, None]:
-    """The same for `acreate`."""
+    """A generator like the `stream` of `acreate`, as `traced_stream`."""
     record = StreamRecord(call)
     return _watched(_async_chunks(stream, record), record)
 
