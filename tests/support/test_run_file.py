@@ -103,9 +103,8 @@ def test_traces(run: RunFile) -> None:
 
 def test_tables(run: RunFile) -> None:
     assert set(run.tables) == {"stats", "mutable", "chunk/a b"}
-    assert run.tables["stats"] == tuple(
-        Table(("n", "text"), ((n, f"text {n}"),), "INCREMENTAL") for n in range(3)
-    )  # each increment's file holds its new rows only
+    # The file of an increment has only its new rows.
+    assert run.tables["stats"] == tuple(Table(("n", "text"), ((n, f"text {n}"),), "INCREMENTAL") for n in range(3))
     assert [len(table.rows) for table in run.tables["mutable"]] == [1, 2, 3]
 
 

@@ -85,9 +85,8 @@ def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetail
     status = getattr(error, "http_status", None)
     headers = getattr(error, "headers", None)
     api_error = _api_error(error)
-    is_openais = any(
-        base.__module__ == "openai.error" for base in type(error).__mro__
-    )  # SystemExit has a `code` as well
+    # Other exceptions, such as SystemExit, may have another kind of `code`.
+    is_openais = any(base.__module__ == "openai.error" for base in type(error).__mro__)
     code = (getattr(error, "code", None) if is_openais else None) or api_error.get("code")
     return ErrorDetails(
         type=type(error).__qualname__,

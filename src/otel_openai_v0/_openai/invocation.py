@@ -16,9 +16,8 @@ from otel_openai_v0._openai.request import Arguments, read_model
 _PATH: Final = re.compile(r"^(?:https?://[^/?]*)?/*(?:v\d+/)?(?:openai/)?(?P<path>[^?]*)")
 # `/engines/ENGINE/...` on OpenAI, `/openai/deployments/DEPLOYMENT/...` on Azure: `EngineAPIResource.class_url`.
 _ENGINE: Final = re.compile(r"^(?:engines|deployments)/(?P<engine>[^/]+)/(?P<rest>.+)")
-_TWO_WORDS: Final = frozenset(
-    {"fine_tuning", "experimental"}
-)  # the resource is `fine_tuning.jobs`, its path has a slash
+# The path of the resource `fine_tuning.jobs` has a slash.
+_TWO_WORDS: Final = frozenset({"fine_tuning", "experimental"})
 
 
 class Invocation(NamedTuple):

@@ -16,9 +16,8 @@ class Sampling:
     __slots__ = ("_as_its_parent", "_never", "_never_a_root")
 
     def __init__(self, tracer: Tracer, environ: Mapping[str, str]) -> None:
-        sampler = (
-            None if _counts_spans(environ) else getattr(tracer, "sampler", None)
-        )  # only the SDK's tracers have one
+        # Only the SDK's tracers have a sampler.
+        sampler = None if _counts_spans(environ) else getattr(tracer, "sampler", None)
         below = [getattr(sampler, name, None) for name in ("_remote_parent_not_sampled", "_local_parent_not_sampled")]
         is_parent_based = _is_known(sampler) and None not in below
         self._never = _is_never(sampler)
