@@ -170,13 +170,13 @@ class WandbSpanExporter(SpanExporter):
         self._comes_at_once = True
 
     def write_alone(self, provider: TracerProvider) -> None:
-        """Be the only exporter that writes the provider's spans that end from now on, until `share()`."""
+        """Reserve the provider's spans that end from now on for this exporter, until `share()`."""
         if not CLAIMS.has(provider, self):
             self._hand_over_others()
             CLAIMS.add(provider, self)
 
     def share(self) -> None:
-        """Let other exporters write the spans that end from now on."""
+        """Let other exporters write the spans of reserved providers that end from now on."""
         self._hand_over_others()
         CLAIMS.release(self)
 
@@ -228,7 +228,7 @@ class WandbSpanExporter(SpanExporter):
             keep_interrupt()
 
     def at_exit(self) -> None:
-        """Write everything before wandb's process ends. A run of the program is not finished: its state is not ours."""
+        """Write everything before wandb's process ends. A run of the program is not finished: it is not ours."""
         deadline = monotonic() + self._options.settings.exit_timeout
         if not self._closed:
             self._hand_over()
@@ -297,12 +297,12 @@ class WandbSpanExporter(SpanExporter):
             self._writer.summarise()
 
     def lose_open(self, calls: int) -> None:
-        """Count calls that are still open when the exporter is about to end."""
+        """Count calls as lost that are still open when the exporter ends."""
         self._health.received(calls)
         self._health.drop("still_open", calls, "they had not ended; read streams to their end, or close them")
 
     def _hand_over_others(self) -> None:
-        """Have the other exporters get what has ended."""
+        """Flush the batch processors of the other exporters, so that they export their spans."""
         for other in live_exporters():
             if other is not self:
                 other._hand_over()  # noqa: SLF001  # of the same class

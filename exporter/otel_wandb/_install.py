@@ -80,7 +80,7 @@ def _requirement(extra: str, origin: Mapping[str, Any]) -> str:
 
 
 def _origin() -> Mapping[str, Any]:
-    """What pip recorded about an install that did not come from an index (PEP 610)."""
+    """The record of pip about an install that did not come from an index (PEP 610)."""
     try:
         written = distribution(_DISTRIBUTION).read_text("direct_url.json")
     except PackageNotFoundError:

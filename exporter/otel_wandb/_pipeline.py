@@ -52,7 +52,7 @@ class Pipeline(Generic[S]):
         accounts: Accounts | None = None,
         timed: Sequence[Timed] = (),
     ) -> None:
-        """Each sink is told to which place the sink before it wrote a trace.
+        """Each sink gets the place to which the previous sink wrote a trace.
 
         With `accounts`, spans have positions, and their sender keeps them until they are settled. Then a trace that
         cannot be written now waits, and unfinished traces are not written at the end, because they are sent again.

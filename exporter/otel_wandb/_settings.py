@@ -54,7 +54,7 @@ class Settings:
     """The exporter's settings. Times are in seconds."""
 
     exit_timeout: float = 30.0
-    """How long an exit may wait for W&B. What wandb got by then stays on the disk; the rest is counted as lost."""
+    """How long an exit may wait for W&B. Data that wandb has by then stays on the disk; the rest is counted as lost."""
     table_interval: float = 30.0
     """How long a row may wait for more rows before its table is written."""
     keep: Keep = "llm"
@@ -64,7 +64,7 @@ class Settings:
     quiet: float = 1.0
     """How long a trace waits for more spans after its root has ended."""
     quiet_at_once: float = 0.05
-    """The same, if each span is exported when it ends and open spans are known. Then only spans that a task begins
+    """As `quiet`, if each span is exported when it ends and open spans are known. Then only spans that a task begins
     after the end of the root can still come."""
     idle: float = 30.0
     """How long a trace without its root waits for its next span, if no span of it is known to be open."""

@@ -1,7 +1,7 @@
-"""The state of the instrumentation: where signals go, and what may be recorded of content.
+"""The state of the instrumentation: the providers that signals go to, and the choices about content.
 
-Two parties may ask for it: the program, by `instrument()`, and `autolog`, a guest. Whatever the order, the latest
-choice about content holds for every call that starts afterwards. When the guest leaves, the program's choices remain.
+Two parties may use it: the program, by `instrument()`, and `autolog`, the guest. In any order, the latest choice about
+content applies to every call that starts afterwards. When the guest leaves, the program's choices remain.
 """
 
 import logging
@@ -37,14 +37,14 @@ _SCOPE: Final = ("otel_openai_v0", __version__, "https://opentelemetry.io/schema
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """The providers that the program gave; None means the global one."""
+    """The providers that were passed to `instrument()`; None means the global one."""
 
     tracer: TracerProvider | None = None
     meter: MeterProvider | None = None
     logger: LoggerProvider | None = None
 
     def beside(self, host: "Providers") -> Mapping[str, tuple[object, object]]:
-        """Each argument with the given provider and the one in use."""
+        """For each argument's name, the given provider and the one in use."""
         return {
             "tracer_provider": (self.tracer, host.tracer or trace.get_tracer_provider()),
             "meter_provider": (self.meter, host.meter or get_meter_provider()),
@@ -54,10 +54,10 @@ class Providers:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A user of the instrumentation beside the program, or without it.
+    """`autolog`: a second user of the instrumentation beside the program, or the only one.
 
-    `route(provider)` is called with the provider that spans would go to, each time that changes. It returns the
-    provider that they go to.
+    `route(provider)` is called at the start, and after each change, with the provider that spans would go to. It
+    returns the provider that they do go to.
     """
 
     choices: Choices
@@ -66,7 +66,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """Metrics and events of some providers. They are created once, because a meter keeps its instruments."""
+    """The metrics and events of one set of providers. Created once, because a meter keeps its instruments."""
 
     providers: Providers
     metrics: Metrics
@@ -96,7 +96,7 @@ class Instrumentation:
 
     @property
     def other(self) -> str | None:
-        """Another instrumentation that came first and keeps openai's methods."""
+        """The module of another instrumentation that wrapped openai's methods first; None if there is none."""
         return self._patches.other
 
     def begin(self, providers: Providers, choices: Choices) -> None:
@@ -183,7 +183,7 @@ class Instrumentation:
         return given or trace.get_tracer_provider()
 
     def _settle(self) -> None:
-        """Check whether the program has set a provider; its limits and its sampler are unknown until then."""
+        """Use the program's provider as soon as it is set. Its limits and its sampler are unknown before."""
         with self._faults.quietly("finding the provider"):
             if not isinstance(self._base(), ProxyTracerProvider):
                 with self._lock:

@@ -1,4 +1,4 @@
-"""The instrumentor, as `opentelemetry-instrument` and applications use it."""
+"""The instrumentor that applications and `opentelemetry-instrument` call."""
 
 import logging
 import os
@@ -22,21 +22,24 @@ SUPPORTED_OPENAI: Final = "openai >= 0.27.8, < 1"
 
 
 class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream leaves its file unchecked
-    """Instruments the module-level API of openai 0.27.8 to 0.28.1. One for the process, however often it is created.
+    """Instruments the module-level API of openai 0.27.8 to 0.28.1. Creating it again returns the same object.
 
-    It does not import openai: the methods are wrapped when the program imports it, or at once if it has.
+    It does not import openai. The methods are wrapped when the program imports openai, or at once if it has already.
     """
 
     _instrumentation: Instrumentation | None = None
 
     @property
     def tracer_provider(self) -> TracerProvider | None:
-        """The provider that spans go to while openai is instrumented."""
+        """The provider that spans go to; None while openai is not instrumented."""
         return None if self._instrumentation is None else self._instrumentation.tracer_provider
 
     @property
     def other_instrumentation(self) -> str | None:
-        """The package that instruments openai instead of us; it can be asked for before `instrument()`."""
+        """The module of another instrumentation of openai, which makes us wrap nothing; None if there is none.
+
+        It is also known before `instrument()`, once openai is imported.
+        """
         if self._instrumentation is not None:
             return self._instrumentation.other
         return other_instrumentation(sys.modules["openai"]) if "openai" in sys.modules else None
@@ -62,14 +65,14 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
         - `tracer_provider`, `meter_provider`, `logger_provider`: the global ones by default;
         - `capture_content`: a `CaptureContent`, its value as text, or a bool. Default: the environment variable
           `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, else `span_only`;
-        - `redact`: a `Redactor`, called before anything is recorded. When it fails the content is withheld, not the
-          call;
+        - `redact`: a `Redactor`, called before anything is recorded. If it raises an exception, the content is not
+          recorded, and the call goes on;
         - `baggage_keys`: keys of OpenTelemetry's baggage that may be recorded. Default: the environment variable
           `OTEL_INSTRUMENTATION_OPENAI_V0_BAGGAGE_KEYS`, separated by commas, else none;
-        - the last two are those of `BaseInstrumentor`, for `opentelemetry-instrument`.
+        - `skip_dep_check`, `raise_exception_on_conflict`: as in `BaseInstrumentor`, for `opentelemetry-instrument`.
 
         If openai is instrumented already, by `opentelemetry-instrument`, by `autolog` or by an earlier call, the given
-        choices about content apply to every call that starts from then on, and the others stay as they are.
+        choices about content apply to every call that starts from then on. Choices that are not given do not change.
 
         Raises ValueError or TypeError for a wrong argument, before anything is changed.
         """
@@ -99,7 +102,7 @@ class OpenAIInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream le
         self._instrumentation, self._is_instrumented_by_opentelemetry = found, True
 
     def part_from_guest(self) -> None:
-        """Remove the guest; without `instrument()` by the program, restore openai's methods."""
+        """Remove the guest. If the program has not called `instrument()`, also restore openai's methods."""
         found = self._instrumentation
         if found is not None and found.host is not None:
             found.part()

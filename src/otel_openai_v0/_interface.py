@@ -1,4 +1,4 @@
-"""What `otel_openai_wandb` uses of this package beyond its public names; a test holds it to that."""
+"""The private names of this package that `otel_openai_wandb` may use. A test checks that it uses no others."""
 
 from otel_openai_v0._instrumentation import Guest
 from otel_openai_v0._telemetry.sampling import Sampling

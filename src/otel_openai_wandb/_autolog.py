@@ -67,7 +67,7 @@ class Autolog:
         weave: Weave | None = None,
         **more: Any,
     ) -> None:
-        """Start to log; if it has started already, `disable()` first: calls that are open then are in the new run.
+        """Start to log. If it is enabled already, call `disable()` first; calls that are open then are in the new run.
 
         `init` and all other keywords are arguments of `wandb.init`. Without them the active run is used, or a new one
         is made. If there is no API key and no terminal to ask for it, or if the server cannot be reached, the run is
@@ -123,7 +123,7 @@ class Autolog:
         return Traces(self._directories)
 
     def exporter_between(self) -> WandbSpanExporter:
-        """What takes feedback while there is no session.
+        """The exporter that takes feedback while there is no session.
 
         It is the program's exporter, else one of our own: in the project of the last session if there was one.
         """

@@ -38,7 +38,7 @@ class WandbDistro(BaseDistro):  # type: ignore[misc] # see the import
 
     def _configure(self, **kwargs: Any) -> None:  # noqa: ARG002 - the launcher's signature
         os.environ.setdefault(_PROTOCOL, "http/protobuf")  # the SDK's default is gRPC, whose exporter may be missing
-        if not entry_points(group="opentelemetry_configurator"):  # else the launcher calls that one next
+        if not entry_points(group="opentelemetry_configurator"):  # else the launcher calls that one later
             from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # the SDK offers it to distributions
 
             configurator: Any = _OTelSDKConfigurator  # has no types

@@ -1,4 +1,4 @@
-"""What `autolog()` starts and `autolog.disable()` ends: one run, its exporter, and the providers that it uses."""
+"""A session of `autolog`, from `enable()` to `disable()`: one run, its exporter, and the providers that it uses."""
 
 import os
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class Session:
         own: TracerProvider,
         switch_of: Callable[[TracerProvider], SwitchableProcessor],
     ) -> None:
-        """`own` is for calls where the program has no provider: one for all sessions, so the next gets what is open."""
+        """`own` is the provider if the program has none. All sessions share it, so the next one gets open calls."""
         self.run = run
         self.directory = offline_directory(run)
         self.exporter = exporter

@@ -1,7 +1,7 @@
-"""What a call costs more: ours, and a span with the same attributes written by hand, each against the bare call.
+"""Measures the overhead of a call: instrumented by us, and with a hand-written span of the same attributes.
 
-The server is left out: `APIRequestor.request` answers at once with a prepared response. Run it with
-`python -m tests.benchmarks.calls`.
+Both are compared with the bare call. There is no server: `APIRequestor.request` returns a prepared response at once.
+Run it with `python -m tests.benchmarks.calls`.
 """
 
 import importlib
@@ -48,16 +48,16 @@ ANSWER = {
 
 
 class Nowhere(SpanExporter):
-    """Takes spans and forgets them."""
+    """Accepts spans and drops them."""
 
     def export(self, spans: Any) -> SpanExportResult:  # noqa: ARG002
         return SpanExportResult.SUCCESS
 
 
 def fresh_openai() -> Any:
-    """A copy of openai of its own, which answers at once: what is measured is what happens around the network.
+    """A separate copy of openai, which answers at once, so that the network is not measured.
 
-    A second copy stays bare: every method of an instrumented one is seen, however somebody took hold of it.
+    The bare call needs a second copy, because in an instrumented one every method is wrapped.
     """
     for name in [name for name in sys.modules if name.partition(".")[0] == "openai"]:
         del sys.modules[name]
@@ -72,21 +72,21 @@ def fresh_openai() -> Any:
 
 
 def stream_of(count: int, response: Any) -> Any:
-    """A stream of `count` pieces of text."""
+    """The chunks of a stream with `count` pieces of text."""
     for _ in range(count):
         piece = {"index": 0, "delta": {"content": "word "}, "finish_reason": None}
         yield response({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [piece]}, {})
 
 
 def provider(**options: Any) -> TracerProvider:
-    """An SDK provider with the usual processor and no destination."""
+    """An SDK provider with the usual processor, whose exporter drops all spans."""
     made = TracerProvider(shutdown_on_exit=False, **options)
     made.add_span_processor(BatchSpanProcessor(Nowhere()))
     return made
 
 
 def unsampled_by_hand(bare: Callable[..., Any], tracer: Any) -> Callable[[], object]:
-    """The same where the sampler says no: what it may ask for, and no more."""
+    """An unsampled call with a hand-written span, which has only the attributes for the sampler."""
 
     def call() -> object:
         with tracer.start_as_current_span(f"chat {REQUEST['model']}", kind=SpanKind.CLIENT, attributes=start()):
@@ -107,7 +107,7 @@ def start() -> dict[str, Any]:
 
 
 def by_hand(bare: Callable[..., Any], tracer: Any) -> Callable[[], object]:
-    """A call with a span as a careful developer would write it."""
+    """A call with a hand-written span, as a careful developer would write it."""
 
     def call() -> object:
         with tracer.start_as_current_span(
@@ -183,7 +183,7 @@ UNSAMPLED: dict[str, tuple[Sampler, bool]] = {
     "nothing is sampled": (ALWAYS_OFF, False),
     "a ratio left it out": (ParentBasedTraceIdRatio(0.0), False),
 }
-"""Why a call is not sampled: the sampler, and whether the call has a parent."""
+"""The reasons why a call is not sampled: the sampler, and whether the call has a parent."""
 
 
 def measure_unsampled(sampler: Sampler, below: bool, batches: int, calls: int) -> dict[str, float]:
@@ -218,7 +218,7 @@ def report(found: dict[str, float]) -> list[str]:
 
 
 def report_unsampled(why: str, found: dict[str, float]) -> str:
-    """The same of calls that are not sampled."""
+    """The ratio for calls that are not sampled, as a line."""
     hand, ours = found["by hand"] - found["bare"], found["instrumented"] - found["bare"]
     return f"unsampled ({why}): a span by hand adds {hand:.1f} us, ours {ours:.1f} us"
 

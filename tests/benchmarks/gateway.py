@@ -1,4 +1,4 @@
-"""What the gateway accepts: spans a second over HTTP, beside a bare SQLite insert of the same bodies in the same run.
+"""Measures the spans a second that the gateway accepts over HTTP, against a bare SQLite insert of the same bodies.
 
 python -m tests.benchmarks.gateway [--quick]
 """
@@ -23,12 +23,12 @@ from tests.support.files import bytes_below
 from tests.support.waiting import until
 from tests.support.wandb_server import WandbServer
 
-SPANS: Final = 512  # of a body, as the SDK sends them
+SPANS: Final = 512  # in each body, as the SDK sends them
 CLIENTS: Final = 4
 
 
 def body_of(number: int) -> bytes:
-    """Spans of 2.9 KB with a prompt, one trace."""
+    """A body of one trace, whose spans have 2.9 KB and a prompt."""
     made = request([f"chat {number}"] * SPANS, trace_id=number + 1)
     for span in made.resource_spans[0].scope_spans[0].spans:
         for place in range(20):
@@ -46,7 +46,7 @@ def spans_a_second(send: Callable[[bytes], None], bodies: list[bytes], clients: 
 
 
 def bare(bodies: list[bytes], directory: Path) -> float:
-    """One INSERT and COMMIT for each body, flushed as the spool does it."""
+    """Seconds for one INSERT and COMMIT of each body, flushed as in the spool."""
     with closing(sqlite3.connect(directory / "bare.db", isolation_level=None, check_same_thread=False)) as database:
         for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE bodies(body BLOB)"):
             database.execute(statement)
@@ -58,7 +58,7 @@ def _insert(database: sqlite3.Connection, body: bytes) -> None:
 
 
 def accepted(running: Running, bodies: list[bytes]) -> float:
-    """Over HTTP, while the spans are handed on."""
+    """Seconds to send all bodies over HTTP, while the spans are also written to runs."""
     headers = {"Content-Type": "application/x-protobuf"}
     with requests.Session() as session:
 
@@ -69,7 +69,7 @@ def accepted(running: Running, bodies: list[bytes]) -> float:
 
 
 def unfinished(number: int) -> bytes:
-    """A body of traces whose root does not come."""
+    """A body of traces without roots."""
     made = request([], number)
     made.ParseFromString(body_of(number))
     for place, span in enumerate(made.resource_spans[0].scope_spans[0].spans):
@@ -79,7 +79,7 @@ def unfinished(number: int) -> bytes:
 
 
 def report_waiting(count: int) -> None:
-    """The memory of a gateway in which `count` bodies of spans wait, or as many as it takes."""
+    """Print the memory of a gateway in which `count` bodies of spans wait, or as many as it accepts."""
     patient = {"WANDB_MODE": "offline", "OTEL_WANDB_IDLE": "3600", "OTEL_WANDB_MAX_AGE": "3600"}
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -98,12 +98,12 @@ def report_waiting(count: int) -> None:
 
 
 def report_recovery(mebibytes: int) -> None:
-    """How long a gateway that was killed needs to be ready again, beside one that had nothing."""
+    """Print how long a killed gateway takes to be ready again, compared with an empty one."""
     seconds = []
     for size in (0, mebibytes):
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory)
-            left = SpoolFile(path / "gw/spool/spool.db")  # it is not closed, as after a kill
+            left = SpoolFile(path / "gw/spool/spool.db")  # not closed, as after a kill
             for number in range(size):
                 left.commit([Body("", "TRACES", "PROTOBUF", 1, number.to_bytes(4, "big") * 2**18)], {})
             begin = time.perf_counter()
@@ -116,7 +116,7 @@ def report_recovery(mebibytes: int) -> None:
 
 
 def report_disk(count: int, rotation: int) -> None:
-    """What is on the disk while `count` traces come and W&B takes them, with another run after each `rotation`."""
+    """Print the disk usage while `count` traces come and W&B takes them. A new run follows after `rotation` traces."""
     found = []
     with (
         WandbServer() as server,
@@ -148,7 +148,7 @@ def report_disk(count: int, rotation: int) -> None:
 
 
 def is_settled(running: Running) -> bool:
-    """Whether no more spans go to wait: all do, or no more are taken."""
+    """Whether the number of waiting spans does not change any more: all wait, or no more are accepted."""
     before = running.figures()
     time.sleep(2)
     name = "openai_wandb_gateway_waiting_spans"

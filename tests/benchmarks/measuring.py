@@ -1,4 +1,4 @@
-"""Timing in alternating batches within one process: machines change their clocks, so only ratios mean much."""
+"""Measures time in alternating batches within one process. Clock speeds vary, so only ratios are meaningful."""
 
 import gc
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from time import thread_time_ns
 
 
 def microseconds(variants: Mapping[str, Callable[[], object]], batches: int, calls: int) -> dict[str, float]:
-    """Median CPU time of the calling thread per call of each variant, measured in turns."""
+    """The median CPU time of the calling thread in microseconds per call, for each variant. Variants take turns."""
     samples: dict[str, list[float]] = {name: [] for name in variants}
     gc.collect()
     gc.disable()

@@ -1,4 +1,4 @@
-"""The benchmarks run and say what they are for; what they measure depends on the machine, and is not judged here."""
+"""The benchmarks run and print their results. The numbers depend on the machine, and are not checked."""
 
 import re
 from pathlib import Path

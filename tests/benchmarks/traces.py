@@ -1,4 +1,4 @@
-"""What a trace costs: through the exporter, and as a bare `run.log` of the same tree; and whether it stays so.
+"""Measures the time for a trace through the exporter, and for a bare `run.log` of the same tree, also for many traces.
 
 Needs no account: the runs are offline, below a temporary directory. Run it with `python -m tests.benchmarks.traces`.
 """
@@ -38,7 +38,7 @@ def chain(number: int) -> Trace:
 
 
 def wandb_tree(made: Trace) -> Any:
-    """The same tree of wandb's own dataclasses, as code without us would hold it."""
+    """The same tree in wandb's own dataclasses, as a program without us would create it."""
     from wandb.sdk.data_types.trace_tree import Result, Span, SpanKind, StatusCode, WBTraceTree
 
     tree, _ = fitting_tree(read(made))
@@ -60,7 +60,7 @@ def wandb_tree(made: Trace) -> Any:
 
 
 def offline_run() -> Any:
-    """A run of our own settings, below a temporary directory."""
+    """An offline run with our settings, below a temporary directory."""
     import wandb
 
     return wandb.init(project="benchmark", settings=wandb.Settings(silent=True, console="off", x_disable_stats=True))
@@ -92,7 +92,7 @@ def measure_traces(batches: int, calls: int) -> dict[str, float]:
 
 
 def measure_growth(count: int) -> Iterator[tuple[int, float, float]]:
-    """Microseconds per call through `autolog`: of the caller's clock, and of all threads' CPU, as calls add up."""
+    """Microseconds per call through `autolog`, as calls increase: of the caller's clock, and of all threads' CPU."""
     from otel_openai_wandb import autolog
 
     bare = fresh_openai().ChatCompletion.create

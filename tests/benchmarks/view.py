@@ -1,6 +1,6 @@
-"""What the page of `openai-wandb view` costs: to write, to open, to scroll, to search; beside what it may cost.
+"""Measures the times to write, open, scroll and search the page of `openai-wandb view`, and prints their limits.
 
-Needs a Chromium of the machine's and the extra `browser`. Run it with `python -m tests.benchmarks.view`.
+Needs an installed Chromium and the extra `browser`. Run it with `python -m tests.benchmarks.view`.
 """
 
 import os
@@ -43,7 +43,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def page_of(records: Iterable[Record], directory: Path) -> tuple[Path, float]:
-    """The page, and the seconds that the command took for it."""
+    """The page, and the seconds that the command took to write it."""
     run, target = write(records, directory), directory / "page.html"
     return target, timed(lambda: command(["view", str(run), "--output", str(target)])) / 1e3
 

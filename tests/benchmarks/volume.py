@@ -1,4 +1,4 @@
-"""What many traces cost: each through the exporter's own threads, its `export()`, and the memory that stays."""
+"""Measures many traces: the CPU of the exporter's threads, the time of `export()`, and the memory."""
 
 import os
 import time
@@ -16,12 +16,12 @@ from otel_wandb import WandbSpanExporter
 from tests.exporter.spans import MILLISECOND, START, chat_attributes
 
 BLOCK: Final = 100  # traces between two flushes
-SPANS: Final = 3  # of a trace
+SPANS: Final = 3  # in each trace
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What `BLOCK` traces cost: microseconds of CPU of the exporter's threads a trace, and of `export()` a span."""
+    """The results of `BLOCK` traces: microseconds of the exporter's threads per trace, and of `export()` per span."""
 
     traces: int
     cpu: float
@@ -69,13 +69,16 @@ def measure_volume(count: int) -> Iterator[Block]:
 
 
 def megabytes() -> float:
-    """What of this process is in memory."""
+    """The resident memory of this process in MB."""
     with open("/proc/self/statm", encoding="ascii") as pages:
         return int(pages.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def report(blocks: Sequence[Block]) -> list[str]:
-    """Early is from the second block on: the first one opens the run. Late is around the 10,000th trace."""
+    """The results early and late, as lines.
+
+    Early begins with the second block, because the first one opens the run. Late is around the 10,000th trace.
+    """
     some = max(1, min(10, len(blocks) // 4))
     early, late = blocks[1 : 1 + some], blocks[: 10_000 // BLOCK][-some:]
     first, last = median(block.cpu for block in early), median(block.cpu for block in late)

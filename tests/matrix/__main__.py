@@ -1,4 +1,4 @@
-"""Prints README's table; with `run`, makes every environment with uv and runs its tests there."""
+"""Prints README's table. With `run`, creates every environment with uv and runs its tests there."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def interpreter(minor: str) -> str | None:
-    """Python of that version, from the path or from beside the one that runs this; not every machine has it."""
+    """The Python of that version, from the path or beside the running one; None if this machine has none."""
     found = subprocess.run(
         ["uv", "python", "find", "--no-python-downloads", minor], capture_output=True, text=True, check=False
     )
@@ -23,17 +23,17 @@ def interpreter(minor: str) -> str | None:
 
 
 def passes(environment: Environment, place: Path, python: str) -> bool:
-    """Whether it installs and its tests pass."""
+    """Whether the environment installs and its tests pass."""
     run = {**os.environ, "VIRTUAL_ENV": str(place), "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     install = ["uv", "pip", "install", "-q", *(["--prerelease", "allow"] if environment.prereleases else [])]
     kept = [pin for pin in environment.pins() if "==" in pin]
-    # uv keeps what it built of a folder as long as the folder's pyproject.toml is the same.
+    # uv caches the build of a folder as long as the folder's pyproject.toml does not change.
     rebuilt = ["--refresh-package", "otel-openai-wandb"]
     steps: Sequence[Sequence[str]] = (
         ["uv", "venv", "-q", "--seed", "-p", python, str(place)],
         [*install, *environment.pins()],
         [*install, *rebuilt, *environment.package()],
-        # A pin that has moved would have to be installed, and there is nothing to install it from.
+        # Fails if the last step has changed a pinned version: restoring it needs the index, which is off.
         *([[*install, "--no-index", "--no-deps", "--dry-run", *kept]] if kept else []),
         ["pytest", *environment.tests],
     )
@@ -41,7 +41,7 @@ def passes(environment: Environment, place: Path, python: str) -> bool:
 
 
 def run(names: Sequence[str]) -> int:
-    """All of them, or those that are named."""
+    """Run all environments, or those in `names`. Returns the exit code."""
     said: list[str] = []
     failed = False
     for environment in ENVIRONMENTS:

@@ -1,6 +1,6 @@
-"""The environments that are tested beside the newest of everything; README's table is made of them.
+"""The tested environments, in addition to the one with all newest versions. README's table is made from them.
 
-`python -m tests.matrix` prints the table; `python -m tests.matrix run` makes each and runs its tests.
+`python -m tests.matrix` prints the table. `python -m tests.matrix run` creates each environment and runs its tests.
 """
 
 from collections.abc import Sequence
@@ -8,31 +8,31 @@ from dataclasses import dataclass
 from typing import Final
 
 SUITE: Final = ("hypothesis", "numpy", "pytest >= 8.2", "pytest-asyncio", "pytest-timeout", "pytest-xdist")
-"""What the instrumentation's tests need beside openai and OpenTelemetry's SDK."""
+"""The packages that the instrumentation's tests need in addition to openai and OpenTelemetry's SDK."""
 NEIGHBOURS: Final = ("aiohttp-client", "requests")
-"""Whose instrumentations these tests run beside."""
+"""Libraries whose instrumentations are installed for these tests."""
 MAIN: Final = ("tests/front_door/test_documented_script.py", "tests/front_door/test_zero_code.py")
-"""The main job: one line, no line, and an exporter, with what they wrote read back."""
+"""The main job: with one line, with no line, and with an exporter. The written data is read again."""
 NOT_OF_WANDB: Final = (
     *("weave", "directory", "turned_off", "cannot_be_imported", "without_openai", "without_wandb", "is_nowhere"),
-    "newer_openai",  # older instrumentations say nothing of it
+    "newer_openai",  # older instrumentations do not report it
     "(comes_back and SimpleSpanProcessor)",
 )
-"""What is left out of these files there: it says nothing of wandb's version."""
+"""Tests of these files that are skipped there, because they do not depend on wandb's version."""
 BESIDE_WANDB: Final = (
     *MAIN,
     "tests/exporter/test_older_wandb.py",
     f"-k=not ({' or '.join(NOT_OF_WANDB)})",
-    "-n=3",  # they wait more than they work
+    "-n=3",  # the tests mostly wait
 )
-"""The main job for each older wandb: the ways in, a given run, exits and kills, runs beside theirs."""
+"""The main job for each older wandb: the ways to start, a given run, exits and kills, runs beside the user's."""
 FAULTS: Final = ("tests/exporter/test_online.py",)
-"""Faults of an online W&B."""
+"""Tests of faults of an online W&B."""
 FAST: Final = tuple(
     f"tests/instrumentation/test_{name}.py" for name in ("call", "context", "events", "metrics", "neighbours", "stream")
 )
 SLOW: Final = ("any_spans", "beside", "endings", "intake", "private_parts", "runs", "shared_history", "weave")
-"""Tests of the exporter that take minutes, and hardly depend on the version of Python."""
+"""Tests of the exporter that take minutes and hardly depend on the version of Python."""
 EXPORTER: Final = (
     *MAIN,
     "tests/exporter",
@@ -45,7 +45,7 @@ EXPORTER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What is installed together; an empty version is the newest."""
+    """The packages that are installed together. An empty version means the newest."""
 
     name: str
     python: str
@@ -54,18 +54,18 @@ class Environment:
     wrapt: str = ""
     openai: str = "0.28.1"
     wandb: str | None = None
-    """None: without wandb and the exporter."""
+    """The version of wandb. None means without wandb and the exporter."""
     more: Sequence[str] = ()
     tests: Sequence[str] = ("tests/instrumentation",)
     shown: str = "the instrumentation's suite"
-    """What is tested, in README's words."""
+    """The tests that run, for README's table."""
     extra: str = ""
     """The extras that are installed, as in `otel-openai-wandb[all,test]`."""
     prereleases: bool = False
-    """Of wandb and OpenTelemetry; what fails there is said, and fails nothing."""
+    """Whether prereleases of wandb and OpenTelemetry are used. Failures are then reported, but do not fail the job."""
 
     def pins(self) -> list[str]:
-        """What a service has before this package comes, each as pip takes it; with a version it must not move."""
+        """The requirements that a service has before this package is installed. Fixed versions must not change."""
         pins = {
             "opentelemetry-api": self.opentelemetry,
             "opentelemetry-sdk": self.opentelemetry,
@@ -78,7 +78,7 @@ class Environment:
         return [*(f"{name}=={version}" if version else name for name, version in pins.items()), *self.more]
 
     def package(self) -> list[str]:
-        """What is installed then, with no word about the pins."""
+        """The requirements that are installed next, without the pins."""
         return [f".{self.extra}", *SUITE]
 
 
@@ -111,7 +111,7 @@ ENVIRONMENTS: Final = (
         opentelemetry="1.20.0",
         instrumentation="0.41b0",
         wrapt="1.11.2",
-        more=["setuptools < 67"],  # `pkg_resources`, which 0.41b0 imports; later ones warn of it
+        more=["setuptools < 67"],  # 0.41b0 imports `pkg_resources`; with later versions that logs a warning
     ),
     Environment(
         "2024",
@@ -165,7 +165,7 @@ ENVIRONMENTS: Final = (
 
 
 def table() -> str:
-    """README's table."""
+    """README's table of environments."""
     columns = ("OpenTelemetry", "instrumentation", "wrapt", "openai", "wandb", "Python", "what is run")
     return "\n".join([f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *map(_row, ENVIRONMENTS)])
 

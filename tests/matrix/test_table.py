@@ -1,4 +1,4 @@
-"""README's table of versions, and the bounds of pyproject.toml, are those of the environments."""
+"""README's table of versions and the bounds in pyproject.toml match the environments."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ from tests.support.program import CHECKOUT
 
 
 def lower_bounds() -> dict[str, str]:
-    """Of what is installed without an extra, and with `wandb`."""
+    """The lower bounds of packages that are installed without an extra, and with the extra `wandb`."""
     found = {}
     for line in requires("otel-openai-wandb") or ():
         needed, _, marker = line.partition(";")
@@ -53,7 +53,7 @@ def test_the_doctor_knows_the_oldest_that_was_tested() -> None:
 
 @pytest.mark.parametrize("package", ["src", "exporter"])
 def test_no_version_is_asked_for(package: str) -> None:
-    """Of OpenTelemetry and wandb: a difference is looked for by itself, in the module that holds them."""
+    """No code checks the version of OpenTelemetry or wandb. Each difference is detected, in one module."""
     for path in sorted((CHECKOUT / package).rglob("*.py")):
         compared = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Compare)]
         texts = [ast.unparse(node) for node in compared if not isinstance(node.ops[0], (ast.Is, ast.IsNot))]

@@ -1,4 +1,4 @@
-"""A Python that has all that this one has, but for a few packages: a virtual environment of links."""
+"""Makes a Python without some of this one's packages: a virtual environment of links."""
 
 import sys
 import sysconfig
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def python_without(directory: Path, *packages: str) -> Path:
-    """The interpreter; its packages are this one's, without those of that name, installed in `directory`."""
+    """The path of an interpreter in `directory` with all packages of this one, except for `packages`."""
     place = directory / "bare"
     venv.create(place, symlinks=True)
     site = place / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
@@ -21,7 +21,7 @@ def python_without(directory: Path, *packages: str) -> Path:
 
 
 def _link(entry: Path, place: Path, left_out: set[Path]) -> None:
-    """One link, or, for a folder that something below is left out of, a folder of links."""
+    """Make one link, or a folder of links if something below the folder is left out."""
     if not any(entry in path.parents for path in left_out):
         place.symlink_to(entry)
         return
@@ -32,7 +32,7 @@ def _link(entry: Path, place: Path, left_out: set[Path]) -> None:
 
 
 def _folders(name: str) -> Iterator[Path]:
-    """The folders and files that only this distribution has: of a shared folder its own part."""
+    """The folders and files that only this distribution has, also those within a shared folder."""
     found = distribution(name)
     shared = {"opentelemetry"}
     for path in found.files or ():

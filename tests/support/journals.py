@@ -1,4 +1,4 @@
-"""Finds and reads the journals that a program left behind."""
+"""Finds and reads the journals that a program has written."""
 
 import gzip
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ from tests.support.files import files_below
 
 
 def run_directories(directory: Path) -> list[Path]:
-    """The directories of all runs below, in order."""
+    """The directories of all runs below a directory, in order."""
     return sorted(path.parent for path in files_below(directory) if path.suffix == ".wandb")
 
 
 def records_below(directory: Path) -> list[Record]:
-    """The records of all runs below."""
+    """The records of all runs below a directory."""
     return [record for run in run_directories(directory) for record in read_journal(run)]
 
 
 def traces_in(records: Sequence[Record]) -> list[TraceRecord]:
-    """The traces among them."""
+    """The traces among records."""
     return [record for record in records if record["record"] == "trace"]
 
 
 def conversations(records: Sequence[Record]) -> list[tuple[Call, list[Message], list[Message]]]:
-    """Each call with what it was asked and what was answered."""
+    """Each call with its input and output messages."""
     texts = Texts()
     found = []
     for record in records:
@@ -38,7 +38,7 @@ def conversations(records: Sequence[Record]) -> list[tuple[Call, list[Message], 
 
 
 def content_of(path: Path) -> bytes:
-    """What a file holds, unpacked."""
+    """The decompressed content of a file."""
     data = path.read_bytes()
     return gzip.decompress(data) if path.suffix == ".gz" else data
 
@@ -51,7 +51,7 @@ def made_span(
     usage: tuple[int | None, int | None] | None = None,
     error: str | None = None,
 ) -> Span:
-    """A span of 1.234 seconds; a call if it has `usage`, input and output tokens."""
+    """A span of 1.234 seconds. With `usage`, the input and output tokens, it is a call."""
     call: Call | None = None
     if usage is not None:
         fields: Any = {
@@ -91,7 +91,7 @@ def made_span(
 
 
 def made_trace(*spans: Span) -> TraceRecord:
-    """A trace of them."""
+    """A trace of these spans."""
     return {
         **dict.fromkeys(TraceRecord.__annotations__),  # type: ignore[typeddict-item]
         "record": "trace",

@@ -1,4 +1,4 @@
-"""A listening socket on a loopback port, under the HTTP servers that stand for OpenAI and for W&B."""
+"""A listening socket on a loopback port, for the stand-in HTTP servers of OpenAI and W&B."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Owner = TypeVar("Owner")
 
 
 class Listener(ThreadingHTTPServer, Generic[Owner]):
-    """Takes connections for its `owner`. It knows the open ones, because a kept-alive one would outlive the server."""
+    """Accepts connections for its `owner`. Tracks the open ones, because a kept-alive one would outlive the server."""
 
     request_queue_size = 128
     daemon_threads = True
@@ -26,7 +26,7 @@ class Listener(ThreadingHTTPServer, Generic[Owner]):
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), handler, bind_and_activate=listening)
         if not listening:
-            self.server_bind()  # nobody else gets the port, and whoever connects to it is refused
+            self.server_bind()  # reserves the port, and connections to it are refused
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
@@ -39,7 +39,7 @@ class Listener(ThreadingHTTPServer, Generic[Owner]):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news; any other fault is the server's own and is shown."""
+        """Ignore a client that closed its connection. Any other error is the server's own and is printed."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -48,5 +48,5 @@ class Listener(ThreadingHTTPServer, Generic[Owner]):
         with self._lock:
             connections = tuple(self._open)
         for connection in connections:
-            with suppress(OSError):  # the other side may have been faster
+            with suppress(OSError):  # the client may have closed it already
                 connection.shutdown(socket.SHUT_RDWR)

@@ -10,13 +10,13 @@ from tests.support.program import Finished, run_command
 
 
 def executed(tmp_path: Path, server: OpenAIServer, *cells: str, **env: str) -> Finished:
-    """Run the cells one by one in a kernel of their own; the file has their outputs afterwards."""
+    """Run the cells one by one in a separate kernel. The file has their outputs afterwards."""
     (tmp_path / "notebook.ipynb").write_text(json.dumps(notebook(*cells)))
     return run_command(["jupyter-execute", "--inplace", "notebook.ipynb"], tmp_path, env={**settings(server), **env})
 
 
 def shown_below(tmp_path: Path) -> list[list[dict[str, str]]]:
-    """What each cell of the executed notebook shows, by its kinds."""
+    """The outputs of each cell of the executed notebook, by MIME type."""
     cells = json.loads((tmp_path / "notebook.ipynb").read_text())["cells"]
     return [
         [
@@ -29,7 +29,7 @@ def shown_below(tmp_path: Path) -> list[list[dict[str, str]]]:
 
 
 def notebook(*cells: str) -> dict[str, Any]:
-    """A notebook of these cells of code, in its file's format."""
+    """A notebook of these code cells, in the format of its file."""
     code: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return {

@@ -1,8 +1,8 @@
-"""An HTTP server on a loopback port that stands for the OpenAI API of the 0.28 era.
+"""A stand-in for the OpenAI API at the time of openai 0.28: an HTTP server on a loopback port.
 
-Use it as ``with OpenAIServer() as server:`` and point ``openai.api_base`` at ``server.url``. Every request is kept in
-``server.requests``; the answer is the next scripted `Reply`, or else a deterministic default (an echo), so that a test
-can tell calls and threads apart. `python -m tests.support.openai_server` prints its URL and serves until stdin closes.
+Use it as ``with OpenAIServer() as server:`` and set ``openai.api_base`` to ``server.url``. Every request is kept in
+``server.requests``. The answer is the next scripted `Reply`, else a deterministic default (an echo), so that a test can
+distinguish calls and threads. `python -m tests.support.openai_server` prints its URL and serves until stdin closes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it arrived: `path` with its query, `headers` with lower-case keys."""
+    """One received request: `path` with its query, `headers` with lower-case keys."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to send for one request; see the comment beside each field."""
+    """The answer to one request; see the comment beside each field."""
 
     status: int = 200
     body: object = None  # dict or list: as JSON; str or bytes: as they are; None: empty
@@ -59,7 +59,7 @@ class Reply:
     done: bool = True  # send [DONE] after the events
     delay: float = 0  # seconds before the head
     event_delay: float = 0  # seconds between events
-    cut_after: int | None = None  # close after that many events, or body bytes, although the head promised more
+    cut_after: int | None = None  # close after that many events, or body bytes, although the headers announced more
     drop: bool = False  # close without answering
     gate: threading.Event | None = None  # awaited (30 s at most) after the first event; without events before the head
 
@@ -79,16 +79,16 @@ def error(
     code: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """OpenAI's error JSON under an HTTP status."""
+    """A reply with OpenAI's error JSON and an HTTP status."""
     body = {"error": {"message": message, "type": type, "param": None, "code": code}}
     return Reply(status, body, headers=headers or {})
 
 
-# Default answers: pure functions from the asked JSON and the request's number to a Reply.
+# Default answers: pure functions from the request's JSON and number to a Reply.
 
 
 def words(text: object) -> int:
-    """The token count of this server: whitespace words of a text, or the length of a token list."""
+    """The token count of this server: the words of a text, or the length of a token list."""
     return len(text.split()) if isinstance(text, str) else len(text) if isinstance(text, list) else 0
 
 
@@ -99,7 +99,7 @@ def usage_of(prompts: Sequence[object], answers: Sequence[str]) -> Json:
 
 
 def inputs_of(value: object) -> list[object]:
-    """One entry per input: a text and a list of token numbers are one, a list of texts or of token lists is many."""
+    """The inputs as a list. A text or a list of token numbers is one input; a list of these is several inputs."""
     return value if isinstance(value, list) and not any(isinstance(item, int) for item in value) else [value]
 
 
@@ -109,7 +109,7 @@ def echo(text: object, index: int = 0) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """A text cut after each run of whitespace; joined they are the text again."""
+    """The pieces of a text, cut after each run of whitespace. Joined, they are the text again."""
     return re.findall(r"\s*\S+\s*", text)
 
 
@@ -222,7 +222,7 @@ def models(asked: Json, number: int) -> Reply:
     return Reply(body={"object": "list", "data": listed})
 
 
-# The first suffix that fits wins, so the longer one stands first. Suffixes fit /v1/..., engines and Azure deployments.
+# The first matching suffix wins, so the longer one is first. Suffixes match /v1/..., engines and Azure deployments.
 DEFAULTS: Final[tuple[tuple[str, Callable[[Json, int], Reply]], ...]] = (
     ("/chat/completions", chat),
     ("/completions", completion),
@@ -243,7 +243,7 @@ def default_reply(request: Received, number: int) -> Reply:
     return answer(asked if isinstance(asked, dict) else {}, number)
 
 
-# The wire.
+# Bytes of HTTP.
 
 
 def sse(event: object) -> bytes:
@@ -259,7 +259,7 @@ def chunk(data: bytes) -> bytes:
 
 
 def head_bytes(reply: Reply, number: int, framing: Mapping[str, str]) -> bytes:
-    """Status line and headers; `framing` says how the body's end is found."""
+    """The status line and headers. `framing` has the headers that mark the end of the body."""
     sse_type = reply.events is not None and reply.content_type == "application/json"
     headers = {
         "content-type": "text/event-stream" if sse_type else reply.content_type,
@@ -276,10 +276,10 @@ def head_bytes(reply: Reply, number: int, framing: Mapping[str, str]) -> bytes:
 
 
 def writes(reply: Reply, number: int) -> Iterator[bytes]:
-    """What goes to the socket, write by write.
+    """The bytes of each write to the socket.
 
-    The head never travels alone: a head and a body in two writes cost a client 40 ms per call (Nagle against delayed
-    ACK), which would drown what the project's benchmarks measure.
+    The head is never written alone. A head and a body in two writes would delay a client by 40 ms per call (Nagle and
+    delayed ACK), more than the project's benchmarks measure.
     """
     if reply.events is None:
         payload = reply.payload()
@@ -310,10 +310,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - http.server looks for these names
 
     def send(self, reply: Reply, number: int) -> None:
-        pause = self.server.owner.closing.wait  # a sleep that the end of the server cuts short
+        pause = self.server.owner.closing.wait  # a sleep that ends early when the server is closed
         if reply.delay:
             pause(reply.delay)
-        gate_after = -1 if reply.events is None or reply.drop else 0  # the write behind which the gate stands
+        gate_after = -1 if reply.events is None or reply.drop else 0  # the write after which the gate is awaited
         if reply.gate and gate_after < 0:
             reply.gate.wait(GATE_SECONDS)
         for index, data in enumerate(() if reply.drop else writes(reply, number)):
@@ -324,7 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
                 reply.gate.wait(GATE_SECONDS)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: test output is for failures."""
+        """Log nothing: test output is for failures."""
 
 
 class OpenAIServer:
@@ -362,22 +362,22 @@ class OpenAIServer:
             return list(self._requests)
 
     def wait_for_requests(self, count: int, timeout: float = GATE_SECONDS) -> bool:
-        """Block until `count` requests have arrived in all; False when the timeout came first."""
+        """Wait until `count` requests have arrived in total. Returns False after `timeout` seconds."""
         with self._arrived:
             return self._arrived.wait_for(lambda: len(self._requests) >= count, timeout)
 
     def answer_next(self, *replies: Reply) -> None:
-        """Queue replies; each serves one request, first come first served, before all else."""
+        """Queue replies. Each is the answer to one request, in this order, before any other reply."""
         with self._arrived:
             self._next.extend(replies)
 
     def answer_always(self, reply: Reply | None) -> None:
-        """Answer every request that finds no queued reply with this one; None brings the defaults back."""
+        """Answer every request without a queued reply with this one. None restores the defaults."""
         with self._arrived:
             self._always = reply
 
     def receive(self, request: Received) -> tuple[Reply, int]:
-        """Record a request (for the connection threads): its reply and its number, which begins at 1."""
+        """Record a request of a connection thread. Returns its reply and its number, which begins at 1."""
         with self._arrived:
             self._requests.append(request)
             number = len(self._requests)

@@ -1,4 +1,4 @@
-"""A small OTLP receiver: what a program sends to its collector."""
+"""A small OTLP receiver in place of a collector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class OtlpReceiver:
-    """Takes spans by HTTP on a free port of this machine; `names` are theirs, in the order of arrival."""
+    """Receives spans over HTTP on a free port. `names` are the names of the spans, in the order of arrival."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -27,7 +27,7 @@ class OtlpReceiver:
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Keep quiet."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = Thread(target=self._server.serve_forever)

@@ -1,4 +1,4 @@
-"""Which processes are alive, without a command of the machine's."""
+"""Finds live processes without a system command."""
 
 import os
 from collections.abc import Iterator
@@ -9,17 +9,17 @@ import psutil
 
 
 def session_of(leader: int) -> list[int]:
-    """The processes of a session that are alive: its leader, and what that started."""
+    """The live processes of a session: its leader, and the processes that it started."""
     return [process.pid for process in _alive() if _session(process.pid) == leader]
 
 
 def wandb_services(owner: int) -> list[int]:
-    """wandb's service processes for a process; each names it in its arguments."""
+    """wandb's service processes for a process, whose id is in their arguments."""
     return [process.pid for process in _alive() if _serves(_arguments(process), owner)]
 
 
 def wandb_children() -> list[int]:
-    """wandb's service processes that this process started, also one that is dead and not waited for."""
+    """wandb's service processes that this process started, including zombies."""
     return [child.pid for child in psutil.Process().children() if child.name() == "wandb-core"]
 
 

@@ -1,4 +1,4 @@
-"""Runs a program as a user would: in its own process, with an environment that names nothing of this machine's user."""
+"""Runs a program as a user would: in a separate process, without the environment of this machine's user."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ _FOREIGN = ("OPENAI_", "WANDB_", "OTEL_", "PYTHON")
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a program left behind."""
+    """The result of a program that has ended."""
 
     returncode: int
     stdout: str
@@ -33,13 +33,13 @@ class Finished:
 
     @property
     def run(self) -> "RunFile":
-        """Its only run."""
+        """The only run that it wrote."""
         (run,) = self.runs
         return run
 
 
 def environment(directory: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Everything of wandb's below `directory`, no keys, and none of this process's settings."""
+    """An environment with all of wandb's directories below `directory`, no keys, and no settings of this process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     ours = {
         "HOME": str(directory),
@@ -77,7 +77,7 @@ def run_command(
     cwd: Path | None = None,
     timeout: float = 120,
 ) -> Finished:
-    """Run a command, or a line of a shell, with everything of wandb's below `directory`, and wait for it."""
+    """Run a command or a shell line with all of wandb's directories below `directory`, and wait for it."""
     done = subprocess.run(
         command,
         shell=isinstance(command, str),

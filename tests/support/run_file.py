@@ -1,8 +1,8 @@
-"""Reads wandb's `.wandb` run files back, so that tests can look at what an offline run really holds.
+"""Reads wandb's `.wandb` run files, so that tests can check the content of an offline run.
 
-wandb 0.30 and later ship no reader. The format is LevelDB's log: a 7-byte file header, then 32 KiB blocks (the file
-header counts as part of the first), filled with fragments of `wandb_internal_pb2.Record` messages. `run.finish()` can
-return before wandb-core has written the end of the file: call `wandb.teardown()` before reading.
+wandb 0.30 and later have no reader. The format is LevelDB's log: a 7-byte file header, then 32 KiB blocks (the file
+header is part of the first), filled with fragments of `wandb_internal_pb2.Record` messages. `run.finish()` can return
+before wandb-core has written the end of the file, so call `wandb.teardown()` before reading.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ FILE_MAGIC: Final = b":W&B"
 FILE_HEADER_BYTES: Final = 7  # magic, 2 bytes that name the format, 1 version byte
 BLOCK_BYTES: Final = 32 * 1024
 FRAGMENT_HEADER: Final = struct.Struct("<IHB")  # crc32 of type and data, length of data, type
-FULL, FIRST, LAST = 1, 2, 4  # fragment types; MIDDLE (3) needs no mention
+FULL, FIRST, LAST = 1, 2, 4  # fragment types; MIDDLE is 3
 
-# wandb's protobuf modules fill their names in while they are imported and have no stubs: mypy cannot see `Record`.
+# wandb's protobuf modules create their names during the import and have no stubs, so mypy does not know `Record`.
 _pb2: Any = importlib.import_module("wandb.proto.wandb_internal_pb2")
 
 
@@ -48,11 +48,11 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """A run as its file tells it.
+    """The content of a run's file.
 
-    history: one dict per row, in order; a nested value such as a trace is a nested dict again.
-    summary, config: the state after the last record; wandb's own keys (`_wandb`, `_step`, ...) are kept.
-    exit_code: None when the run never ended, as after a kill.
+    history: one dict per row, in order. A nested value, such as a trace, is a nested dict.
+    summary, config: the state after the last record. wandb's own keys (`_wandb`, `_step`, ...) are kept.
+    exit_code: None if the run has not ended, as after a kill.
     tables: history key (nested keys joined with ".") -> the tables logged under it, in order.
     """
 
@@ -98,15 +98,15 @@ def read_run(path_or_dir: Path) -> RunFile:
 
 
 def run_record(path: Path) -> Any:
-    """What the file says of the run itself, as wandb writes it: id, group, tags, notes, sweep, ..."""
+    """The run record of the file, as wandb writes it: id, group, tags, notes, sweep, ..."""
     *_, found = (record.run for record in _records(path.read_bytes()) if record.WhichOneof("record_type") == "run")
     return found
 
 
 def stats_rows(run: RunFile, key: str = "stats") -> list[dict[str, object]]:
-    """All rows under a table key as column -> cell, over all increments and chunks; KeyError if nothing was logged.
+    """All rows under a table key as column -> cell, over all increments and chunks. Raises KeyError without any table.
 
-    Each log of a MUTABLE table repeats the rows before it, so of a run of them only the last counts.
+    Each log of a MUTABLE table repeats the earlier rows, so only the last of several in sequence counts.
     """
     tables = run.tables[key]
     kept = [
@@ -118,16 +118,16 @@ def stats_rows(run: RunFile, key: str = "stats") -> list[dict[str, object]]:
 
 
 def traces(run: RunFile) -> list[Trace]:
-    """All trace trees of the history, under whatever key."""
+    """All trace trees of the history, under any key."""
     return [_trace(value, row) for row in run.history for _, value in _typed(row, "wb_trace_tree")]
 
 
 def tables_of(
     history: Iterable[dict[str, object]], read: Callable[[str], bytes | None]
 ) -> dict[str, tuple[Table, ...]]:
-    """The tables that a history names; `read` gives a file of the run's, or None while it is not there.
+    """The tables that a history refers to. `read` returns a file of the run, or None if it is missing.
 
-    A partitioned-table is not here: it has no rows of its own, only the name of an artifact's folder.
+    A partitioned-table is left out, because it has no rows, only the name of an artifact's folder.
     """
     tables: dict[str, tuple[Table, ...]] = {}
     for row in history:
@@ -154,7 +154,7 @@ def _only_run(path: Path) -> Path:
 
 
 def _records(data: bytes) -> Iterator[Any]:
-    """The file's Records. Fragments of one that was never completed are dropped."""
+    """The Records of the file. Fragments of an incomplete Record are dropped."""
     if data[: len(FILE_MAGIC)] != FILE_MAGIC:
         raise ValueError("not a .wandb file")
     parts: list[bytes] = []
@@ -167,7 +167,7 @@ def _records(data: bytes) -> Iterator[Any]:
 
 
 def _fragments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(type, payload) of each fragment. A fragment cut by the end of the file ends the walk: that is a killed run."""
+    """(type, payload) of each fragment. Ends at a fragment that the end of the file cuts, as in a killed run."""
     at = FILE_HEADER_BYTES
     while at + FRAGMENT_HEADER.size <= len(data):
         left = BLOCK_BYTES - at % BLOCK_BYTES
@@ -178,7 +178,7 @@ def _fragments(data: bytes) -> Iterator[tuple[int, bytes]]:
         start, end = at + FRAGMENT_HEADER.size, at + FRAGMENT_HEADER.size + length
         if end > len(data):
             return
-        # LevelDB masks a crc32c; wandb writes the plain IEEE crc32.
+        # LevelDB writes a masked crc32c, wandb the plain IEEE crc32.
         if zlib.crc32(data[start - 1 : end]) != checksum:
             raise ValueError(f"bad checksum at byte {at}")
         yield kind, data[start:end]
@@ -191,7 +191,7 @@ def _path(item: Any) -> tuple[str, ...]:
 
 
 def _updated(values: dict[str, object], updates: Any, removals: Any = ()) -> dict[str, object]:
-    """Apply items to a dict in place and give it back. Keys hold dots and slashes freely: they are never split."""
+    """Apply items to a dict in place, and return it. Keys may contain dots and slashes, and are not split."""
     for item in updates:
         *outer, last = _path(item)
         _inner(values, outer)[last] = json.loads(item.value_json)

@@ -1,4 +1,4 @@
-"""The stand-in server, as openai 0.28.1 and plain sockets see it."""
+"""Tests the stand-in server with openai 0.28.1 and with plain sockets."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def aresult(resource: Any, options: dict[str, Any]) -> Any:
 
 @pytest.fixture(params=["sync", "async"])
 def ask(request: pytest.FixtureRequest, server: OpenAIServer) -> Ask:
-    """Calls openai.<resource>.create or acreate; a stream comes back as the list of its chunks."""
+    """A function that calls openai.<resource>.create or acreate. It returns a stream as the list of its chunks."""
 
     def call(resource: str, **asked: Any) -> Any:
         options = {"api_base": server.url, "api_key": "sk-test", "request_timeout": 30, **asked}
@@ -247,7 +247,7 @@ def test_a_cut_stream_gives_its_first_events_then_fails(server: OpenAIServer) ->
         next(stream)
 
 
-# openai 0.28 logs a cut body of an async call by the deprecated Logger.warn.
+# openai 0.28 calls the deprecated Logger.warn for a cut body of an async call.
 @pytest.mark.filterwarnings("ignore:The 'warn' method")
 @pytest.mark.parametrize("reply", [Reply(body={"some": "json"}, cut_after=4), Reply(drop=True)], ids=["cut", "drop"])
 def test_cut_and_dropped_answers_are_connection_errors(server: OpenAIServer, ask: Ask, reply: Reply) -> None:

@@ -1,4 +1,4 @@
-"""A process of wandb's is found in both ways; else nobody would see one that is left over."""
+"""A service process of wandb is found in both ways. Other tests need this to detect one that is left over."""
 
 from pathlib import Path
 

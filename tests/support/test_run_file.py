@@ -1,4 +1,4 @@
-"""The run file reader against files that wandb itself wrote, and against damaged and hand-made ones."""
+"""Tests the run file reader with files that wandb wrote, and with damaged and hand-made ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ wandb.teardown()
 
 
 def wandb_environment(directory: Path) -> dict[str, str]:
-    """The environment in which wandb writes below one directory only and never talks to anyone."""
+    """An environment in which wandb writes below one directory only and sends no request."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
     places = {f"WANDB_{name}_DIR": str(directory / name.lower()) for name in ("DATA", "CONFIG", "CACHE", "ARTIFACT")}
     return {**kept, **places, "WANDB_DIR": str(directory), "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
@@ -54,7 +54,7 @@ def wandb_environment(directory: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one real offline run was written."""
+    """The directory of one real offline run."""
     path = tmp_path_factory.mktemp("run")
     command = [sys.executable, "-c", PROGRAM]
     subprocess.run(command, check=True, cwd=path, env=wandb_environment(path), timeout=120)
@@ -103,9 +103,8 @@ def test_traces(run: RunFile) -> None:
 
 def test_tables(run: RunFile) -> None:
     assert set(run.tables) == {"stats", "mutable", "chunk/a b"}
-    assert run.tables["stats"] == tuple(
-        Table(("n", "text"), ((n, f"text {n}"),), "INCREMENTAL") for n in range(3)
-    )  # each increment's file holds its new rows only
+    # The file of an increment has only its new rows.
+    assert run.tables["stats"] == tuple(Table(("n", "text"), ((n, f"text {n}"),), "INCREMENTAL") for n in range(3))
     assert [len(table.rows) for table in run.tables["mutable"]] == [1, 2, 3]
 
 
@@ -118,7 +117,7 @@ def test_stats_rows_joins_every_row_once(run: RunFile) -> None:
 
 
 def damaged(directory: Path, target: Path, data: bytes) -> Path:
-    """A copy of the run with other bytes in its run file; gives that file."""
+    """Copy the run with other bytes in its run file. Returns that file."""
     (original,) = find_runs(directory)
     shutil.copytree(original.parent, target, dirs_exist_ok=True)
     copy = target / original.name
@@ -163,7 +162,7 @@ def history_record(text: str) -> Any:
 
 @pytest.mark.parametrize("left", range(8))
 def test_block_ends_too_small_for_a_header_are_skipped(tmp_path: Path, left: int) -> None:
-    """Seven bytes left hold the header of an empty fragment; fewer are zeros (a real run meets this once in 5000)."""
+    """Seven remaining bytes have the header of an empty fragment, fewer are zeros (once in 5000 real runs)."""
     room = 32 * 1024 - 7 - left
     filler = room - len(full_fragment(history_record("x" * 30_000))) + 30_000
     tail = full_fragment(history_record("after"))

@@ -1,4 +1,4 @@
-"""The server that stands for W&B, with the real wandb in programs of its own, and with requests by hand."""
+"""Tests the stand-in for W&B with the real wandb in separate programs, and with hand-written requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.run_file import stats_rows
 from tests.support.wandb_faults import Kind
 from tests.support.wandb_server import IMPATIENT, MOMENTS, WandbServer
 
-# No noise of wandb's own: its metrics alone hold up an exit for ten seconds while a server answers nothing.
+# Turns wandb's own telemetry off. It would delay an exit by ten seconds while a server answers nothing.
 QUIET = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
 
 SETUP = (
@@ -48,7 +48,7 @@ def program(tmp_path: Path, server: WandbServer, body: str, **env: str) -> Finis
 
 
 def is_whole(server: WandbServer) -> bool:
-    """Whether all of `ROWS` is there, once."""
+    """Whether all of `ROWS` have arrived, each once."""
     run = server.run
     return (
         [row.get("n") for row in run.history] == [0, 1, 2, 3, 4, None]
@@ -59,7 +59,7 @@ def is_whole(server: WandbServer) -> bool:
     )
 
 
-# What arrives.
+# Received data.
 
 
 def test_a_run_arrives_whole(tmp_path: Path, wandb_server: WandbServer) -> None:
@@ -156,7 +156,7 @@ except wandb.errors.AuthenticationError as error:
     assert done.stdout.splitlines() == ["True", "True"], done.stderr
 
 
-# Faults, as wandb meets them.
+# Faults, with wandb.
 
 FAULTS: dict[str, Callable[[WandbServer], object]] = {
     "a file stream that fails": lambda server: server.fail(500, Kind.FILE_STREAM, times=2),
@@ -257,11 +257,11 @@ def test_a_slow_server_is_waited_for(tmp_path: Path, wandb_server: WandbServer) 
     assert is_whole(wandb_server), wandb_server.run
 
 
-# By hand.
+# Hand-written requests.
 
 
 def ask(server: WandbServer, path: str, body: object = None, *, key: str | None = None) -> tuple[int, Any]:
-    """POST `body` and give back the status and the JSON of the answer."""
+    """POST `body`, and return the status and the JSON of the answer."""
     secret = base64.b64encode(f"api:{key or server.environment['WANDB_API_KEY']}".encode()).decode()
     headers = {"Authorization": f"Basic {secret}"}
     request = urllib.request.Request(server.url + path, json.dumps(body).encode(), headers)

@@ -1,11 +1,11 @@
-"""Waits for what another process does, where nothing can be waited on."""
+"""Polls for an effect of another process, if there is nothing to wait on."""
 
 from collections.abc import Callable
 from time import monotonic, sleep
 
 
 def until(came: Callable[[], bool], seconds: float) -> None:
-    """Return as soon as `came()`; raise TimeoutError after `seconds`."""
+    """Return as soon as `came()` is true. Raises TimeoutError after `seconds`."""
     deadline = monotonic() + seconds
     while not came():
         if monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Requests to the server that stands for W&B, and what can befall them instead of an answer."""
+"""Requests to the stand-in for W&B, and the faults that can replace an answer."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.support.wandb_runs import Json
 
 
 class Kind(Enum):
-    """What a request is for."""
+    """The purpose of a request."""
 
     GRAPHQL = "graphql"
     FILE_STREAM = "file stream"  # rows, summary, output and the end of a run
     UPLOAD = "upload"  # files of a run or an artifact
     TELEMETRY = "telemetry"  # wandb's own metrics and logs
-    MOMENT = "moment"  # of a program that says how far it is
+    MOMENT = "moment"  # a program reports its progress
     OTHER = "other"
 
 
 def kind_of(path: str) -> Kind:
-    """What a request to this path is for."""
+    """The purpose of a request to this path."""
     if path == "/graphql":
         return Kind.GRAPHQL
     if path.startswith("/files/") and path.endswith("/file_stream"):
@@ -37,7 +37,7 @@ def kind_of(path: str) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it arrived; `operation` is GraphQL's."""
+    """One received request. `operation` is the name of the GraphQL operation."""
 
     kind: Kind
     method: str
@@ -56,7 +56,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; the body is JSON, or a file's content."""
+    """An answer. The body is JSON, or the content of a file."""
 
     status: int = 200
     body: Json | bytes = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Reply:
 
 
 def problem(message: str) -> Json:
-    """The body of an answer that is none, in the form of GraphQL."""
+    """The body of an error, in the form of GraphQL."""
     return {"errors": [{"message": message}]}
 
 
@@ -73,9 +73,9 @@ Serve = Callable[[], Reply]
 
 @dataclass(slots=True, eq=False)
 class Fault:
-    """What happens to requests of some kinds, or of one GraphQL operation, until it is lifted or has struck `times`.
+    """A fault for requests of some kinds, or of one GraphQL operation, until it is lifted or has occurred `times`.
 
-    `act` takes what would serve the request; None as its reply hangs up.
+    `act` gets the function that would serve the request. If it returns None, the connection is closed.
     """
 
     act: Callable[[Fault, Serve], Reply | None]
@@ -92,7 +92,7 @@ class Fault:
         self.lift()
 
     def strikes(self, request: Received) -> bool:
-        """Whether this request is struck; its owner holds a lock, for that is counted."""
+        """Whether the fault applies to this request. It counts the request, so the caller holds the owner's lock."""
         struck = (
             not self.lifted.is_set()
             and (not self.kinds or request.kind in self.kinds)
@@ -103,12 +103,12 @@ class Fault:
         return struck
 
     def lift(self) -> None:
-        """End it: what is held is served, what was swallowed is hung up on."""
+        """End the fault: held requests are served, and connections of swallowed requests are closed."""
         self.lifted.set()
 
 
 def answering(reply: Reply, *, taken: bool) -> Callable[[Fault, Serve], Reply]:
-    """An act that answers with `reply`; if `taken`, the request is obeyed all the same."""
+    """An act that answers with `reply`. If `taken`, the request is executed too."""
 
     def act(fault: Fault, serve: Serve) -> Reply:
         if taken:
@@ -119,7 +119,7 @@ def answering(reply: Reply, *, taken: bool) -> Callable[[Fault, Serve], Reply]:
 
 
 def holding(fault: Fault, serve: Serve) -> Reply:
-    """An act that serves late."""
+    """An act that serves the request when the fault is lifted."""
     fault.lifted.wait()
     return serve()
 

@@ -1,4 +1,4 @@
-"""The GraphQL operations that wandb asks of its server for a run: one row each, from variables to an answer."""
+"""The GraphQL operations that wandb needs for a run. Each row is a function from variables to an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Answer = Callable[[Store, Mapping[str, Any]], Json]
 
 
 def operation_name(asked: Json) -> str:
-    """The name of what a GraphQL request asks; W&B's public API leaves the field for it empty."""
+    """The name of the operation of a GraphQL request. W&B's public API leaves its field empty."""
     found = re.search(r"\b(?:query|mutation)\s+(\w+)", str(asked.get("query")))
     return asked.get("operationName") or (found.group(1) if found else "")
 
@@ -26,11 +26,11 @@ def answer(store: Store, asked: Json) -> Json | None:
 
 
 def node_id(kind: str, name: object) -> str:
-    """An id as W&B makes them; wandb takes some of them apart."""
+    """An id in W&B's form. wandb decodes some of them."""
     return base64.b64encode(f"{kind}:{name}".encode()).decode()
 
 
-# Who asks, and what the server can do.
+# The viewer, and the features of the server.
 
 
 def viewer(store: Store, asked: Mapping[str, Any]) -> Json:
@@ -41,7 +41,7 @@ def viewer(store: Store, asked: Mapping[str, Any]) -> Json:
 
 
 def server_features(store: Store, asked: Mapping[str, Any]) -> Json:
-    return {"serverInfo": {"features": []}}  # wandb does without
+    return {"serverInfo": {"features": []}}  # wandb works without any
 
 
 def input_fields(store: Store, asked: Mapping[str, Any]) -> Json:
@@ -102,13 +102,13 @@ def resume_status(store: Store, asked: Mapping[str, Any]) -> Json:
         "config": json.dumps({key: {"value": value} for key, value in run.config.items()}),
         "tags": run.asked.get("tags") or [],
         "notes": run.asked.get("notes"),
-        "wandbConfig": json.dumps({"t": run.config.get("_wandb", {}).get("t")}),  # where it is there, the run has begun
+        "wandbConfig": json.dumps({"t": run.config.get("_wandb", {}).get("t")}),  # set when the run has begun
     }
     return {"model": {**project_of(run), "bucket": bucket}}
 
 
 def stored_run(store: Store, asked: Mapping[str, Any]) -> StoredRun | None:
-    """The run that W&B's public API asks for by entity, project and name."""
+    """The run that W&B's public API requests by entity, project and name; None if it is unknown."""
     run = store.runs.get(asked["name"])
     there = run is not None and (run.asked["entity"], run.asked["project"]) == (asked["entity"], asked["project"])
     return run if there else None
@@ -173,7 +173,7 @@ def run_alert(store: Store, asked: Mapping[str, Any]) -> Json:
 
 
 def input_of(asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The input of a mutation; older wandb gives each of its fields as a variable."""
+    """The input of a mutation. An older wandb sends each of its fields as a variable."""
     found: Mapping[str, Any] = asked.get("input") or asked
     return found
 

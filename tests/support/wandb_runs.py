@@ -1,4 +1,4 @@
-"""What reached the server that stands for W&B: runs with history, files and artifacts, as they are at a moment."""
+"""The data that the stand-in for W&B has received: runs with history, files and artifacts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An artifact: `manifest` as it was uploaded, `base` the id of the one before it in its collection."""
+    """An artifact. `manifest` is as uploaded, `base` is the id of the previous one in its collection."""
 
     id: str
     run_id: str
@@ -45,9 +45,9 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Run(RunFile):
-    """A run as it reached the server: what its file says, and what only a server knows.
+    """A run as received by the server: the fields of `RunFile`, and others that only a server has.
 
-    exit_code: None until the run is finished. tables: those whose files are there.
+    exit_code: None until the run is finished. tables: those whose files have arrived.
     """
 
     entity: str
@@ -60,13 +60,13 @@ class Run(RunFile):
 
     @property
     def finished(self) -> bool:
-        """Whether its end was said."""
+        """Whether the end of the run was received."""
         return self.exit_code is not None
 
 
 @dataclass(slots=True)
 class StoredArtifact:
-    """An artifact while it is made."""
+    """An artifact while it is uploaded."""
 
     id: str
     asked: Json  # CreateArtifactInput
@@ -98,33 +98,33 @@ class StoredArtifact:
 
 @dataclass(slots=True)
 class StoredRun:
-    """A run while it is written."""
+    """A run while it is received."""
 
-    asked: Json  # what UpsertBucket said so far
+    asked: Json  # the fields of all UpsertBucket so far
     config: Json = field(default_factory=dict)
     streams: dict[str, dict[int, str]] = field(default_factory=dict)  # file -> line number -> line
     files: dict[str, bytes] = field(default_factory=dict)
     exit_code: int | None = None
 
     def lines(self, name: str) -> list[str]:
-        """The lines of a streamed file. A line that is sent again, for its answer was lost, replaces itself."""
+        """The lines of a streamed file. A line that is sent again, because its answer was lost, is there once."""
         return [line for _, line in sorted(self.streams.get(name, {}).items())]
 
     def stream(self, said: Json) -> None:
-        """Take one request of the file stream."""
+        """Add the lines of one request of the file stream."""
         for name, part in (said.get("files") or {}).items():
             self.streams.setdefault(name, {}).update(enumerate(part["content"], part["offset"]))
         if said.get("complete"):
             self.exit_code = said.get("exitcode")
 
     def seen(self, artifacts: Sequence[StoredArtifact]) -> Run:
-        # A run that is uploaded again appends its rows as they were, and W&B keeps a step once. Ranks that share a run
-        # may have the same steps, at other times.
+        # A run that is uploaded again appends the same rows, and W&B keeps each step once. Ranks that share a run may
+        # have the same steps with other times.
         rows = [json.loads(line) for line in self.lines(HISTORY)]
         history = tuple(
             {(row.get("_step", place), row.get("_timestamp")): row for place, row in enumerate(rows)}.values()
         )
-        summaries = self.lines(SUMMARY)  # W&B looks at the last line only
+        summaries = self.lines(SUMMARY)  # W&B reads the last line only
         return Run(
             history=history,
             summary=json.loads(summaries[-1]) if summaries else {},
@@ -146,17 +146,17 @@ class StoredRun:
 
 
 class Store:
-    """Everything that was sent. Its owner holds a lock around each call."""
+    """Everything that was received. The owner holds a lock around each call."""
 
     def __init__(self, entity: str, url: str) -> None:
         self.entity = entity
         self._url = url
         self.runs: dict[str, StoredRun] = {}
         self.artifacts: dict[str, StoredArtifact] = {}
-        self._places: list[tuple[dict[str, bytes], str]] = []  # what an upload URL stands for, by its number
+        self._places: list[tuple[dict[str, bytes], str]] = []  # files and name for each upload URL, by its number
 
     def upsert(self, asked: Json) -> tuple[StoredRun, bool]:
-        """Make a run, or change what is said of it; and whether it is new."""
+        """Create a run, or change its fields. Returns the run and whether it is new."""
         name = asked["name"]
         is_new = name not in self.runs
         if is_new:
@@ -184,12 +184,12 @@ class Store:
         return found[-1] if found else None
 
     def place(self, files: dict[str, bytes], name: str) -> str:
-        """A URL to upload one file to, and to download it from; like a signed one it says nothing."""
+        """A URL to upload and download one file. Like a signed URL, it does not show what it is for."""
         self._places.append((files, name))
         return f"{self._url}/upload/{len(self._places) - 1}"
 
     def put(self, path: str, content: bytes) -> bool:
-        """Take an upload; False for an address that was never given."""
+        """Store an upload. Returns False for an unknown address."""
         found = self._placed(path)
         if found is None:
             return False
@@ -198,7 +198,7 @@ class Store:
         return True
 
     def content(self, path: str) -> bytes | None:
-        """A file for its download; None for an address that was never given."""
+        """The content of a file for its download; None for an unknown address."""
         found = self._placed(path)
         return None if found is None else found[0].get(found[1])
 
@@ -207,7 +207,7 @@ class Store:
         return self._places[int(number)] if number.isdecimal() and int(number) < len(self._places) else None
 
     def seen(self) -> Mapping[str, Run]:
-        """The runs as they are now, by their ids."""
+        """The present state of the runs, by id."""
         return {
             name: run.seen([one for one in self.artifacts.values() if one.asked["runName"] == name])
             for name, run in self.runs.items()

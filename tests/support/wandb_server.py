@@ -1,17 +1,17 @@
-"""An HTTP server on a loopback port that stands for W&B: GraphQL, the file stream of a run, and uploads.
+"""A stand-in for W&B: an HTTP server on a loopback port with GraphQL, the file stream of a run, and uploads.
 
-Use it as ``with WandbServer() as server:`` and give `server.environment` to a program; its real wandb then runs online.
-What arrived is in `server.runs`. `server.wait_for(lambda runs: ...)` looks again after every request, so that a test
-never sleeps. Faults begin and end at any moment:
+Use it as ``with WandbServer() as server:`` and give `server.environment` to a program, whose wandb then runs online.
+The received runs are in `server.runs`. `server.wait_for(lambda runs: ...)` checks again after every request, so that a
+test never sleeps. Faults can begin and end at any time:
 
-    fault = server.fail(500, Kind.FILE_STREAM, times=3)   # and 429, 403, ...; without a kind it strikes every request
-    fault = server.hold(Kind.UPLOAD)                      # slow: served as usual once `fault.lift()` is called
-    fault = server.swallow()                              # a black hole: read, and never answered
-    server.refuse()                                       # nobody listens, until `server.listen()`
+    fault = server.fail(500, Kind.FILE_STREAM, times=3)   # or 429, 403, ...; without a kind for every request
+    fault = server.hold(Kind.UPLOAD)                      # slow: served when `fault.lift()` is called
+    fault = server.swallow()                              # requests are read, and never answered
+    server.refuse()                                       # connections are refused until `server.listen()`
 
-A `Fault` is also a context manager that lifts it, and `server.heal()` lifts all. To begin one in the middle of a
-program, let the program say how far it is: with `MOMENTS` before its source, `reached("logged")` returns when what
-`server.at("logged", server.swallow)` names was done.
+A `Fault` is also a context manager that lifts it, and `server.heal()` lifts all faults. A fault can also begin in the
+middle of a program: put `MOMENTS` before its source, and let it call `reached("logged")`. The call returns when the
+action in `server.at("logged", server.swallow)` is done.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from tests.support.wandb_faults import Fault, Kind, Received, Reply, answering, 
 from tests.support.wandb_graphql import answer, operation_name
 from tests.support.wandb_runs import Run, Store
 
-API_KEY: Final = "5ca1ab1e" * 5  # 40 hexadecimal digits, as wandb asks for
+API_KEY: Final = "5ca1ab1e" * 5  # 40 hexadecimal digits, as wandb requires
 WAIT_SECONDS: Final = 30.0
 
-# wandb waits 2, 4, 8, ... seconds before it asks again, and sends a run's rows every 15 seconds: too long for a test.
-# It counts waits in whole seconds; 0.5 is none, and that is the default. "Retry-After: 0" asks it not to wait at all.
+# wandb waits 2, 4, 8, ... seconds before a retry, and sends a run's rows every 15 seconds, which is too long for a
+# test. It takes whole seconds: 0.5 becomes 0, which means the default. "Retry-After: 0" makes it retry at once.
 IMPATIENT: Final[Mapping[str, str]] = {
     "WANDB__FILE_STREAM_TRANSMIT_INTERVAL": "0.1",
     "WANDB__FILE_STREAM_RETRY_WAIT_MIN_SECONDS": "1",
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         return Received(kind, self.command, self.path, headers, body, operation)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name
-        """Say nothing: test output is for failures."""
+        """Log nothing: test output is for failures."""
 
 
 class WandbServer:
@@ -92,7 +92,7 @@ class WandbServer:
         self._unknown: list[str] = []
         self._faults: list[Fault] = []
         self.keys = {API_KEY}
-        """Whose requests are taken; a test adds some, and takes some away."""
+        """The accepted W&B keys. A test may add and remove some."""
         self._moments: dict[str, Callable[[], object]] = {}
         self._listener = Listener(self, _Handler)
         self._port = self._listener.server_port
@@ -114,14 +114,14 @@ class WandbServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs to write here, beside places for its files."""
+        """The environment for a program that uses this server, without directories for its files."""
         return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": API_KEY, "NO_PROXY": "127.0.0.1"}
 
-    # What arrived.
+    # Received data.
 
     @property
     def runs(self) -> Mapping[str, Run]:
-        """The runs by their ids, as they are now."""
+        """The present state of the runs, by id."""
         with self._changed:
             return self._store.seen()
 
@@ -133,22 +133,22 @@ class WandbServer:
 
     @property
     def requests(self) -> list[Received]:
-        """All requests so far, in order of arrival, struck by a fault or not; a copy."""
+        """All requests so far, in order of arrival, with or without a fault; a copy."""
         with self._changed:
             return list(self._requests)
 
     @property
     def unknown_operations(self) -> list[str]:
-        """What could not be answered: names of GraphQL operations, and other requests as method and path."""
+        """The requests that could not be answered: names of GraphQL operations, or method and path."""
         with self._changed:
             return list(self._unknown)
 
     def count(self, kind: Kind, operation: str | None = None) -> int:
-        """How many requests of a kind have arrived, struck by a fault or not."""
+        """The number of requests of a kind that have arrived, with or without a fault."""
         return sum(one.kind is kind and operation in (None, one.operation) for one in self.requests)
 
     def wait_for(self, seen: Callable[[Mapping[str, Run]], object], timeout: float = WAIT_SECONDS) -> bool:
-        """Block until `seen(runs)` is true, asked now and at every request; False when the timeout came first."""
+        """Wait until `seen(runs)` is true. It is called after each request. Returns False after `timeout` seconds."""
         with self._changed:
             return bool(self._changed.wait_for(lambda: seen(self._store.seen()), timeout))
 
@@ -163,17 +163,17 @@ class WandbServer:
         retry_after: int | None = None,
         taken: bool = False,
     ) -> Fault:
-        """Answer with an HTTP status; `taken` requests are obeyed all the same, and only their answer is lost."""
+        """Answer with an HTTP status. If `taken`, requests are executed, and only their answer is lost."""
         headers = {} if retry_after is None else {"retry-after": str(retry_after)}
         reply = Reply(status, problem(f"the test says {status}"), headers)
         return self._begin(Fault(answering(reply, taken=taken), kinds, operation, times))
 
     def hold(self, *kinds: Kind, operation: str | None = None, times: int | None = None) -> Fault:
-        """Serve requests only when the fault is lifted: a slow server."""
+        """Serve requests only when the fault is lifted, as a slow server."""
         return self._begin(Fault(holding, kinds, operation, times))
 
     def swallow(self, *kinds: Kind, operation: str | None = None, times: int | None = None) -> Fault:
-        """Answer nothing, and hang up when the fault is lifted: a black hole."""
+        """Answer nothing, and close the connections when the fault is lifted."""
         return self._begin(Fault(swallowing, kinds, operation, times))
 
     def at(self, moment: str, act: Callable[[], object]) -> None:
@@ -189,12 +189,12 @@ class WandbServer:
             fault.lift()
 
     def refuse(self) -> None:
-        """Close the listening socket and all connections; the port stays ours."""
+        """Close the listening socket and all connections. The port stays reserved."""
         self._stop()
         self._listener = Listener(self, _Handler, self._port, listening=False)
 
     def listen(self) -> None:
-        """Take connections again after `refuse()`."""
+        """Accept connections again after `refuse()`."""
         self._listener.server_activate()
         self._serve()
 
@@ -218,7 +218,7 @@ class WandbServer:
     # Requests, on the threads of their connections.
 
     def receive(self, request: Received) -> Reply | None:
-        """The reply; None to hang up."""
+        """The reply to a request; None to close the connection."""
         if request.kind is Kind.MOMENT:
             return self._reached(request.path.rpartition("/")[2])
         with self._changed:
@@ -250,7 +250,7 @@ class WandbServer:
         if request.kind is Kind.UPLOAD and request.method == "GET":
             content = self._store.content(request.path)
             return Reply(404) if content is None else Reply(body=content)
-        if request.kind is Kind.UPLOAD:  # the address alone is the permission
+        if request.kind is Kind.UPLOAD:  # a known address is sufficient, without a key
             return Reply() if self._store.put(request.path, request.body) else Reply(404)
         if request.key not in self.keys:
             return Reply(401, problem("no such key"))

@@ -1,13 +1,13 @@
-"""A server that stands for Weave's OTLP endpoints, with the rules by which Weave reads a span.
+"""A stand-in for Weave's OTLP endpoints, with the rules by which Weave reads a span.
 
-The rules are those of `weave.trace_server.opentelemetry` in weave 0.53.12, the last one that came with the server:
-names become a tree by their dots, and a span where one is a branch and a leaf is rejected; texts that look like JSON
-are read; the first of a list of names gives a call's inputs and outputs.
+The rules are those of `weave.trace_server.opentelemetry` in weave 0.53.12, the last version with the server. Names
+become a tree by their dots, and a span is rejected if a name is both a branch and a leaf. Texts that look like JSON are
+parsed. The first present name of a list gives a call's inputs, and another its outputs.
 
     with WeaveServer() as weave:
-        weave.answer(429, {"Retry-After": "0"})   # to the next request, which is then not taken
-        weave.reject = 2                          # of each request, by `partial_success`
-        weave.held.clear()                        # answers nothing until `weave.held.set()`
+        weave.answer(429, {"Retry-After": "0"})   # to the next request, which is then not accepted
+        weave.reject = 2                          # spans of each request, by `partial_success`
+        weave.held.clear()                        # no answers until `weave.held.set()`
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ OF_A_CALL: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class ConflictError(Exception):
-    """A name is a branch and a leaf."""
+    """A name is both a branch and a leaf."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeaveCall:
-    """A call as Weave keeps it."""
+    """A call as Weave stores it."""
 
     id: str
     trace_id: str
@@ -75,7 +75,7 @@ class WeaveCall:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A request that arrived."""
+    """A received request."""
 
     path: str
     headers: Mapping[str, str]
@@ -96,11 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name
-        """Say nothing: test output is for failures."""
+        """Log nothing: test output is for failures."""
 
 
 class WeaveServer:
-    """What arrived is in `calls` and `posts`."""
+    """The server. Received data is in `calls` and `posts`."""
 
     def __init__(self) -> None:
         self.calls: list[WeaveCall] = []
@@ -122,12 +122,12 @@ class WeaveServer:
         return f"http://127.0.0.1:{self._listener.server_port}"
 
     def answer(self, status: int, headers: Mapping[str, str] | None = None) -> None:
-        """Answer a request so, and do not take it."""
+        """Answer the next request with `status`, and do not accept it."""
         with self._changed:
             self._answers.append((status, headers or {}))
 
     def wait_for_posts(self, number: int) -> None:
-        """Wait until so many requests have come."""
+        """Wait until `number` requests have come."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.posts) >= number, 30.0)
 
@@ -165,7 +165,7 @@ class WeaveServer:
 
 
 def call_of(span: Any, resource: Any) -> WeaveCall:
-    """A span as Weave reads it. Raises ConflictError for one that it rejects."""
+    """The call that Weave reads from a span. Raises ConflictError if Weave rejects the span."""
     tree = tree_of(span.attributes)
     for event in span.events:
         tree_of(event.attributes)
@@ -190,7 +190,7 @@ def call_of(span: Any, resource: Any) -> WeaveCall:
         output=side(tree, OUTPUTS, ("outputs", "output"), is_input=False),
         attributes=attributes,
         usage=usage,
-        # The page shows as failed what has an exception, and that is the description of the status.
+        # Weave's page shows a call as failed if it has an exception, which is the description of the status.
         status="error" if failed and span.status.message else "success",
         exception=span.status.message if failed else None,
         thread_id=thread,
@@ -233,7 +233,7 @@ def _value(value: Any) -> Any:
 
 
 def at(tree: Mapping[str, Any], name: str) -> Any:
-    """The value of a name with dots; None if there is none."""
+    """The value of a name with dots in the tree; None if there is none."""
     found: Any = tree
     for part in name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
@@ -246,7 +246,7 @@ def first(tree: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, Any]:
 
 
 def side(tree: Mapping[str, Any], names: tuple[str, ...], bare: tuple[str, ...], *, is_input: bool) -> Any:
-    """The inputs or the output: what stands under a bare name is the side itself, if inputs are an object."""
+    """The inputs or the output. The value of a bare name is used unchanged, for inputs only if it is an object."""
     name, value = first(tree, names)
     if value is None:
         return {}

@@ -1,1 +1,1 @@
-"""Tokens and dollars of a call."""
+"""Counts or estimates the tokens of a call, and finds its price."""

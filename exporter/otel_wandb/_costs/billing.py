@@ -1,6 +1,7 @@
-"""What a call used and cost: as its span says, else by prices, a catalogue and a token counter.
+"""Finds the tokens and the cost of a call: from its span, else from prices, a catalogue and a token counter.
 
-The last two are optional. The user's price wins over the built-in one, and that over the catalogue's.
+The catalogue and the token counter are optional packages. The user's price wins over the built-in one, and the built-in
+one over the catalogue's.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,12 +15,12 @@ from otel_wandb._genai.model_call import ModelCall, Usage
 
 _CHAT: Final = "chat"
 _TEXT_COMPLETION: Final = "text_completion"
-_CUT: Final = ("characters cut]", "left out]")  # how `otel_openai_v0` marks texts that it cut or left out
+_CUT: Final = ("characters cut]", "left out]")  # the marks of `otel_openai_v0` for texts that it cut or left out
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Tokens and dollars of one call. `is_estimated` if the tokens are not the server's count."""
+    """The tokens and dollars of one call. `is_estimated` is true if the tokens are not the server's count."""
 
     usage: Usage
     cost: Cost
@@ -27,14 +28,14 @@ class Bill:
 
 
 def bill_of(call: ModelCall, prices: Mapping[str, Price], start_ns: int) -> Bill:
-    """The bill of `call`. A cost on its span wins. What is unknown is None, never 0."""
+    """The bill of `call`. A cost on its span wins. Unknown values are None, never 0."""
     estimate = _estimated(call)
     usage = estimate or call.usage
     return Bill(usage, _cost(call, usage, prices, start_ns), estimate is not None)
 
 
 def _cost(call: ModelCall, usage: Usage, prices: Mapping[str, Price], start_ns: int) -> Cost:
-    """The cost by the model that answered, else by the requested one."""
+    """The cost by the price of the model that answered, else of the requested model."""
     if call.cost is not None:
         return Cost(dollars=call.cost)
     models = tuple(dict.fromkeys((call.model, call.request_model)))
@@ -63,7 +64,7 @@ def _catalogued(call: ModelCall, model: str | None, usage: Usage, start_ns: int)
 
 
 def total_cost(bills: Sequence[Bill]) -> Cost:
-    """The cost of several calls. If one is unknown, so is the sum; the reason says how many and why."""
+    """The cost of several calls. If one cost is unknown, the sum is unknown; the reason says how many and why."""
     reasons = sorted({bill.cost.reason for bill in bills if bill.cost.reason is not None})
     if reasons:
         unknown = sum(bill.cost.dollars is None for bill in bills)
@@ -78,7 +79,7 @@ def summed(counts: Iterable[int | None]) -> int | None:
 
 
 def _estimated(call: ModelCall) -> Usage | None:
-    """The estimated tokens of a stream, which reports usage only on request; None if it did, or if they are unknown."""
+    """The estimated tokens of a stream without usage. None for any other call, or if they cannot be estimated."""
     if call.usage.total is not None or not call.parameters.get("stream") or call.tools or call.instructions:
         return None
     asked, answers = _plain(call.asked), _plain(call.answered)
@@ -95,7 +96,7 @@ def _estimated(call: ModelCall) -> Usage | None:
 
 
 def _plain(messages: Sequence[Any]) -> list[Message] | None:
-    """The messages if all are plain text; others cost more than can be counted."""
+    """The messages, if all are plain text; else None, because other parts cost tokens that cannot be counted."""
     found = [_message(message) for message in messages]
     plain = [message for message in found if message is not None]
     return plain if plain and len(plain) == len(found) else None

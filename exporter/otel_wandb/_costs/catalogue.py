@@ -1,7 +1,7 @@
-"""Prices of later models, from the optional package `genai-prices`. Offline, with its own data.
+"""Finds the prices of later models in the optional package `genai-prices`. Works offline, with the package's data.
 
-It knows since when a price holds, and for which provider. A model of a provider that it does not know has no price,
-whatever its name.
+Its prices have a start date and a provider. A model of a provider that it does not know has no price, even if it knows
+the name.
 """
 
 import importlib
@@ -13,13 +13,13 @@ from typing import Any, Final
 from otel_wandb._costs.prices import NO_TOKENS, Cost, is_count
 from otel_wandb._genai.model_call import Usage
 
-_PROVIDERS: Final = {"x_ai": "x-ai"}  # where its spelling differs from the conventions' and is not recognised
+_PROVIDERS: Final = {"x_ai": "x-ai"}  # the conventions' names that the package does not know, and its own
 
 
 def catalogue_cost(
     *, model: str | None, provider: str | None, operation: str, usage: Usage, start_ns: int
 ) -> Cost | None:
-    """The cost of one call at its time; None without the package, or for an unknown model."""
+    """The cost of one call at the time of the call; None without the package, or for an unknown model."""
     package = _load()
     if package is None or not model:
         return None
@@ -27,14 +27,14 @@ def catalogue_cost(
     is_said = is_count(usage.input) and is_count(output)
     counts = _counts(usage.input or 0, output or 0, usage) if is_said else {"input_tokens": 1, "output_tokens": 1}
     dollars = _dollars(package, counts, model, provider, start_ns)
-    if not dollars:  # what is billed by other units costs nothing by tokens
+    if not dollars:  # a model that is billed by other units than tokens
         return None if any(counts.values()) or dollars is None else Cost(dollars=0.0)
     return Cost(dollars=round(dollars, 12)) if is_said else Cost(reason=NO_TOKENS)
 
 
 @cache
 def _load() -> ModuleType | None:
-    """Importing it takes half a second once, and 30 MB."""
+    """The package; None if it is not installed. Importing it takes half a second once, and 30 MB."""
     try:
         return importlib.import_module("genai_prices")
     except ImportError:
@@ -42,7 +42,7 @@ def _load() -> ModuleType | None:
 
 
 def _counts(given: int, gave: int, usage: Usage) -> dict[str, int]:
-    """The usage in its form: cached tokens are part of the input, and never more."""
+    """The usage as the package takes it. Cached tokens are part of the input, and never more than it."""
     read = min(usage.cache_read or 0, given)
     return {
         "input_tokens": given,

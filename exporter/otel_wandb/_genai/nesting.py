@@ -1,9 +1,9 @@
 """Finds which spans of a trace are model calls and which only wrap one. Pure.
 
-A program may have several instrumentations: of a framework, of a client, ours. Each writes a span for the same call,
-with its tokens. The innermost is the call; those around it are steps. A call below another may also be a call of its
-own, as when a tool asks a model. The response's id, the tokens and the model decide; if they say nothing, it is the
-same call.
+A program may have several instrumentations: of a framework, of a client, ours. Each writes a span with tokens for the
+same call. The innermost span is the call, and those around it become steps. A call below another one may also be a
+separate call, as when a tool calls a model. The response's id, the tokens and the model decide. If none of them
+differs, it is the same call.
 """
 
 from collections import Counter, defaultdict
@@ -18,11 +18,11 @@ from otel_wandb._genai.view import SpanView
 from otel_wandb._spans.span import SpanRecord
 
 Tokens: TypeAlias = tuple[int, int]
-"""Input and output."""
+"""The numbers of input and output tokens."""
 Sums: TypeAlias = "Counter[tuple[str, int]]"
-"""Tokens by what is billed separately, and by 0 for input and 1 for output."""
+"""Tokens by a family that is billed separately, and by 0 for input and 1 for output."""
 
-# What is billed separately is never the same call. Everything else generates text.
+# Operations of two families, which are billed separately, are never the same call. All others generate text.
 _FAMILIES: Final[Mapping[str, str]] = {
     "embeddings": "embeddings",
     "embedding": "embeddings",
@@ -39,11 +39,11 @@ _FAMILIES: Final[Mapping[str, str]] = {
     "translation": "audio",
 }
 _SHARED: Final = ("user", "session", "conversation", "prompt_name", "prompt_version", "tags")
-_MOST_ALIKE: Final = 500  # calls with the same tokens that are compared with each other
+_MOST_ALIKE: Final = 500  # of calls with the same tokens, only so many are compared with each other
 
 
 def innermost(spans: Sequence[SpanRecord], views: Mapping[str, SpanView]) -> Mapping[str, SpanView]:
-    """The views, with only the innermost calls as calls. What only a span around them says is added to them."""
+    """The views with only the innermost calls as calls. Fields that only a span around a call has are added to it."""
     calls = {span.span_id: _Call(span, call) for span in spans if (call := views[span.span_id].call) is not None}
     if len(calls) <= 1:
         return views
@@ -65,11 +65,11 @@ class _Call:
     span: SpanRecord
     call: ModelCall
     outer: "_Call | None" = None
-    """The next call above it."""
+    """The nearest call above."""
     near: list["_Call"] = field(default_factory=list)
-    """The next calls below it, with only steps in between."""
+    """The nearest calls below, with only steps between."""
     far: list["_Call"] = field(default_factory=list)
-    """The next calls below it that a tool or an agent makes."""
+    """The nearest calls below that a tool or an agent makes."""
 
     @property
     def id(self) -> str:
@@ -97,12 +97,12 @@ class _Call:
 
 def _nest(spans: Mapping[str, SpanRecord], views: Mapping[str, SpanView], calls: Mapping[str, _Call]) -> None:
     """Link each call to the call above it."""
-    above: dict[str, tuple[_Call | None, bool]] = {}  # by span: the next call above it, and whether it is far
+    above: dict[str, tuple[_Call | None, bool]] = {}  # by span: the nearest call above, and whether it is far
     for call in calls.values():
         path: list[SpanRecord] = []
         parent = spans.get(call.span.parent_id or "")
         while parent is not None and parent.span_id not in above:
-            above[parent.span_id] = (calls.get(parent.span_id), False)  # also the end of a circle
+            above[parent.span_id] = (calls.get(parent.span_id), False)  # also ends a cycle of parents
             if parent.span_id in calls:
                 break
             path.append(parent)
@@ -116,7 +116,7 @@ def _nest(spans: Mapping[str, SpanRecord], views: Mapping[str, SpanView], calls:
 
 
 def _above(calls: Iterable[_Call]) -> Mapping[str, Sequence[_Call]]:
-    """The calls that wrap others, the outermost first, each with the calls it wraps."""
+    """The calls that wrap others, outermost first, each with the calls that it wraps."""
     ordered = [call for call in calls if call.outer is None]
     for call in ordered:  # grows while it is walked through
         ordered += (*call.near, *call.far)
@@ -138,23 +138,23 @@ def _stands_around(outer: _Call, below: Tokens) -> bool:
     alike = outer.alike
     said = [inner.tokens for inner in alike if inner.tokens is not None]
     total = (sum(given for given, _ in said), sum(gave for _, gave in said))
-    if outer.tokens is not None and outer.tokens in {below, total, *said}:  # of one: the last attempt's
+    if outer.tokens is not None and outer.tokens in {below, total, *said}:  # those of one: the last attempt
         return True
     return bool(alike) and not _is_another(outer, alike, compared=len(said) == len(alike))
 
 
 def _is_another(outer: _Call, alike: Sequence[_Call], *, compared: bool) -> bool:
-    """Whether the outer call is a separate one, because no inner call has its tokens."""
+    """Whether the outer call is a separate one, by its response id, or by its tokens and model."""
     if outer.call.response_id and any(inner.call.response_id for inner in alike):
         return True
     return outer.tokens is not None and compared and not any(_have_one_model(outer, inner) for inner in alike)
 
 
 def _beside(calls: Sequence[_Call]) -> Mapping[str, Sequence[_Call]]:
-    """Pairs calls that overlap only in time, because a framework's callbacks make no span current.
+    """Pairs calls that are nested in time but not as parent and child: a framework's callbacks make no span current.
 
-    The other call is of another instrumentation, has the same id, tokens or question, and belongs to only one around
-    it.
+    The inner call is of another instrumentation, has the same id, tokens or question, and belongs to one outer call
+    only.
     """
     if len({call.span.scope for call in calls}) < 2:  # noqa: PLR2004
         return {}
@@ -175,9 +175,9 @@ def _beside(calls: Sequence[_Call]) -> Mapping[str, Sequence[_Call]]:
 def _pairs(
     calls: Sequence[_Call], around: Mapping[str, Sequence[_Call]], taken: set[str]
 ) -> Iterator[tuple[_Call, _Call]]:
-    """Match as many calls as possible with one inside them.
+    """Match as many outer calls as possible, each with one inner call.
 
-    Calls are matched in the order of their ends, each with the inner call that began first.
+    Outer calls are matched in the order of their ends, each with the inner call that began first.
     """
     places = _places(calls)
     for outer in sorted(calls, key=lambda one: (one.span.end_ns, -one.span.start_ns)) if len(places) > 1 else ():
@@ -190,7 +190,7 @@ def _pairs(
 
 
 def _places(calls: Sequence[_Call]) -> Mapping[str, int]:
-    """The instrumentations from the outermost in. Parallel calls may lie within each other's spans both ways."""
+    """The ranks of instrumentations, outermost first. Parallel calls may be nested in time in both directions."""
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     for call in calls:
         seconds[call.span.scope].append(call.span.seconds)
@@ -212,7 +212,7 @@ def _agree(one: _Call, other: _Call) -> bool:
         return _have_one_id(one, other)
     if one.tokens is not None and other.tokens is not None:
         return one.tokens == other.tokens and _have_one_model(one, other)
-    return one.question == other.question and _have_one_model(one, other)  # a stream's, as a rule
+    return one.question == other.question and _have_one_model(one, other)  # usually for streams
 
 
 def _is_below(inner: _Call, outer: _Call) -> bool:
@@ -228,7 +228,7 @@ def _have_one_id(one: _Call, other: _Call) -> bool:
 
 
 def _have_one_model(one: _Call, other: _Call) -> bool:
-    """Whether both can mean one model. The answering model has a longer name than the requested one."""
+    """Whether both may name the same model. The model that answered has a longer name than the requested one."""
     names, others = _models(one), _models(other)
     if not names or not others:
         return True
@@ -246,7 +246,7 @@ def _step(view: SpanView, call: ModelCall) -> SpanView:
 def _completed(call: ModelCall, outer: ModelCall, *, is_alone: bool) -> ModelCall:
     """The call, completed by the spans around it.
 
-    They give user and session, and tokens and cost where no other call is beside it.
+    The spans give user and session; if no other call is beside it, also tokens and cost.
     """
     more = {name: said for name in _SHARED if not getattr(call, name) and (said := getattr(outer, name))}
     if is_alone and call.usage.total is None and outer.usage.total is not None:

@@ -1,4 +1,4 @@
-"""The messages of a call as paragraphs with a speaker. `_records` decides how they are laid out."""
+"""Converts the messages of a call to paragraphs with a speaker. `_records` formats them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _EMBEDDINGS: Final = "embeddings"
 
 
 class Paragraph(NamedTuple):
-    """A message as a text; `speaker` is None for one that could not be read as a message."""
+    """A message as text. `speaker` is None if the value could not be read as a message."""
 
     speaker: str | None
     text: str
@@ -21,13 +21,13 @@ class Paragraph(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """The speakers of a prompt and a completion; None for the role of each message."""
+    """The speakers of prompts and completions. None means the role of each message."""
 
     prompt: str | None = None
     completion: str | None = None
 
 
-# The labels of W&B's own autolog for what has no roles.
+# For requests and answers without roles: the labels of W&B's own autolog.
 _ROLES: Final = _Labels()
 _LABELS_BY_API: Final[Mapping[str, _Labels]] = {"edits": _Labels("Input", "Edited")}
 _LABELS_BY_OPERATION: Final[Mapping[str, _Labels]] = {
@@ -48,7 +48,7 @@ def request_of(call: ModelCall) -> Sequence[Paragraph]:
 
 
 def responses_of(call: ModelCall) -> Sequence[Paragraph]:
-    """A paragraph for each choice; vectors are counted, and the verdict of a moderation is named."""
+    """A paragraph for each choice. For vectors it has their number, for a moderation its result."""
     if call.embedding_count is not None and call.operation == _EMBEDDINGS:
         dimensions = "" if call.dimension_count is None else f" of {call.dimension_count} dimensions"
         return [Paragraph("Embeddings", f"{call.embedding_count}{dimensions}")]
@@ -58,7 +58,7 @@ def responses_of(call: ModelCall) -> Sequence[Paragraph]:
 
 
 def input_paragraphs(messages: Messages, instructions: Sequence[Any], label: str | None = None) -> Sequence[Paragraph]:
-    """System instructions and messages. Instructions that are a message too, as OpenLIT has them, come once."""
+    """System instructions and messages. Instructions that are also a message, as with OpenLIT, are not repeated."""
     said = [_paragraph(message, label, "user") for message in messages]
     speaker = "Instruction" if label else "system"
     before = (Paragraph(speaker, part_text(part)) for part in instructions)
@@ -89,7 +89,7 @@ def part_text(part: Any) -> str:
 
 
 def _labels_of(call: ModelCall) -> _Labels:
-    """The labels of an API where there are some, else of the operation."""
+    """The labels for the API if there are some, else for the operation."""
     return _LABELS_BY_API.get(call.api or "") or _LABELS_BY_OPERATION.get(call.operation, _ROLES)
 
 
@@ -109,7 +109,7 @@ def _parts(parts: object) -> Iterable[str]:
 
 
 def _blob(part: Mapping[str, Any]) -> str:
-    """A description of bytes, which are no text themselves."""
+    """A description of bytes as text."""
     content = part.get("content")
     size = size_of_base64(content) if isinstance(content, str) else part.get("size", "unknown")
     return f"<{_text(first_of(part, 'mime_type', 'modality'))}, {_text(size)} bytes>"

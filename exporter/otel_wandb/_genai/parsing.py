@@ -1,7 +1,7 @@
-"""Reads the value of one attribute; None where it has another form.
+"""Reads the value of one attribute. The result is None if the value has another form.
 
-Values are foreign: a limit may have cut a JSON text, and the SDK takes mappings, sequences and bytes unchanged. Nothing
-here raises, whatever the value.
+A limit may have cut a JSON text, and the SDK accepts mappings, sequences and bytes. No function raises an error for any
+value.
 """
 
 import json
@@ -14,19 +14,19 @@ from otel_wandb._spans.clean import clean
 
 T = TypeVar("T")
 
-MAPPING: Final = (dict, Mapping)  # the type before the abstract class, whose check takes ten times as long
+MAPPING: Final = (dict, Mapping)  # `dict` is first, because the check of the abstract class takes ten times as long
 
 _decode: Final = json.JSONDecoder().decode
 _BRACKETS: Final = frozenset("{[")
 _QUOTED: Final = _BRACKETS | {'"'}
 _LARGEST: Final = 2**63 - 1
-_MOST_DIGITS: Final = 18  # of a count; Python refuses to parse thousands
+_MOST_DIGITS: Final = 18  # of a count; Python refuses to parse thousands of digits
 _MOST_DOLLARS: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def parsed(value: Any) -> Any:
-    """The content of a JSON text; any other value, and a text that is no JSON, unchanged."""
+    """The content of a JSON text. Any other value is returned unchanged."""
     if not isinstance(value, str):
         return value
     try:
@@ -36,7 +36,7 @@ def parsed(value: Any) -> Any:
 
 
 def document(value: Any) -> Any:
-    """The content of a JSON object, list or string; any other value unchanged, so that "5" stays a text."""
+    """The content of a JSON object, list or string. Any other value is returned unchanged, so "5" stays a text."""
     return parsed(value) if isinstance(value, str) and value.lstrip()[:1] in _QUOTED else value
 
 
@@ -46,7 +46,7 @@ def is_cut(value: Any) -> bool:
 
 
 def inline(value: Any) -> str:
-    """Any value as text; as JSON if it is no text."""
+    """A text unchanged, or any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(clean(value), ensure_ascii=False)
 
 
@@ -58,7 +58,7 @@ def text(value: Any) -> str | None:
 
 
 def unquoted(value: Any) -> str | None:
-    """A text. Some dialects write it as JSON, with quotes."""
+    """A text, also one that a dialect writes as JSON, with quotes."""
     return text(document(value))
 
 
@@ -85,7 +85,7 @@ def number(value: Any) -> float | None:
 
 
 def count(value: Any) -> int | None:
-    """A number of things: whole, and not negative."""
+    """A count: an integer that is not negative."""
     if isinstance(value, str):
         return int(value) if value.isdecimal() and len(value) <= _MOST_DIGITS else None
     found = number(value)
@@ -95,13 +95,13 @@ def count(value: Any) -> int | None:
 
 
 def amount(value: Any) -> float | None:
-    """Seconds or money."""
+    """An amount of seconds or money: a number that is not negative."""
     found = number(value)
     return float(found) if found is not None and found >= 0 else None
 
 
 def dollars(value: Any) -> float | None:
-    """The cost of a call. A million or more is an error."""
+    """The cost of a call in US dollars. A million or more is taken for an error."""
     found = amount(value)
     return None if found is None or found > _MOST_DOLLARS else found
 
@@ -118,7 +118,7 @@ def flag(value: Any) -> bool | None:
 
 
 def moment(value: Any) -> int | None:
-    """A time in ISO 8601, UTC where it names no other zone, as nanoseconds since the epoch."""
+    """A time in ISO 8601 as nanoseconds since the epoch. Without a time zone it is UTC."""
     said = unquoted(value)
     if said is None:
         return None
@@ -132,7 +132,7 @@ def moment(value: Any) -> int | None:
 
 
 def listed(value: Any) -> Sequence[Any]:
-    """The items of a list, or of a JSON text of one; anything else is the only one."""
+    """The items of a list, or of a JSON text of one. Any other value is the only item."""
     found = document(value)
     if isinstance(found, (list, tuple)):
         return found
@@ -140,18 +140,18 @@ def listed(value: Any) -> Sequence[Any]:
 
 
 def length(value: Any) -> int | None:
-    """How many items a list has."""
+    """The number of items in a list."""
     found = document(value)
     return len(found) if isinstance(found, (list, tuple)) else None
 
 
 def first_of(found: Mapping[str, Any], *names: str) -> Any:
-    """The value under the first of `names` that is there and not null."""
+    """The value of the first of `names` that is present and not null."""
     return next((found[name] for name in names if found.get(name) is not None), None)
 
 
 def at(value: Any, *path: str) -> Any:
-    """The value below `path` in a document, or in a JSON text of one; None where there is no such path."""
+    """The value at `path` in a document, or in a JSON text of one; None if there is no such path."""
     found = document(value)
     for name in path:
         if not isinstance(found, MAPPING):
@@ -166,7 +166,7 @@ def always(answer: T) -> Callable[[Any], T]:
 
 
 def one_of(answers: Mapping[str, T]) -> Callable[[Any], T | None]:
-    """A reader that looks a word up, in any case and with or without the quotes of JSON."""
+    """A reader that looks up a word. Case and the quotes of JSON are ignored."""
 
     def read(value: Any) -> T | None:
         said = unquoted(value)

@@ -1,6 +1,6 @@
-"""Turns the parts of a message, in the spelling of any provider or dialect, into those of the GenAI conventions.
+"""Converts the parts of a message, of any provider or dialect, to those of the GenAI conventions.
 
-A part is `{"type", ...}`; one of a type that is not known here is passed on as it is.
+A part is `{"type", ...}`. A part of an unknown type is passed on unchanged.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from otel_wandb._genai.parsing import MAPPING, at, document, first_of, inline, listed
 
 DESCRIPTOR: Final = "blob_descriptor"
-"""The type of a part that says what bytes there were, as `otel_openai_v0` writes it; a `blob` has them."""
+"""The type of a part that describes bytes, as `otel_openai_v0` writes it. A `blob` contains the bytes."""
 Part: TypeAlias = Mapping[str, Any]
 
 
@@ -21,7 +21,7 @@ def content_parts(content: Any) -> list[Any]:
 
 
 def tool_call(call: Mapping[str, Any]) -> Part:
-    """A call of a function in the spelling of OpenAI, Traceloop, OpenInference, Anthropic or Vercel."""
+    """A call of a function, as OpenAI, Traceloop, OpenInference, Anthropic or Vercel spell it."""
     inner = call.get("tool_call")
     call = inner if isinstance(inner, MAPPING) else call
     function = call.get("function")
@@ -45,12 +45,12 @@ def tool_response(call_id: Any, response: Any) -> Part:
 
 
 def tool_names(definitions: Iterable[Any]) -> Iterator[str]:
-    """The names of the tools that a call could use; the type of one that has no name."""
+    """The names of the tools in `definitions`, or the type of a tool without a name."""
     return (inline(name) for tool in definitions if (name := _tool_name(tool)) is not None)
 
 
 def _tool_name(tool: Any) -> Any:
-    """The name in a definition as the conventions, OpenAI, OpenInference or Vercel have it, or in JSON of one."""
+    """The name in a definition, or in its JSON, as the conventions, OpenAI, OpenInference or Vercel write it."""
     found = document(at(tool, "tool", "json_schema")) or document(tool)
     if not isinstance(found, MAPPING):
         return None
@@ -78,7 +78,7 @@ def _reasoning(part: Part) -> Part:
 
 
 def _image(part: Part) -> Part:
-    """An image by its address; one that is in the message itself by its type, for its bytes are no text."""
+    """A part for an image: with its address, or only its type if the message contains its bytes."""
     found = first_of(part, "image_url", "image", "url")
     for name in ("image", "url"):  # {"image_url": {"url": ...}}, {"image": {"image": {"url": ...}}}
         found = found.get(name, found) if isinstance(found, MAPPING) else found
@@ -92,12 +92,12 @@ def _image(part: Part) -> Part:
 
 
 def size_of_base64(text: str) -> int:
-    """The number of bytes."""
+    """The number of bytes in a base64 text."""
     return len(text) * 3 // 4 - text.count("=", -2)
 
 
 def _tool_result(part: Part) -> Part:
-    """The result of a tool as a part of the content: Anthropic, and two versions of Vercel."""
+    """The result of a tool in a part of the content, as Anthropic and two versions of Vercel write it."""
     output = first_of(part, "content", "output", "result")
     if isinstance(output, MAPPING) and "value" in output:
         output = output["value"]

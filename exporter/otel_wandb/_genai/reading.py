@@ -1,4 +1,4 @@
-"""Reads one span with the tables of all dialects: pure, and cheap for a span of no dialect."""
+"""Reads one span with the tables of all dialects. Pure, and fast for a span of no dialect."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -18,9 +18,9 @@ _PREFIXES: Final = tuple(f"{family}." for family in _FAMILIES)
 _MEMBER: Final = re.compile(rf"({'|'.join(map(re.escape, sorted(_FAMILIES)))})\.[0-9]{{1,9}}(?:\.|\Z)")
 _HIDDEN: Final = CONTENT_KEYS | NEVER_SHOWN | _FAMILIES
 _DEEPEST: Final = 12
-_MOST_FORMS: Final = 512  # sets of keys that are remembered; an instrumentation has a few dozen
+_MOST_FORMS: Final = 512  # cached sets of keys; an instrumentation has a few dozen
 
-# Events and log records whose attributes count as the span's, where it has none of the name.
+# Events and log records whose attributes are read as the span's, unless the span has an attribute of that name.
 _CONTENT_EVENTS: Final = frozenset(
     {"gen_ai.client.inference.operation.details", "gen_ai.content.prompt", "gen_ai.content.completion"}
 )
@@ -32,13 +32,13 @@ _CHUNK_EVENTS: Final = frozenset(
 
 
 class Said(Protocol):
-    """What a span says of a field; the `get` of a plain dict, typed by the field."""
+    """Returns the value of a field. It is the `get` of a plain dict, typed by the field."""
 
     def __call__(self, field: Field[T], /) -> T | None: ...
 
 
 class Fields:
-    """What one span says, field by field."""
+    """The fields of one span."""
 
     __slots__ = ("_documents", "_rows", "_values")
 
@@ -62,12 +62,12 @@ class Fields:
         return None
 
     def all_but(self, left_out: Collection[Field[Any]]) -> Said:
-        """All fields but these, read at once: quicker than asking for many fields that the span does not have."""
+        """All fields except `left_out`, read at once. Faster than `get` for many fields that the span does not have."""
         said = {field: self.get(field) for field in self._rows if field not in left_out}
         return said.get
 
     def _document(self, key: str) -> Any:
-        """The JSON of an attribute that holds many fields, parsed once."""
+        """The parsed JSON of an attribute with many fields. It is parsed once."""
         if key not in self._documents:
             self._documents[key] = document(self._values[key])
         return self._documents[key]
@@ -84,7 +84,7 @@ def read_fields(span: SpanRecord) -> Fields:
             if type(members) is not _Family:
                 members = values[family + INDEX] = _Family()
             members[key[len(family) + 1 :]] = value
-        elif key in _FAMILIES:  # the whole list as one attribute, which the SDK takes too
+        elif key in _FAMILIES:  # the whole list in one attribute, which the SDK accepts
             values.setdefault(key + INDEX, listed(value))
     if span.events or span.logs:
         _add_events(span, values)
@@ -94,13 +94,13 @@ def read_fields(span: SpanRecord) -> Fields:
 
 
 def family_of(key: str) -> str | None:
-    """The family of an attribute with an index: `gen_ai.prompt` for `gen_ai.prompt.0.role`."""
+    """The family of an attribute with an index, such as `gen_ai.prompt` for `gen_ai.prompt.0.role`; else None."""
     member = _MEMBER.match(key)
     return None if member is None else member[1]
 
 
 def shown_attributes(attributes: Mapping[str, Any], *, is_genai: bool) -> Iterator[tuple[str, Any]]:
-    """The attributes that a node shows: all but those that are shown as its inputs and outputs."""
+    """The attributes that a node shows: all except those that are shown as inputs and outputs."""
     hidden = _HIDDEN if is_genai else NEVER_SHOWN
     for key, value in attributes.items():
         if key not in hidden and not (is_genai and key.startswith(_PREFIXES) and family_of(key) is not None):
@@ -108,7 +108,7 @@ def shown_attributes(attributes: Mapping[str, Any], *, is_genai: bool) -> Iterat
 
 
 def is_shown_event(event: EventRecord) -> bool:
-    """Whether a node shows an event: those with messages are not shown."""
+    """Whether a node shows an event. Events with messages are not shown."""
     return event.name not in _CONTENT_EVENTS and event.name not in _MESSAGE_EVENTS
 
 
@@ -142,10 +142,10 @@ def _said_by_event(event: EventRecord) -> Iterator[tuple[str, Any]]:
 
 
 class _Family(dict[str, Any]):
-    """The attributes of a family by what follows its name: `0.role`."""
+    """The attributes of a family, by the rest of the name, such as `0.role`."""
 
     def nested(self) -> list[Any]:
-        """One list of nested values, without those that a limit dropped."""
+        """The family as one list of nested values. Items that a limit dropped are missing."""
         root = _Node()
         for key, value in self.items():
             node = root
@@ -160,11 +160,11 @@ class _Family(dict[str, Any]):
 
 
 class _Node(dict[str, Any]):
-    """A level that was made here, unlike a mapping that is an attribute's value."""
+    """A level of nested values, made here. A mapping in an attribute's value has another type."""
 
 
 def _closed(node: Any) -> Any:
-    """A level whose names are all numbers is a list."""
+    """A list for a level whose names are all numbers, else the level."""
     if type(node) is not _Node:
         return node
     if next(iter(node)).isdecimal() and all(name.isdecimal() and len(name) < _DEEPEST for name in node):

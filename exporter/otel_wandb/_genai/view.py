@@ -1,4 +1,4 @@
-"""The one view of a span that everything else is made from, whatever dialect the span speaks."""
+"""Reads a span of any dialect into a view, from which all records are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,29 +20,29 @@ _OF_STEPS: Final = frozenset({f.KIND, f.DISPLAY_NAME, f.TRACE_NAME, f.INPUTS, f.
 
 @dataclass(frozen=True, slots=True)
 class SpanView:
-    """What a span is, and for a call of a model what was asked and answered."""
+    """The kind and the fields of a span, and its request and answer if it is a call of a model."""
 
     kind: Kind
     is_genai: bool
-    """Whether any dialect says what it is: a call of a model, an agent, a tool, or a step of what these are part of."""
+    """Whether a dialect gives its kind: a call of a model, an agent, a tool, or a step of these."""
     name: str
-    """What the timeline calls it."""
+    """The name in the timeline."""
     call: ModelCall | None = None
     inputs: Messages | str | None = None
     """The input of a tool, an agent or a step."""
     instructions: tuple[Any, ...] = ()
-    """System instructions that are given apart from the messages in `inputs`."""
+    """System instructions that are separate from the messages in `inputs`."""
     outputs: Messages | str | None = None
     repeats: ModelCall | None = None
-    """The call of a span below, which this span only wraps: shown here too, and counted there."""
+    """The call of a span below that this span only wraps. It is shown here too, but counted there."""
     is_error: bool = False
-    """Whether an attribute says that it failed, whatever the span's own status is."""
+    """Whether an attribute marks the span as failed, even if its status does not."""
     message: str | None = None
-    """The message of that attribute's dialect."""
+    """The error message in the dialect of that attribute."""
 
 
 def read_view(span: SpanRecord) -> SpanView:
-    """The view of any span, with any values in its attributes."""
+    """The view of a span. Its attributes may have any values."""
     fields = read_fields(span)
     kind = fields.get(f.KIND)
     name = _name(span, fields)
@@ -63,7 +63,7 @@ def read_view(span: SpanRecord) -> SpanView:
 
 
 def is_genai(span: SpanRecord) -> bool:
-    """`read_view(span).is_genai`, without reading the rest."""
+    """`read_view(span).is_genai`, without reading other fields."""
     return read_fields(span).get(f.KIND) is not None
 
 
@@ -116,7 +116,7 @@ def _call(span: SpanRecord, said: Said, name: str) -> ModelCall:
 
 
 def _operation_in(name: str) -> str:
-    """The operation that a span's name begins with, as in the conventions before 1.28."""
+    """The operation at the start of a span's name, as in the conventions before 1.28."""
     word = name.partition(" ")[0]
     return word if word in _OPERATIONS_IN_NAMES else _CHAT
 
@@ -142,7 +142,7 @@ def _usage(said: Said) -> Usage:
 
 
 def _parameters(said: Said) -> Mapping[str, Any]:
-    """What the request asked for; "stream" only where it did, for some dialects write False and some nothing."""
+    """The parameters of the request. "stream" is included only if true: some dialects write False, others nothing."""
     found = {name: value for name, field in f.PARAMETERS.items() if (value := said(field)) is not None}
     if found.get(f.STREAM.name) is False:
         del found[f.STREAM.name]
@@ -150,7 +150,7 @@ def _parameters(said: Said) -> Mapping[str, Any]:
 
 
 def _time_to_first_chunk(span: SpanRecord, said: Said) -> float | None:
-    """Seconds; of a stream only, for OpenLIT calls the time of any answer so."""
+    """The seconds to the first chunk of a stream. OpenLIT also writes them for other calls; these are ignored."""
     if said(f.STREAM) is False:
         return None
     seconds = said(f.TIME_TO_FIRST_CHUNK)

@@ -108,7 +108,7 @@ class Packer:
         return Mark(len(self.strings), self._changes, len(self.texts), len(self._feedback))
 
     def since(self, mark: Mark) -> str:
-        """What was packed after the mark, as JSON. `rows` are the rows of traces that are new or have grown."""
+        """The data packed after the mark, as JSON. `rows` are the rows of traces that are new or have grown."""
         texts = ",".join(self.texts[mark.texts :])
         rows = [row for row, trace in enumerate(self.traces) if trace.change > mark.changes]
         details = ",".join(self.traces[row].detail for row in rows)

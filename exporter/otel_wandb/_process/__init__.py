@@ -1,1 +1,1 @@
-"""The process around the exporter: threads, budgets, counters, and every way to end."""
+"""The process around the exporter: threads, budgets, counters, and the ends of the process."""

@@ -1,10 +1,10 @@
-"""Bounds what may wait: the number of items, and their bytes."""
+"""Limits the number of waiting items and their bytes."""
 
 import threading
 
 
 class Budget:
-    """Thread safe and reentrant: a garbage collection may end a span anywhere."""
+    """Counts waiting items within limits. Thread safe and reentrant: a garbage collection may end a span anywhere."""
 
     def __init__(self, most_items: int, most_bytes: int) -> None:
         self._most_items = most_items
@@ -21,11 +21,11 @@ class Budget:
 
     @property
     def size(self) -> int:
-        """Their bytes."""
+        """The bytes of all waiting items."""
         return self._bytes
 
     def take(self, items: int, size: int) -> bool:
-        """Count `items` of `size` bytes as waiting, if there is room for them."""
+        """Count `items` of `size` bytes as waiting. Returns False, and counts nothing, if there is no room for them."""
         with self._lock:
             if self._items + items > self._most_items or self._bytes + size > self._most_bytes:
                 return False
@@ -34,13 +34,13 @@ class Budget:
             return True
 
     def add(self, items: int, size: int) -> None:
-        """Count items as waiting, whether or not there is room for them."""
+        """Count items as waiting, even beyond the limits."""
         with self._lock:
             self._items += items
             self._bytes += size
 
     def give_back(self, items: int, size: int) -> bool:
-        """Count them as no longer waiting; False if they were given up."""
+        """Count items as no longer waiting. Returns False if they were given up."""
         with self._lock:
             if self._given_up:
                 return False
@@ -49,7 +49,7 @@ class Budget:
             return True
 
     def give_up(self) -> int:
-        """Give up all waiting items and return their number. Nothing is taken afterwards."""
+        """Give up all waiting items and return their number. `take` refuses everything afterwards."""
         with self._lock:
             self._given_up = True
             self._most_items = self._most_bytes = -1

@@ -1,4 +1,4 @@
-"""Which providers have all their spans written by one exporter of this process, so that no other writes them too."""
+"""Reserves the spans of a provider for one exporter of this process, so that no other exporter writes them too."""
 
 import threading
 from typing import Final
@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 
 class Claims:
-    """One for the process, however many providers and exporters there are, and whichever was made first."""
+    """The claims of exporters on providers. One object for the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -18,19 +18,19 @@ class Claims:
         return any(claimed is provider and owner is exporter for claimed, owner in self._claims)
 
     def add(self, provider: TracerProvider, exporter: object) -> None:
-        """Leave the spans of the provider to one exporter."""
+        """Reserve the spans of the provider for one exporter."""
         with self._lock:
             self._claims = (*self._claims, (provider, exporter))
 
     def release(self, exporter: object) -> None:
-        """Leave nothing to the exporter any more."""
+        """Remove all claims of the exporter."""
         with self._lock:
             self._claims = tuple(claim for claim in self._claims if claim[1] is not exporter)
 
     def left_to_another(self, span: ReadableSpan, exporter: object) -> bool:
-        """Whether another exporter writes the span.
+        """Whether the span's provider is claimed by another exporter.
 
-        The SDK gives a span no reference to its provider, but it has the very resource that the provider has.
+        A span of the SDK has no reference to its provider, but it has the provider's resource, the same object.
         """
         return any(owner is not exporter and span.resource is claimed.resource for claimed, owner in self._claims)
 

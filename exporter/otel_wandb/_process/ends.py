@@ -1,7 +1,7 @@
-"""Registers for every way in which a process may end or fork: exits, SIGTERM, `multiprocessing`, Celery."""
+"""Registers callbacks for every end and fork of a process: exits, SIGTERM, `multiprocessing`, Celery."""
 
 import atexit
-import concurrent.futures.thread  # noqa: F401  # cannot be imported any more by the time an exit starts wandb
+import concurrent.futures.thread  # noqa: F401  # wandb imports it, which is too late during an exit
 import contextlib
 import os
 import sys
@@ -18,29 +18,32 @@ class Owner(Protocol):
     """Something with data to write when the process ends. Registering does not keep it alive."""
 
     def at_exit(self) -> None:
-        """Write everything: the interpreter runs its `atexit` callbacks, or a child of Celery's pool ends."""
+        """Write everything. Called as an `atexit` callback, or at the end of a child of Celery's pool."""
         ...
 
     def before_exit(self) -> None:
-        """Do what needs imports or threads: the main thread is done. A child of `multiprocessing` gets no `at_exit`."""
+        """Do what needs imports or threads. Called at the end of the main thread, also in a `multiprocessing` child.
+
+        Such a child gets no call of `at_exit`.
+        """
         ...
 
     def after_fork(self) -> None:
-        """In a forked child: threads, locks and runs are the parent's."""
+        """Reset the state in a forked child, because threads, locks and runs belong to the parent."""
         ...
 
     def write_before_termination(self, timeout: float) -> None:
-        """Write everything within `timeout` seconds: a SIGTERM waits."""
+        """Write everything within `timeout` seconds, while a SIGTERM is held back."""
         ...
 
 
 def register(owner: Owner, *, handle_sigterm: bool) -> None:
-    """Call `owner` at each of these. `write_last` and `forget` are about `at_exit`."""
+    """Call `owner` at each of these moments, except for `atexit`; see `write_last`."""
     _call_while_alive(partial(_register_fork, os), owner.after_fork)
     register_celery(owner)
     if handle_sigterm:
         TERMINATION.write_first(owner)
-    # Private, and used by concurrent.futures from 3.9 to 3.14: the last moment at which threads can be started.
+    # Private; concurrent.futures uses it in Python 3.9 to 3.14. It is the last moment at which threads can start.
     before_threads_end = getattr(threading, "_register_atexit", None)
     if before_threads_end is not None:
         with contextlib.suppress(RuntimeError):  # the interpreter is already exiting
@@ -48,21 +51,21 @@ def register(owner: Owner, *, handle_sigterm: bool) -> None:
 
 
 def write_last(owner: Owner) -> None:
-    """Call `owner.at_exit` before everything that is registered by now: callbacks run in reverse.
+    """Register `owner.at_exit` again, so that it runs before all present callbacks, which run in reverse order.
 
-    wandb's own ends the process that writes, and was registered when that started.
+    wandb's callback ends its service process. wandb registers it when it starts that process.
     """
     forget(owner)
     atexit.register(owner.at_exit)
 
 
 def forget(owner: Owner) -> None:
-    """Do not call `owner.at_exit`."""
+    """Remove `owner.at_exit` from the callbacks."""
     atexit.unregister(owner.at_exit)
 
 
 def register_celery(owner: Owner) -> None:
-    """Write at the end of a child of Celery's prefork pool, which ends by `os._exit` after sending this signal."""
+    """Call `owner.at_exit` at the end of a child of Celery's prefork pool. It sends a signal and ends by `os._exit`."""
     signals: Any = sys.modules.get("celery.signals")
     if signals is not None:
         connect = partial(signals.worker_process_shutdown.connect, weak=False, dispatch_uid=id(owner))
@@ -70,13 +73,13 @@ def register_celery(owner: Owner) -> None:
 
 
 def is_child() -> bool:
-    """Whether this is a process that `multiprocessing` started."""
+    """Whether `multiprocessing` started this process."""
     multiprocessing = sys.modules.get("multiprocessing.process")
     return multiprocessing is not None and multiprocessing.parent_process() is not None
 
 
 def is_spawned() -> bool:
-    """Whether it was started anew, and so inherited nothing."""
+    """Whether `multiprocessing` spawned this process, so that it inherited no state."""
     return "--multiprocessing-fork" in sys.orig_argv
 
 

@@ -5,11 +5,11 @@ import sys
 
 
 def keep_interrupt() -> None:
-    """Let a program that Ctrl-C ended still end by the signal, so that its shell sees it.
+    """Let a program that Ctrl-C ended still end by the signal SIGINT, which its shell expects.
 
-    CPython 3.8 to 3.14 remembers an unhandled KeyboardInterrupt until the next source text is executed
-    (`run_eval_code_obj` in `pythonrun.c`), and importing wandb at an exit executes some. Executing a text that raises
-    it again restores the memory.
+    CPython 3.8 to 3.14 stores that a KeyboardInterrupt was unhandled. Executing source text resets this
+    (`run_eval_code_obj` in `pythonrun.c`), and importing wandb at an exit does so. Executing a text that raises
+    KeyboardInterrupt sets it again.
     """
     if getattr(sys, "last_type", None) is KeyboardInterrupt:
         with contextlib.suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""Counts where every span went, and logs losses once a minute for each cause."""
+"""Counts what happened to every span, and logs losses at most once a minute for each cause."""
 
 import logging
 import threading
@@ -15,8 +15,8 @@ _QUIET_SECONDS: Final = 60.0
 class Health:
     """The counters of one exporter. Thread safe and reentrant: a garbage collection may end a span anywhere.
 
-    Every received span is logged, a duplicate, trimmed (not selected by `keep`), dropped for a cause, or still on its
-    way. Rows of tables are counted separately: the trace of a lost row is in the run all the same.
+    Every received span is logged, a duplicate, trimmed (not selected by `keep`), dropped for a cause, or still on the
+    way. Rows of tables are counted separately, because the trace of a lost row is still in the run.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -32,11 +32,11 @@ class Health:
         self._said: dict[str, float] = {}
 
     def received(self, spans: int) -> None:
-        """Count spans that `export()` was given."""
+        """Count spans that were passed to `export()`."""
         self._count("received", spans)
 
     def logged(self, spans: int) -> None:
-        """Count spans that were handed to wandb in a trace."""
+        """Count spans that were passed to wandb in a trace."""
         self._count("logged", spans)
 
     def trimmed(self, spans: int) -> None:
@@ -44,7 +44,7 @@ class Health:
         self._count("trimmed", spans)
 
     def duplicated(self, spans: int) -> None:
-        """Count spans that came a second time."""
+        """Count spans that were received before."""
         self._count("duplicates", spans)
 
     def drop(self, cause: str, spans: int, why: object) -> None:
@@ -69,12 +69,12 @@ class Health:
             self._sent_to_weave += spans
 
     def drop_weave(self, cause: str, spans: int, why: object) -> None:
-        """Count spans that Weave did not get. The run has them all the same."""
+        """Count spans that Weave did not get. They are still in the run."""
         self._lose(self._weave, "spans were not sent to Weave", cause, spans, why)
 
     @property
     def on_the_way(self) -> int:
-        """Received spans that are not accounted for yet."""
+        """The number of received spans that are not in another counter yet."""
         with self._lock:
             kept = sum(count for name, count in self._spans.items() if name != "received")
             return self._spans["received"] - kept - self._dropped.total()
@@ -88,7 +88,7 @@ class Health:
     def summary(self) -> Mapping[str, int]:
         """Counters for the run's summary.
 
-        `otel/received` and `otel/logged`; where they are not 0, `otel/trimmed`, `otel/duplicates`,
+        Always `otel/received` and `otel/logged`; if not 0 also `otel/trimmed`, `otel/duplicates`,
         `otel/dropped_<cause>`, `otel/rows_dropped_<cause>`, `otel/logs_dropped_<cause>`, `otel/journal_failed`,
         `otel/weave_sent` and `otel/weave_dropped_<cause>`.
         """
@@ -104,12 +104,12 @@ class Health:
             }
 
     def settled(self) -> Mapping[str, int]:
-        """`summary()` without the spans on their way, which another intake gets and counts."""
+        """`summary()` without the spans that are still on the way. Another intake gets and counts these."""
         with self._lock:
             return {**self.summary(), "otel/received": self._spans["received"] - self.on_the_way}
 
     def last_words(self) -> str | None:
-        """One sentence about everything that was lost; None if nothing was."""
+        """One sentence about everything that was lost; None if nothing was lost."""
         with self._lock:
             lost = [
                 f"{counts.total()} of {total} ({', '.join(f'{cause}: {count}' for cause, count in counts.items())})"

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace.export import SpanExporter
 
-_DEEPEST: Final = 4  # exporters around exporters
+_DEEPEST: Final = 4  # levels of exporters that wrap an exporter
 
 
 def flushes_of(exporter: SpanExporter, depth: int = _DEEPEST) -> Sequence[Callable[[], object]]:
-    """The `force_flush` of everything that refers to `exporter`, also through exporters in between.
+    """The `force_flush` of each object that refers to `exporter`, directly or through other exporters.
 
-    It asks the garbage collector, which takes tens of milliseconds: use it at an exit.
+    It searches with the garbage collector, which takes tens of milliseconds, so use it at an exit.
     """
     if not gc.get_freeze_count():
         return list(_flushes(exporter, depth))
@@ -35,7 +35,7 @@ def _flushes(exporter: SpanExporter, depth: int) -> Iterator[Callable[[], object
 
 
 def _owners(value: object) -> Iterator[object]:
-    """The objects with `value` as an attribute. Their dict refers to it, or from Python 3.11 on they do themselves."""
+    """The objects with `value` as an attribute. Their dict refers to it, or the object itself from Python 3.11 on."""
     for referrer in gc.get_referrers(value):
         if type(referrer) is dict:
             yield from (owner for owner in gc.get_referrers(referrer) if getattr(owner, "__dict__", None) is referrer)

@@ -1,8 +1,8 @@
-"""Lets a SIGTERM wait until everything is written. By default it ends a program without notice.
+"""Holds a SIGTERM back until everything is written. By default it ends a program at once.
 
-The signal is held back, not handled. The program runs on while a thread writes, so a server goes on serving, and no
-lock that the program holds can block us. Then the signal is sent again, to the program's own handler or the system's. A
-handler installed later stands in front of ours; uvicorn restores ours and sends the signal again when it is done.
+The program runs on while a thread writes. So a server continues to serve, and no lock of the program can block us. Then
+the signal is sent again, to the program's own handler or the system's. A handler that is installed later gets the
+signal before ours. uvicorn, for example, restores our handler and sends the signal again when it has ended.
 """
 
 import _thread
@@ -22,7 +22,7 @@ class Writer(Protocol):
     """Something with data to write."""
 
     def write_before_termination(self, timeout: float) -> None:
-        """Write all that is in hand, within `timeout` seconds."""
+        """Write everything received so far, within `timeout` seconds."""
 
 
 class _State(enum.Enum):
@@ -32,7 +32,7 @@ class _State(enum.Enum):
 
 
 class Termination:
-    """The handler of one process. The main thread calls its methods, except for the one that writes."""
+    """The handler of one process. The main thread calls its methods, except for `_write`."""
 
     def __init__(self) -> None:
         self._writers: weakref.WeakSet[Writer] = weakref.WeakSet()
@@ -56,11 +56,11 @@ class Termination:
             signal.signal(signal.SIGTERM, self._handle)
 
     def forget(self) -> None:
-        """In a forked child: the writing thread belongs to the parent."""
+        """Reset the state in a forked child, because the writing thread belongs to the parent."""
         self._state = _State.IDLE
 
     def settle(self, timeout: float) -> None:
-        """At the end of a program, wait for a signal that is held back."""
+        """Wait at most `timeout` seconds while a signal is held back. Call this at the end of a program."""
         if self._state is _State.WRITING:
             self._written.wait(max(0.0, timeout))
 
@@ -87,11 +87,11 @@ class Termination:
             for writer in list(self._writers):
                 writer.write_before_termination(_MOST_SECONDS)
         finally:
-            if self._state is _State.WRITING:  # else a second signal has come, and was not held back
+            if self._state is _State.WRITING:  # else a second signal has come, which is not held back
                 self._state = _State.WRITTEN
                 os.kill(os.getpid(), signal.SIGTERM)
             self._written.set()
 
 
 TERMINATION: Final = Termination()
-"""A process has one handler for a signal."""
+"""The only one, because a process has one handler for a signal."""

@@ -1,15 +1,15 @@
-"""What acts when a time is reached, in the pipeline's thread."""
+"""The protocol of objects that act when a time is reached, in the pipeline's thread."""
 
 from typing import Protocol
 
 
 class Timed(Protocol):
-    """Something that waits. Times are those of `time.monotonic`, in seconds."""
+    """An object with deadlines. Times are those of `time.monotonic`, in seconds."""
 
     def next_deadline(self) -> float | None:
-        """When `tick` has something to do; None if nothing waits."""
+        """The time of the next call of `tick`; None if nothing waits."""
         ...
 
     def tick(self, now: float) -> None:
-        """Do what is due."""
+        """Do everything that is due at `now`."""
         ...

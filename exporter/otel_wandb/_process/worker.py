@@ -1,4 +1,4 @@
-"""A thread that takes items one by one, wakes up at a time its owner names, and ends in bounded time."""
+"""A thread that takes items one by one, wakes up at a time set by its owner, and ends in bounded time."""
 
 import logging
 import queue
@@ -25,10 +25,10 @@ class _Flush:
 class Worker(Generic[T]):
     """Runs `take(item)` for each item, `wake()` when `due()` is reached, and `flush()` on request.
 
-    A fault in one of them is logged, and the next item is taken. The queue is a SimpleQueue: its `put` may run inside a
-    garbage collection that interrupts its own `get`, as when an abandoned stream ends its span. The thread is a daemon,
-    so its owner flushes it at an exit. Instrumentation is suppressed in it, so that wandb's requests do not become
-    spans.
+    A fault in one of them is logged, and the next item is taken. The queue is a SimpleQueue, because a garbage
+    collection that interrupts its `get` may call its `put`, as when an abandoned stream ends its span. The thread is a
+    daemon, so its owner flushes it at an exit. Instrumentation is suppressed in the thread, so that wandb's requests do
+    not become spans.
     """
 
     def __init__(
@@ -50,21 +50,21 @@ class Worker(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> None:
-        """Hand an item over; never blocks."""
+        """Queue an item. Never blocks."""
         self._inbox.put(item)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything put before is done; False if that takes longer than `timeout` seconds."""
+        """Wait until all queued items are done. Returns False if that takes longer than `timeout` seconds."""
         return self._ask(timeout, last=False)
 
     def stop(self, timeout: float) -> bool:
-        """Flush, and end the thread. A slow one ends after its current item."""
+        """Flush, and end the thread. After `timeout` seconds it ends with its current item. Returns as `flush`."""
         stopped = self._ask(timeout, last=True)
         self._stopped = True
         return stopped
 
     def abandon(self) -> None:
-        """End the thread after its current item; the rest is not taken."""
+        """End the thread after its current item. The other items are not taken."""
         self._stopped = True
         self._inbox.put(_Flush(threading.Event(), last=True))
 
@@ -80,7 +80,7 @@ class Worker(Generic[T]):
     def _work(self) -> None:
         with suppress_instrumentation():
             while self._step():
-                if self._stopped:  # nobody waits any more; the rest was counted as lost
+                if self._stopped:  # the remaining items were counted as lost
                     return
 
     def _step(self) -> bool:
@@ -103,7 +103,7 @@ class Worker(Generic[T]):
         return True
 
     def _safely(self, action: Callable[[], None]) -> None:
-        """Run `action`. A fault must not cost what comes after it, and its message may quote a prompt."""
+        """Run `action`. An exception is logged by its type only, because its message may quote a prompt."""
         try:
             action()
         except Exception as error:  # noqa: BLE001

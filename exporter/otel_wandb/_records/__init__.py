@@ -1,1 +1,1 @@
-"""What is written of a trace: a timeline, table rows, a history row."""
+"""Makes the records of a trace: a timeline, table rows, a history row."""

@@ -1,4 +1,4 @@
-"""The scalars beside a trace in its history row. W&B's trace table shows them as columns."""
+"""The scalars in the history row of a trace. W&B's trace table shows them as columns."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -14,14 +14,14 @@ USAGE: Final = (
     "usage/total_tokens",
     "usage/cost",
 )
-"""The names of the usage curves."""
+"""The keys of the usage curves."""
 
 
 def history_row(tree: Timeline) -> Mapping[str, str | float]:
-    """Identity, status and usage of a trace. What is unknown is omitted, never 0.
+    """The scalars for identity, status and usage of a trace. Unknown values are omitted, never 0.
 
-    `usage/elapsed_time` is seconds, `usage/cost` US dollars, `_timestamp` the start of the root in seconds since the
-    epoch.
+    `usage/elapsed_time` is in seconds, `usage/cost` in US dollars. `_timestamp` is the start of the root in seconds
+    since the epoch.
     """
     root, trace, bills = tree.root, tree.read.trace, tree.read.bills
     row: dict[str, str | float] = {

@@ -1,4 +1,4 @@
-"""Renders what went into a span and came out of it as Markdown: a paragraph `**role**: content` for each message."""
+"""Renders the inputs and outputs of a span as Markdown: a paragraph `**role**: content` for each message."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from otel_wandb._genai.view import SpanView
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The input and the outputs of a span; a call of a model has an output for each choice."""
+    """The input and the outputs of a span as Markdown. A call of a model has an output for each choice."""
 
     input: str | None
     outputs: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Makes one row of `traces` of a trace that came in pieces: calls first, and later the root above them. Pure."""
+"""Combines the rows of `traces` for a trace that came in pieces: first calls, later their root. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,11 +12,11 @@ from otel_wandb._spans.span import SpanRecord
 from otel_wandb._traces.assembly import Reason, Trace
 
 Rule: TypeAlias = Callable[[Sequence[Cell]], Cell]
-"""Makes one cell of those of all pieces, in the order in which they came; the last piece has the root."""
+"""Combines the cells of one column. Cells are in the order of the pieces; the last piece has the root."""
 
 
 def combined(rows: Sequence[Row]) -> Row:
-    """One row of `traces` for the rows of the pieces of a trace; the last one is that of its root."""
+    """Combine the rows of the pieces of one trace into one row. The last one is the row of the root."""
     cells = {column.name: [row[place] for row in rows] for place, column in enumerate(TRACES.columns)}
     made = {name: _RULES.get(name, _of_the_root)(found) for name, found in cells.items()}
     start, end = made["start_time"], made["end_time"]
@@ -26,7 +26,7 @@ def combined(rows: Sequence[Row]) -> Row:
 
 
 def _of_the_root(cells: Sequence[Cell]) -> Cell:
-    """The root's, else the latest that says anything."""
+    """The root's value, else the latest known one."""
     return next((cell for cell in reversed(cells) if cell is not None), None)
 
 
@@ -90,16 +90,16 @@ class _Waiting:
 
 
 class Pieces:
-    """The rows of traces whose root is still to come. For one thread."""
+    """The waiting rows of traces whose root has not come yet. For one thread."""
 
     def __init__(self, most: int, seconds: float) -> None:
-        """`most` traces wait, each for `seconds` at most."""
+        """At most `most` traces wait, each for `seconds` at most."""
         self._most = most
         self._seconds = seconds
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()  # the oldest first
 
     def add(self, trace: Trace, row: Row, spans: Sequence[SpanRecord], now: float) -> Iterator[WholeRow]:
-        """Take the row of a trace, and `spans` that wait with it. Yields the rows that can be written now."""
+        """Add the row of a piece, and `spans` that wait with it. Yields the rows that can be written now."""
         waiting = self._waiting.pop(trace.trace_id, None) or _Waiting(now)
         waiting.rows.append(row)
         waiting.spans += spans
@@ -110,12 +110,12 @@ class Pieces:
         yield from self.due(now)
 
     def due(self, now: float) -> Iterator[WholeRow]:
-        """Yield the rows that have waited long enough, and the oldest of too many."""
+        """Yield the rows that have waited long enough, and the oldest ones if too many wait."""
         while self._waiting and self._is_due(next(iter(self._waiting.values())), now):
             yield self._waiting.popitem(last=False)[1].whole
 
     def next_deadline(self) -> float | None:
-        """When the oldest row has waited long enough; None if none waits."""
+        """The time at which the oldest row has waited long enough; None if no row waits."""
         oldest = next(iter(self._waiting.values()), None)
         return None if oldest is None else oldest.since + self._seconds
 

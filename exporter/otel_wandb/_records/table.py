@@ -1,4 +1,4 @@
-"""A table of W&B: its key, and its typed columns."""
+"""Describes a table of W&B: its key, and its typed columns."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Column(Generic[Source]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table(Generic[Source]):
-    """A table by its key in the run. Its columns read the cells of a row from a source."""
+    """A table with its key in the run. Its columns read the cells of a row from a source."""
 
     key: str
     columns: tuple[Column[Source], ...]

@@ -50,7 +50,7 @@ TraceColumn: TypeAlias = Column[TraceSource]
 def table_rows(
     tree: Timeline, session_id: str, weave_url: Callable[[str], str | None]
 ) -> Mapping[Table[Any], Sequence[Row]]:
-    """The rows of one trace, by table. `weave_url` gives the page in Weave of a span."""
+    """The rows of one trace, by table. `weave_url` returns the address of a span's page in Weave."""
     read = tree.read
     calls = [
         CallSource(span, call, tree.texts[span.span_id], bill, session_id, weave_url(span.span_id))
@@ -171,7 +171,7 @@ def _seconds(source: TraceSource) -> float:
 
 
 def _side(side: str) -> Callable[[TraceSource], Cell]:
-    """The input or output of the root, as the timeline shows it."""
+    """A reader of the input or output of the root, as the timeline shows it."""
 
     def read(source: TraceSource) -> Cell:
         sets = (getattr(result, side) for result in source.tree.root.results)
@@ -186,7 +186,7 @@ def _sum(counts: Sequence[int | None]) -> float | None:
 
 
 def _first(name: str, read: Callable[[ModelCall], str | None]) -> TraceColumn:
-    """The value of the first call that has one."""
+    """A column with the value of the first call that has one."""
 
     def first(source: TraceSource) -> Cell:
         return _cut(next(filter(None, (read(call) for _, call in source.tree.read.calls)), None))
@@ -244,7 +244,7 @@ TRACES: Final = Table("traces", TRACES_COLUMNS)
 
 
 def _number_said(source: Feedback) -> float | None:
-    """The number; None for a text, and for a number that JSON cannot express."""
+    """The value, if it is a number that JSON can express; else None."""
     if isinstance(source.value, str):
         return None
     try:

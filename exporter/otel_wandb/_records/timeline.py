@@ -1,7 +1,7 @@
-"""Turns a trace into what W&B's timeline panel shows: a tree of nodes, and the architecture of the model.
+"""Converts a trace to the data of W&B's timeline panel: a tree of nodes, and the architecture of the model.
 
-The panel scales everything to the root and divides by its duration, shows the root's inputs and outputs as text, and
-groups traces by a hash of the architecture (`PanelTraceTree` of W&B's front end).
+The panel divides all times by the root's duration, shows the root's inputs and outputs as text, and groups traces by a
+hash of the architecture (`PanelTraceTree` of W&B's front end).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from otel_wandb._spans.clean import Json, clean, clean_text
 from otel_wandb._spans.span import EventRecord, SpanRecord
 from otel_wandb._traces.read_trace import ReadTrace
 
-_DEEPEST: Final = 100  # wandb serialises recursively and fails from 330 levels on
+_DEEPEST: Final = 100  # wandb serialises recursively, and fails from 330 levels on
 _MOST_NODES: Final = 1_000
 _LABELS: Final = {Kind.LLM: ("request", "response"), Kind.TOOL: ("arguments", "result")}
 _CALL_KIND: Final = "openai"  # `_kind` of the old integration; the panel chooses a model's icon by it
@@ -31,7 +31,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One span of the timeline; times are milliseconds since the epoch with a fraction."""
+    """One span of the timeline. Times are in milliseconds since the epoch, with a fraction."""
 
     span_id: str
     name: str
@@ -50,23 +50,23 @@ class Timeline:
     """A trace as a tree, and the architecture of its model."""
 
     read: ReadTrace
-    """The trace it was drawn from."""
+    """The trace that it shows."""
     texts: Mapping[str, Texts]
-    """The inputs and outputs of every span, of any length, by span id."""
+    """The inputs and outputs of every span by span id, not cut."""
     root: Node
     model: Mapping[str, Json]
     left_out: int = 0
-    """How many spans had no room."""
+    """The number of spans that were left out because there were too many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which spans the tree shows, and where, whatever the length of its texts."""
+    """The spans that the tree shows, and their places. Independent of the length of texts."""
 
     read: ReadTrace
     texts: Mapping[str, Texts]
     placed: Mapping[str, SpanRecord]
-    """The spans that have room, from the top of the tree down."""
+    """The shown spans by id, from the top of the tree down."""
     roots: Sequence[SpanRecord]
     children: Mapping[str, Sequence[SpanRecord]]
 
@@ -77,10 +77,10 @@ def timeline(read: ReadTrace, longest: int) -> Timeline:
 
 
 def lay_out(read: ReadTrace) -> Layout:
-    """The layout of a trace: the first spans from the top down, none deeper than wandb can nest."""
+    """The layout of a trace: the first spans from the top down, not deeper than wandb can nest."""
     above, below = _families(read.spans)
     placement = _Placement(below)
-    for span in (*above, *read.spans):  # spans that are each other's parents are below no root
+    for span in (*above, *read.spans):  # spans in a cycle of parents are below no root
         placement.add(span)
     texts = {span_id: texts_of(view) for span_id, view in read.views.items()}
     return Layout(read, texts, placement.placed, placement.roots, placement.children)
@@ -100,7 +100,7 @@ def drawn(layout: Layout, longest: int) -> Timeline:
 
 
 def _families(spans: Sequence[SpanRecord]) -> tuple[Sequence[SpanRecord], Mapping[str, Sequence[SpanRecord]]]:
-    """The spans without a parent here, and the others by parent."""
+    """The spans whose parent is not in the trace, and the others by parent."""
     known = {span.span_id for span in spans}
     below: dict[str, list[SpanRecord]] = {}
     above = []
@@ -113,7 +113,7 @@ def _families(spans: Sequence[SpanRecord]) -> tuple[Sequence[SpanRecord], Mappin
 
 
 class _Placement:
-    """Places spans while there is room. A span that is too deep is placed beside the one it belongs below."""
+    """Places spans while there is room. A span that is too deep is placed beside its parent."""
 
     def __init__(self, below: Mapping[str, Sequence[SpanRecord]]) -> None:
         self.placed: dict[str, SpanRecord] = {}
@@ -122,7 +122,7 @@ class _Placement:
         self._below = below
 
     def add(self, root: SpanRecord) -> None:
-        """Place `root`, unless it has a place, and everything below it."""
+        """Place `root` and everything below it. Does nothing if `root` was placed before."""
         waiting: list[tuple[SpanRecord, str | None, int]] = [(root, None, 0)]
         while waiting and len(self.placed) < _MOST_NODES:
             span, parent, depth = waiting.pop()
@@ -197,7 +197,7 @@ def _event(event: EventRecord, longest: int) -> Json:
 
 
 def _results(kind: Kind, texts: Texts, longest: int) -> tuple[Result, ...]:
-    """One for each output; the first has the input too."""
+    """A result for each output. The first one also has the input."""
     given, gave = labels(kind)
     inputs = None if texts.input is None else {given: clean_text(texts.input, longest)}
     outputs = [{gave: clean_text(output, longest)} for output in texts.outputs]
@@ -212,7 +212,7 @@ def labels(kind: Kind) -> tuple[str, str]:
 
 
 def _joining(read: ReadTrace, nodes: Sequence[Node]) -> Node:
-    """One root above several: the panel takes one tree, and scales to its root."""
+    """A root above several roots, because the panel shows one tree, scaled to its root."""
     return Node(
         span_id=read.trace.trace_id,
         name=read.name,
@@ -228,7 +228,7 @@ def _joining(read: ReadTrace, nodes: Sequence[Node]) -> Node:
 
 
 def _readable(root: Node, calls: Sequence[Texts], longest: int) -> Node:
-    """The root with something to read: its own results, else the first question and last answer below it."""
+    """The root with results to show: its own, else the first question and the last answer below it."""
     if root.results or not calls:
         return root
     question = next((call.input for call in calls if call.input), None)
@@ -241,7 +241,7 @@ def _readable(root: Node, calls: Sequence[Texts], longest: int) -> Node:
 
 
 def _covering(root: Node) -> Node:
-    """The root, stretched from the first start to the last end below it, and never without a duration."""
+    """The root from the first start to the last end below it, and with a duration above 0."""
     start = min(node.start_ms for node in _walk(root))
     end = max(node.end_ms for node in _walk(root))
     return replace(root, start_ms=start, end_ms=max(end, start + 1))
@@ -256,7 +256,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 
 def _architecture(node: Node, calls: Mapping[str, ModelCall]) -> Mapping[str, Json]:
-    """The node's entry in the architecture: settings that many calls share, because the panel groups by it."""
+    """The node's entry in the architecture. It only has settings that many calls share: the panel groups by it."""
     call = calls.get(node.span_id)
     if call is not None:
         found: dict[str, Json] = {

@@ -1,7 +1,6 @@
-"""The JSON that W&B's trace panel reads, as `wandb.sdk.data_types.trace_tree.WBTraceTree` of wandb 0.31 writes it.
+"""Writes the JSON for W&B's trace panel, as `wandb.sdk.data_types.trace_tree.WBTraceTree` of wandb 0.31 does.
 
-We write it ourselves: wandb deep-copies every span first, and empties the whole trace for one value that it cannot
-take.
+wandb's class is not used because it deep-copies every span, and writes an empty trace if one value cannot be written.
 """
 
 import hashlib
@@ -14,10 +13,10 @@ from otel_wandb._records.timeline import Layout, Node, Result, Timeline, drawn, 
 from otel_wandb._spans.clean import LONGEST_TEXT, Json
 from otel_wandb._traces.read_trace import ReadTrace
 
-# A history line of more than 10,383,360 bytes is skipped with no more than a warning, and this JSON is escaped again.
+# A history line of more than 10,383,360 bytes is skipped with a warning, and this JSON is escaped again in it.
 _LARGEST: Final = 4_000_000
 _SHORTER_TEXTS: Final = (LONGEST_TEXT, 5_000, 500)
-_MOST_RESULTS: Final = 100  # of a root alone
+_MOST_RESULTS: Final = 100  # if only the root is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class TreeJson:
     model_hash: str
 
     def value(self) -> Mapping[str, str]:
-        """The value in a history row that the panel shows."""
+        """The value for the panel in a history row."""
         return {
             "_type": "wb_trace_tree",
             "model_hash": self.model_hash,
@@ -39,10 +38,10 @@ class TreeJson:
 
 
 def fitting_tree(read: ReadTrace) -> tuple[Timeline, TreeJson]:
-    """The timeline of a trace with texts as long as W&B takes them; the root alone if nothing else fits."""
+    """The timeline of a trace, with texts as long as W&B accepts them. If the tree does not fit, only its root."""
     layout = lay_out(read)
     for longest in _SHORTER_TEXTS:
-        if _characters(layout, longest) > _LARGEST:  # known without writing it
+        if _characters(layout, longest) > _LARGEST:  # the texts alone are too large
             continue
         tree = drawn(layout, longest)
         found = tree_json(tree)

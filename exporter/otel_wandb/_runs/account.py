@@ -1,4 +1,4 @@
-"""The mode, the server and the key that wandb would use. Nobody is asked for a key at a terminal."""
+"""Finds the mode, the server and the key that wandb would use. Never asks for a key at a terminal."""
 
 import os
 from collections.abc import Mapping

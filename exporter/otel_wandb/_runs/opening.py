@@ -62,7 +62,7 @@ class RunOptions:
 
     @property
     def is_another(self) -> bool:
-        """Whether there is a run already that the arguments may name: this one has an id of its own."""
+        """Whether the arguments may name an existing run, so that this run needs a new id."""
         return self.number > 1 or self.is_forked
 
 

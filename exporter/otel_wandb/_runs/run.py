@@ -243,7 +243,7 @@ class OpenRun:
             log.warning("the W&B run %s could not be finished (%s); its data is in %s", self.id, error, self.directory)
 
     def end_service(self) -> None:
-        """Kill the service process that writes this run. What it holds is lost, and is not written later either."""
+        """Kill the service process that writes this run. Records that it has not written are lost."""
         if self._service is not None:
             self._service.kill()
             self._service.wait()

@@ -50,9 +50,8 @@ def is_uploaded(run: LocalRun) -> bool:
     try:
         theirs = api.run(run.path)
     except Exception as error:
-        if _NOT_THERE in str(
-            error
-        ):  # the run was made while W&B was away; wandb has an own class for this error since 0.31
+        # The run was made while W&B could not be reached. wandb has a class for this error only since 0.31.
+        if _NOT_THERE in str(error):
             return False
         raise
     if int(theirs.lastHistoryStep) + 1 < run.rows:

@@ -1,1 +1,1 @@
-"""Foreign spans and values become our own records."""
+"""Reads foreign spans and values into our own records."""

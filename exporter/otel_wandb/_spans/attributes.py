@@ -1,4 +1,4 @@
-"""Names of the attributes that are read from spans: those of the GenAI conventions and those of `otel_openai_v0`.
+"""The names of attributes that are read from spans: of the GenAI conventions, and of `otel_openai_v0`.
 
 The names of other dialects are in their own modules, in `_genai/dialects`.
 """

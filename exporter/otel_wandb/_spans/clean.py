@@ -1,8 +1,8 @@
-"""Turns any value into plain JSON that wandb neither refuses nor empties.
+"""Converts any value to plain JSON that wandb accepts.
 
-Measured on wandb 0.31: one byte that is no UTF-8 empties a whole trace, infinity makes its JSON unreadable in the
-browser, a mapping proxy or a cycle raises out of `run.log`, and a string over 100 kB prints a warning on the user's
-terminal.
+Seen with wandb 0.31: one byte that is not UTF-8 makes a whole trace empty, infinity makes its JSON unreadable in the
+browser, a mapping proxy or a cycle makes `run.log` raise an error, and a string over 100 kB prints a warning on the
+user's terminal.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-LONGEST_TEXT: Final = 50_000  # characters; 100 kB of UTF-8 would need more than two bytes for each of them
+LONGEST_TEXT: Final = 50_000  # characters; below 100 kB of UTF-8 unless they have more than two bytes on average
 _DEEPEST: Final = 12
 _MOST_ITEMS: Final = 1_000
 _LARGEST_INT: Final = 2**63 - 1
@@ -20,7 +20,7 @@ _KEY_LIKE: Final = re.compile(r"(?<![\w-])sk-(?=[\w*-]*[\d*])[\w*-]{16,}|(?<=[Bb
 
 
 def clean(value: Any, longest: int = LONGEST_TEXT, depth: int = _DEEPEST) -> Json:
-    """`value` as plain JSON: texts up to `longest` characters, `depth` levels, 1,000 items a level."""
+    """`value` as plain JSON: texts up to `longest` characters, `depth` levels, 1,000 items in each."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -41,9 +41,9 @@ def clean(value: Any, longest: int = LONGEST_TEXT, depth: int = _DEEPEST) -> Jso
 
 
 def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """`text`, encodable and without secrets, cut at `longest` characters with a note of how many are missing.
+    """`text`, encodable and without secrets, cut at `longest` characters with a note about the number cut.
 
-    A server may quote a key in an error, and the SDK records that error on every span that it passes through.
+    A server may quote a key in an error. The SDK then records that error on each span through which it is raised.
     """
     if "sk-" in text or "earer " in text:
         text = _KEY_LIKE.sub("[scrubbed]", text)
@@ -72,5 +72,5 @@ def _items(value: Any, longest: int, depth: int) -> Json:
 
 
 def _digits(value: int) -> str:
-    """`str(int)` refuses more than 4,300 digits."""
+    """The digits of an integer. `str(int)` refuses more than 4,300 digits."""
     return str(value) if value.bit_length() < 10_000 else f"<integer of {value.bit_length()} bits>"  # noqa: PLR2004

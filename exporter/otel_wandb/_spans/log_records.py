@@ -1,7 +1,7 @@
 """Keeps GenAI events from log records until their spans are exported.
 
-Conventions 1.28 to 1.36 write messages nowhere else, one log record each. Later ones may write a whole call as one
-event. Both are emitted before the span ends, so they are here when the span is exported.
+With the conventions 1.28 to 1.36, messages are only in log records, one message in each. With later ones, one event may
+have the content of a whole call. Both are emitted before the span ends, so they are here when the span is exported.
 """
 
 import logging
@@ -38,7 +38,7 @@ class _Kept:
 
 
 class LogStore:
-    """Events by span, within limits of spans, events and bytes; the oldest span goes first.
+    """Events by span, within limits of spans, events and bytes. Beyond a limit the oldest span's events are dropped.
 
     Thread safe and reentrant: a garbage collection may end a span anywhere. A forked child starts empty.
     """
@@ -67,7 +67,7 @@ class LogStore:
                 self._forget(self._spans.popitem(last=False)[1])
 
     def take(self, trace_id: int, span_id: int) -> tuple[EventRecord, ...]:
-        """Take the events of a span, in their order."""
+        """Remove and return the events of a span, in their order."""
         if not self._spans:  # the usual case
             return ()
         with self._lock:
@@ -92,9 +92,9 @@ class LogStore:
 
 
 class WandbLogRecordProcessor(LogRecordProcessor):
-    """Hands GenAI events to the exporter of their spans, and nothing else.
+    """Passes GenAI events to the exporter of their spans. Other log records are ignored.
 
-    Add it to the `LoggerProvider` after processors that redact: it keeps each record as it finds it.
+    Add it to the `LoggerProvider` after processors that redact, because it copies each record as it is.
     """
 
     def __init__(self, store: LogStore) -> None:
@@ -110,10 +110,10 @@ class WandbLogRecordProcessor(LogRecordProcessor):
     emit = on_emit  # its name before 1.35
 
     def shutdown(self) -> None:
-        """Nothing to do: the store is the exporter's."""
+        """Do nothing: the store belongs to the exporter."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002
-        """Nothing to do: a record is handed over when it is emitted."""
+        """Do nothing: a record is passed on when it is emitted. Returns True."""
         return True
 
     def _keep(self, log_record: "ReadWriteLogRecord") -> None:
@@ -124,7 +124,7 @@ class WandbLogRecordProcessor(LogRecordProcessor):
             return
         span = get_current_span(context_of(record)).get_span_context()
         if span.span_id == record.span_id and not span.trace_flags.sampled:
-            return  # its span will never come
+            return  # the span is not sampled, and not exported
         time_ns = record.timestamp or record.observed_timestamp or 0
         self._store.add(record.trace_id, record.span_id, EventRecord(name, time_ns, dict(attributes), record.body))
 

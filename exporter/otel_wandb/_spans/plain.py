@@ -1,7 +1,7 @@
-"""Copies foreign values into Python's own types, and never raises.
+"""Copies foreign values into Python's own types. Never raises.
 
-The SDK copies what it is given. A span processor, another SDK and the body of a log record do not: a mapping there may
-raise, contain itself, or change.
+The SDK copies attribute values. Values of a span processor, of another SDK and of a log record's body are not copied: a
+mapping there may raise an error, contain itself, or change.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ from otel_wandb._spans.clean import clean
 
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, NoneType})
 _DEEPEST: Final = 20
-_MOST_VALUES: Final = 20_000  # of one attribute, all levels together: what contains itself has no end
+_MOST_VALUES: Final = 20_000  # of one attribute on all levels, because a value may contain itself
 
 
 def plain_mapping(value: Any) -> dict[str, Any]:
-    """Attributes with text names; empty for something that is no mapping or cannot be walked."""
+    """Attributes with text names. Empty if `value` is no mapping or cannot be iterated."""
     try:
         return _attributes(value) if isinstance(value, Mapping) else {}
     except Exception:  # noqa: BLE001  # as in `_taken`
@@ -25,14 +25,14 @@ def plain_mapping(value: Any) -> dict[str, Any]:
 
 
 def plain_text(value: Any) -> str:
-    """A name; empty for None."""
+    """A name as text. Empty for None."""
     if type(value) is str:
         return value
     return "" if value is None else str(clean(plain(value)))
 
 
 def plain(value: Any) -> Any:
-    """`value` as None, numbers, texts, bytes, tuples and dicts; the type's name for anything else."""
+    """`value` as None, numbers, texts, bytes, tuples and dicts. Any other value becomes the name of its type."""
     return value if type(value) in _PLAIN else _taken(value, _DEEPEST, repeat(None, _MOST_VALUES))
 
 

@@ -1,4 +1,4 @@
-"""Estimates the memory of a finished span. What waits is bounded in bytes, because a prompt may have megabytes."""
+"""Estimates the memory of a finished span. The bytes of waiting spans are limited: a prompt may have megabytes."""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -9,15 +9,15 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_wandb._spans.span import EventRecord, SpanRecord
 
-_SPAN: Final = 1_000  # bytes of a span and its attributes' names, without their values
+_SPAN: Final = 1_000  # bytes of a span and the names of its attributes, without values
 _VALUE: Final = 50
-_RECORD: Final = 1_200  # of a record without its attributes, and of a trace that has no other
+_RECORD: Final = 1_200  # bytes of a record without attributes, and of its trace
 _EVENT: Final = 200
-_MOST_VALUES: Final = 100_000  # that are looked at: a list may contain itself
+_MOST_VALUES: Final = 100_000  # values that are counted, because a list may contain itself
 
 
 def size_of(span: ReadableSpan) -> int:
-    """Rough bytes; a character counts as one. It is cheap, because it runs where the span ended, and never raises."""
+    """Roughly the bytes of a span; a character counts as one. Fast, because the program waits for it. Never raises."""
     waiting: list[Iterable[Any]] = []
     size = _SPAN
     try:
@@ -31,12 +31,12 @@ def size_of(span: ReadableSpan) -> int:
 
 
 def size_of_record(span: SpanRecord) -> int:
-    """Bytes of memory of a record that waits for its trace. It has only Python's own types, which can be asked."""
+    """The bytes of memory of a record that waits for its trace. It only has Python's own types."""
     return _RECORD + _memory_of([span.attributes]) + sum(map(size_of_event, (*span.events, *span.logs)))
 
 
 def size_of_event(event: EventRecord) -> int:
-    """Bytes of memory of an event or a log record."""
+    """The bytes of memory of an event or a log record."""
     return _EVENT + _memory_of([event.attributes, event.body])
 
 
@@ -52,7 +52,7 @@ def _memory_of(waiting: list[Any]) -> int:
 
 
 def size_of_values(*values: Any) -> int:
-    """The same for any values."""
+    """Roughly the bytes of any values."""
     try:
         return _SPAN + _size_of_all([values])
     except Exception:  # noqa: BLE001  # as above

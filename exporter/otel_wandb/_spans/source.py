@@ -1,4 +1,4 @@
-"""What the pipeline takes spans from: how spans of one kind are measured and read."""
+"""The sources of spans for the pipeline. A source measures and reads spans of one kind."""
 
 from typing import Protocol, TypeVar
 
@@ -12,18 +12,18 @@ S_contra = TypeVar("S_contra", contravariant=True)
 
 
 class Source(Protocol[S_contra]):
-    """Measures spans where they are handed over, and reads them in the pipeline's thread."""
+    """Measures spans in the thread that exports them, and reads them in the pipeline's thread."""
 
     def size_of(self, span: S_contra, /) -> int:
-        """Rough bytes; the same each time."""
+        """Roughly the bytes of a span. Returns the same number each time."""
         ...
 
     def read(self, span: S_contra, /) -> SpanRecord:
-        """The record of a span. May raise anything."""
+        """The record of a span. May raise any exception."""
         ...
 
     def with_late_logs(self, spans: tuple[SpanRecord, ...]) -> tuple[SpanRecord, ...]:
-        """The spans of a trace that is finished, with the log records that came after they were read."""
+        """The spans of a finished trace, with log records that came after the spans were read."""
         ...
 
 

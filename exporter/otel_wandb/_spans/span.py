@@ -1,4 +1,4 @@
-"""Reads a finished SDK span into a frozen record. Behind this module there are no SDK objects."""
+"""Reads a finished SDK span into a frozen record. All other modules use records, not SDK objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _LATEST: Final = 2**63 - 1  # the year 2262
 
 
 class Position(NamedTuple):
-    """Where a span was received: a part of its source, such as a partition of Kafka, and the record's number there."""
+    """Where a span was received: a part of its source, such as a partition of Kafka, and the number of the record."""
 
     part: int
     number: int
@@ -21,21 +21,21 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """One event of a span, or a log record that is an event. `time_ns` is nanoseconds since the epoch."""
+    """One event of a span, or a log record that is an event. `time_ns` is in nanoseconds since the epoch."""
 
     name: str
     time_ns: int
     attributes: Mapping[str, Any]
     body: Any = None
-    """Of a log record."""
+    """The body of a log record; None for an event of a span."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpanRecord:
-    """One finished span. Ids are lower-case hex, times nanoseconds since the epoch.
+    """One finished span. Ids are lower-case hex, times are nanoseconds since the epoch.
 
-    `logs` are the GenAI events among the log records emitted inside it. `positions` are where it and they
-    were received; none for a span of this process.
+    `logs` are the GenAI events among the log records emitted inside the span. `positions` are the places where the span
+    and its `logs` were received; empty for a span of this process.
     """
 
     trace_id: str
@@ -56,11 +56,11 @@ class SpanRecord:
 
     @property
     def is_local_root(self) -> bool:
-        """Whether no span of this process is above it."""
+        """Whether the span has no parent in its process."""
         return self.parent_id is None or self.parent_is_remote
 
     def is_of(self, part: int) -> bool:
-        """Whether it was received from a part of the source."""
+        """Whether the span was received from this part of the source."""
         return any(position.part == part for position in self.positions)
 
     @property
@@ -70,9 +70,9 @@ class SpanRecord:
 
 
 def read_span(span: ReadableSpan, logs: tuple[EventRecord, ...] = ()) -> SpanRecord:
-    """The record of `span` with its `logs`. An end before its start, as after a clock step, becomes the start.
+    """The record of `span` with its `logs`. An end before the start, as after a clock step, becomes the start.
 
-    Everything is copied: values may be anything, and the SDK's mapping takes a lock for each look at it.
+    Everything is copied, because values may be of any type, and the SDK's mapping takes a lock for each access.
     """
     context = span.get_span_context()
     if context is None:
@@ -103,5 +103,5 @@ def _event(name: Any, time_ns: Any, attributes: Any, body: Any = None) -> EventR
 
 
 def _time(nanoseconds: Any) -> int:
-    """A time that can be shown; 0 if none was given."""
+    """A time from 1970 to 2262; 0 if none was given."""
     return min(max(int(nanoseconds or 0), 0), _LATEST)

@@ -1,1 +1,1 @@
-"""Spans become traces: assembled, merged, selected, routed."""
+"""Traces: assembles spans, merges, selects and routes them, and reads each trace once."""

@@ -1,17 +1,18 @@
 """Assembles spans into traces: a pure state machine. Time is an argument, and it does no IO.
 
-A trace has no end mark. Children end before their parents and may come in other batches; parents can be remote,
-unsampled or never end; a batch processor that is full drops the oldest spans, so that a root in hand does not mean
-that the trace is whole. The rules, after Refinery and the collector's tail sampler:
+A trace has no end mark. Children end before their parents and may come in other batches. A parent may be remote or
+unsampled, or may never end. A full batch processor drops the oldest spans, so a trace with a root may still be
+incomplete. The rules, as in Refinery and the collector's tail sampler:
 
-- the local root was seen and no parent is missing: wait `quiet` seconds for spans that end after it, then emit;
+- if the local root has come and no parent is missing, wait `quiet` seconds for spans that end after it, then emit;
 - else emit when nothing came for `idle` seconds, or when the trace is `max_age` old, flagged incomplete;
-- while a span of the trace is known to be open in this process, wait on, up to `max_age`;
+- while a span of the trace is known to be open in this process, wait longer, up to `max_age`;
 - beyond `max_spans` of one trace, or `max_waiting` spans or `max_bytes` in all, emit early, flagged incomplete;
 - a span that comes after its trace was emitted makes a supplement with the next sequence number, never a rewrite;
-- each local root with what is below it is a trace of its own: a service may be called several times in one.
+- each local root with the spans below it is a trace of its own, because one distributed trace may call a service
+  several times.
 
-Every span that is offered is emitted in exactly one trace, or counted as a duplicate, or still waiting.
+Every span that is offered is emitted in exactly one trace, counted as a duplicate, or still waiting.
 """
 
 import enum
@@ -51,9 +52,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A local root with what is below it, in the order of their starts; or spans whose root is elsewhere.
+    """A local root with the spans below it, or spans without their root. In the order of their starts.
 
-    `sequence` is 0, or for a supplement how many pieces of the trace were emitted before.
+    `sequence` is 0. For a supplement it is the number of pieces of the trace that were emitted before.
     """
 
     trace_id: str
@@ -64,7 +65,7 @@ class Trace:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the root and all parents are here. A missing leaf cannot be noticed."""
+        """Whether the root and all parents are in it. A missing leaf cannot be detected."""
         return (
             self.sequence == 0 and self.missing_parents == 0 and self.reason in (Reason.ROOT, Reason.SHUTDOWN)
         ) and any(span.is_local_root for span in self.spans)
@@ -82,7 +83,7 @@ class _Waiting:
 
     @property
     def is_whole(self) -> bool:
-        """Whether a root is here, and no parent is missing."""
+        """Whether a root has come and no parent is missing."""
         return self.has_root and not self.missing
 
     def deadline(self, limits: Limits) -> float:
@@ -91,10 +92,10 @@ class _Waiting:
 
 
 class TraceAssembler:
-    """For one thread. Times are seconds of one monotonic clock, given by the caller."""
+    """Assembles traces, for one thread. Times are seconds of a monotonic clock, passed by the caller."""
 
     def __init__(self, limits: Limits | None = None, is_open: Callable[[str], bool] = lambda _: False) -> None:
-        """`is_open(trace_id)` says whether a span of the trace has started in this process and not ended."""
+        """`is_open(trace_id)` returns whether a span of the trace has started in this process and not ended."""
         self._limits = limits or Limits()
         self._is_open = is_open
         self._waiting: dict[str, _Waiting] = {}
@@ -103,7 +104,7 @@ class TraceAssembler:
             spans=self._limits.remembered_spans,
             seconds=self._limits.remember_seconds,
         )
-        # An entry counts only if it is still the trace's deadline.
+        # A heap. An entry is outdated unless it is the present deadline of its trace.
         self._deadlines: list[tuple[float, str]] = []
         self._spans = 0
         self._bytes = 0
@@ -116,26 +117,26 @@ class TraceAssembler:
 
     @property
     def waiting_bytes(self) -> int:
-        """The bytes of waiting spans, as told to `offer`."""
+        """The bytes of waiting spans, as passed to `offer`."""
         return self._bytes
 
     def take_duplicates(self) -> Sequence[SpanRecord]:
-        """The spans that came a second time since the last call."""
+        """Remove and return the duplicate spans since the last call."""
         if not self._duplicates:
             return ()
         found, self._duplicates = self._duplicates, []
         return found
 
     def has_emitted(self, trace_id: str, span_id: str) -> bool:
-        """Whether a span was emitted, as far as is remembered. From any thread."""
+        """Whether a span was emitted. Old ones are forgotten. May be called from any thread."""
         return span_id in self._emitted.of(trace_id).span_ids
 
     def remember(self, trace_id: str, span_ids: Iterable[str], missing: Iterable[str], now: float) -> None:
-        """Note spans as emitted: an earlier process wrote them, as one piece of their trace without some parents."""
+        """Note spans as emitted by an earlier process, as one piece of their trace that lacks the parents `missing`."""
         self._emitted.add(trace_id, span_ids, missing, pieces=1, now=now)
 
     def offer(self, span: SpanRecord, now: float, size: int = 0) -> list[Trace]:
-        """Take a span of `size` bytes. Returns the traces that a limit cuts short because of it."""
+        """Add a span of `size` bytes. Returns the traces that are emitted early because of a limit."""
         emitted = self._emitted.of(span.trace_id).span_ids
         trace = self._waiting.get(span.trace_id)
         if span.span_id in emitted or (trace is not None and span.span_id in trace.spans):
@@ -149,7 +150,7 @@ class TraceAssembler:
         return list(self._over_limit(span.trace_id, trace, now))
 
     def tick(self, now: float) -> list[Trace]:
-        """The traces that are finished, or given up, at `now`."""
+        """Remove and return the traces that are finished, or too old, at `now`."""
         emitted = []
         while self._deadlines and self._deadlines[0][0] <= now:
             deadline, trace_id = heapq.heappop(self._deadlines)
@@ -157,7 +158,7 @@ class TraceAssembler:
             if trace is None or trace.deadline(self._limits) != deadline:
                 continue
             was_open, trace.was_open = trace.was_open, self._is_open(trace_id)
-            # What has just ended may still be on its way, in the queue of a batch processor: it has its time as well.
+            # A span that has just ended may still be in the queue of a batch processor, so the trace waits for it too.
             is_expected = trace.was_open or (was_open and not trace.is_whole)
             if now < trace.first + self._limits.max_age and is_expected:
                 trace.last = now
@@ -168,11 +169,11 @@ class TraceAssembler:
         return emitted
 
     def next_deadline(self) -> float | None:
-        """When to call `tick` next; None while nothing waits."""
+        """The time of the next call of `tick`; None while nothing waits."""
         return self._deadlines[0][0] if self._deadlines else None
 
     def forget(self, part: int) -> int:
-        """Drop the waiting spans of a part of the source, and say how many they were."""
+        """Drop the waiting spans of a part of the source. Returns their number."""
         before = self._spans
         for trace_id, trace in list(self._waiting.items()):
             rest = [span for span in trace.spans.values() if not span.is_of(part)]
@@ -181,11 +182,11 @@ class TraceAssembler:
         return before - self._spans
 
     def drain(self, now: float) -> list[Trace]:
-        """All waiting traces."""
+        """Remove and return all waiting traces."""
         return [trace for trace_id in list(self._waiting) for trace in self._emit(trace_id, Reason.SHUTDOWN, now)]
 
     def _keep(self, trace_id: str, trace: _Waiting, rest: Sequence[SpanRecord]) -> None:
-        """Go on with the rest of a trace's spans, or without the trace."""
+        """Keep the spans `rest` of a trace; remove the trace if there are none."""
         self._spans -= len(trace.spans)
         self._bytes -= trace.size
         del self._waiting[trace_id]
@@ -208,7 +209,7 @@ class TraceAssembler:
         elif span.parent_id is not None and span.parent_id not in trace.spans and span.parent_id not in emitted:
             trace.missing.add(span.parent_id)
         elif span.parent_id in emitted:
-            trace.has_root = True  # a supplement below an emitted span: nothing comes above it
+            trace.has_root = True  # the span above was emitted, so no other root will come
         self._schedule(span.trace_id, trace)
 
     def _schedule(self, trace_id: str, trace: _Waiting) -> None:
@@ -224,7 +225,7 @@ class TraceAssembler:
             yield from self._emit(self._nearest(), Reason.MEMORY, now)
 
     def _nearest(self) -> str:
-        """The trace with the nearest deadline, which is the least likely to grow."""
+        """The id of the trace with the nearest deadline, which is the least likely to grow."""
         while True:
             deadline, trace_id = heapq.heappop(self._deadlines)
             trace = self._waiting.get(trace_id)
@@ -252,9 +253,9 @@ class TraceAssembler:
 
 
 def _groups(spans: Mapping[str, SpanRecord]) -> list[tuple[SpanRecord | None, tuple[SpanRecord, ...]]]:
-    """Each local root with the spans below it; with None, spans whose root is not here.
+    """Each local root with the spans below it, and None with the spans whose root is not among `spans`.
 
-    A remote parent that is here, as when a service calls itself, counts as a parent.
+    A remote parent that is among `spans`, as when a service calls itself, counts as a parent.
     """
     tops: dict[str, str] = {}
     groups: dict[str, list[SpanRecord]] = {}
@@ -265,7 +266,7 @@ def _groups(spans: Mapping[str, SpanRecord]) -> list[tuple[SpanRecord | None, tu
 
 
 def _top(span: SpanRecord, spans: Mapping[str, SpanRecord], tops: dict[str, str]) -> str:
-    """The highest span above `span` that is here. Of parents in a circle, one is taken for the highest."""
+    """The id of the highest known span above `span`. In a cycle of parents, one of them is taken."""
     path = [span.span_id]
     seen = set(path)
     while (parent := span.parent_id or "") in spans and parent not in seen and path[-1] not in tops:

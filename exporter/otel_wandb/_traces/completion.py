@@ -1,4 +1,4 @@
-"""The rest of a trace of which a killed process wrote the timeline, but not all rows of tables."""
+"""The remaining rows of a trace. A killed process wrote its timeline, but not all its rows of tables."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from otel_wandb._traces.assembly import Trace
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A trace, and the rows of tables that were written."""
+    """A trace, and the rows of tables that were already written."""
 
     trace: Trace
     calls: AbstractSet[str]
-    """The ids of the calls that have their row of `stats`."""
+    """The span ids of calls whose row of `stats` was written."""
     has_row: bool
-    """Whether it has its row of `traces`."""
+    """Whether its row of `traces` was written."""

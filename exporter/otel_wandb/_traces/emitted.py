@@ -1,4 +1,4 @@
-"""Remembers which spans were emitted, for as long as others of their traces may come."""
+"""Stores which spans were emitted, as long as other spans of their traces may come."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """What was emitted of one trace."""
+    """The emitted spans of one trace."""
 
     pieces: int
     span_ids: frozenset[str]
     missing: frozenset[str]
-    """Ids of spans that were missing above the emitted ones."""
+    """The ids of parents that were missing above the emitted spans."""
     until: float
 
 
@@ -21,7 +21,7 @@ NOTHING: Final = Emitted(0, frozenset(), frozenset(), 0.0)
 
 
 class EmittedTraces:
-    """The oldest are forgotten after `seconds`, or earlier if there are more than `traces` or `spans`."""
+    """The emitted spans. Old traces are forgotten after `seconds`, or earlier beyond `traces` or `spans` in number."""
 
     def __init__(self, *, traces: int, spans: int, seconds: float) -> None:
         self._most_traces, self._most_spans, self._seconds = traces, spans, seconds
@@ -29,11 +29,11 @@ class EmittedTraces:
         self._spans = 0
 
     def of(self, trace_id: str) -> Emitted:
-        """What was emitted of a trace, as far as is remembered. From any thread."""
+        """The emitted spans of a trace that are not forgotten. May be called from any thread."""
         return self._traces.get(trace_id, NOTHING)
 
     def add(self, trace_id: str, span_ids: Iterable[str], missing: Iterable[str], *, pieces: int, now: float) -> None:
-        """Remember spans of a trace, which were emitted in so many pieces, and the parents that were missing."""
+        """Add spans of a trace that were emitted in `pieces` pieces, and the parents that were missing."""
         before = self._traces.pop(trace_id, NOTHING)
         ids = before.span_ids.union(span_ids)
         self._spans += len(ids) - len(before.span_ids)
@@ -41,7 +41,7 @@ class EmittedTraces:
         self._traces[trace_id] = Emitted(before.pieces + pieces, ids, still_missing, now + self._seconds)
 
     def forget(self, now: float) -> None:
-        """Forget what is too old, or too much."""
+        """Forget traces that are too old, and the oldest ones if there are too many."""
         while self._traces:
             trace_id, oldest = next(iter(self._traces.items()))
             is_too_much = len(self._traces) > self._most_traces or self._spans > self._most_spans

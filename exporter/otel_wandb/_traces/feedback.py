@@ -1,4 +1,4 @@
-"""Feedback on a trace."""
+"""Feedback on a trace, and its checks."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A number or a text under a name; `seconds` are since the epoch."""
+    """A number or a text under a name. `seconds` is the time in seconds since the epoch."""
 
     trace_id: str
     name: str
@@ -26,7 +26,7 @@ def feedback_of(trace_id: object, name: str, value: float | str, seconds: float)
 
 
 def check_said(name: str, value: float | str) -> None:
-    """Raise TypeError for a name that is no text, and a value that is no number or text."""
+    """Raise TypeError if the name is no text, or if the value is no number and no text."""
     if not isinstance(name, str):
         raise TypeError(f"the name of feedback must be a text, not {type(name).__name__}")
     if not isinstance(value, (bool, int, float, str)):

@@ -1,4 +1,4 @@
-"""Which positions of a source are open. What is settled need not be sent again."""
+"""Tracks which positions of a source are open. Settled ones need not be sent again."""
 
 import threading
 from collections import Counter
@@ -11,35 +11,35 @@ from otel_wandb._spans.span import Position, SpanRecord
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """From now on another process reads a part of the source; its waiting spans are dropped."""
+    """A command to drop the waiting spans of a part of the source, because another process reads it now."""
 
     part: int
 
 
 class Accounts(Protocol):
-    """Is told which spans their sender need not keep any longer. Thread safe."""
+    """Is notified of spans that their sender may delete. Thread safe."""
 
     def settle(self, spans: Iterable[SpanRecord]) -> None:
-        """Each of `spans` is written, on the disk, or was counted as trimmed, a duplicate or dropped."""
+        """Note that each of `spans` is on the disk, or was counted as trimmed, a duplicate or dropped."""
         ...
 
 
 class Ledger:
-    """Counts the open spans of each position, and reports once when there are none. Thread safe."""
+    """Counts the open spans of each position, and reports a position once when it has none. Thread safe."""
 
     def __init__(self, settled: Callable[[Sequence[Position]], None]) -> None:
-        """`settled(positions)` is called in the thread that settles, without a lock held."""
+        """`settled(positions)` is called in the thread that settles, while no lock is held."""
         self._settled = settled
         self._lock = threading.Lock()
         self._open: Counter[Position] = Counter()
 
     @property
     def open_positions(self) -> int:
-        """How many positions have open spans."""
+        """The number of positions with open spans."""
         return len(self._open)
 
     def open(self, position: Position, spans: int) -> None:
-        """Expect `spans` of a position, which may be none."""
+        """Expect this number of spans at a position. It may be 0."""
         if not spans:
             self._settled([position])
             return
@@ -51,7 +51,7 @@ class Ledger:
         self.settle_positions(position for span in spans for position in span.positions)
 
     def settle_positions(self, positions: Iterable[Position]) -> None:
-        """One span, or one log record, of each is settled."""
+        """Note that one span, or one log record, of each position is settled."""
         counts = Counter(positions)
         done = []
         with self._lock:
@@ -64,14 +64,14 @@ class Ledger:
             self._settled(done)
 
     def forget(self, part: int) -> None:
-        """Expect nothing more of a part of the source."""
+        """Forget all positions of a part of the source."""
         with self._lock:
             for position in [position for position in self._open if position.part == part]:
                 del self._open[position]
 
 
 class NoAccounts:
-    """For spans of this process, which nobody sends again."""
+    """For spans of this process, which are not sent again."""
 
     def settle(self, spans: Iterable[SpanRecord]) -> None:
         """See `Accounts`."""

@@ -1,8 +1,8 @@
-"""Joins what Logfire writes as several spans.
+"""Merges the spans that Logfire writes for one call.
 
-A streaming call is a span for the request, which ends before the first chunk, and, when the stream ends, a log beside
-it: a span without a duration, with the answer and the usage. A span that has only begun is announced by a span of the
-type "pending_span" below it.
+For a streaming call Logfire writes a span for the request, which ends before the first chunk. When the stream ends, it
+writes a log beside it: a span without a duration, with the answer and the usage. When a span starts, Logfire writes a
+span of the type "pending_span" below it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,16 +17,16 @@ _PENDING: Final = "pending_span"
 _LOG: Final = "log"
 _TEMPLATE: Final = "logfire.msg_template"
 _STREAM: Final = "streaming response from "
-# Attributes that both have of the request: enough to tell parallel streams apart.
+# Attributes of the request that both spans have. They distinguish parallel streams.
 _REQUEST: Final = ("request_data", "gen_ai.input.messages", "gen_ai.request.model")
 _ANSWERS: Final = ("response_data", "gen_ai.output.messages")
 
 
 def merged(spans: tuple[SpanRecord, ...]) -> tuple[SpanRecord, ...]:
-    """The spans of a trace, with each stream's log merged into its request, and without the pending ones."""
+    """The spans of a trace, with each stream's log merged into its request, and without pending spans."""
     if not any(_TYPE in span.attributes for span in spans):
         return spans
-    # A trace of pending spans alone, whose program has died, is still shown.
+    # If there are only pending spans, because the program died, they are kept.
     kept = {span.span_id: span for span in spans if span.attributes.get(_TYPE) != _PENDING}
     waiting = _waiting(kept.values())
     for log in [span for span in kept.values() if _ends_stream(span)]:
@@ -43,7 +43,7 @@ def _ends_stream(span: SpanRecord) -> bool:
 
 
 def _waiting(spans: Iterable[SpanRecord]) -> Mapping[str | None, Sequence[SpanRecord]]:
-    """The spans without an answer, by the possible parents of their log: their own parent, or themselves."""
+    """The spans without an answer, by the possible parents of their log: the span's parent, or the span itself."""
     found: dict[str | None, list[SpanRecord]] = {}
     for span in spans:
         if span.attributes.get(_TYPE) != _LOG and not any(key in span.attributes for key in _ANSWERS):
@@ -53,7 +53,7 @@ def _waiting(spans: Iterable[SpanRecord]) -> Mapping[str | None, Sequence[SpanRe
 
 
 def _request_of(log: SpanRecord, waiting: Sequence[SpanRecord]) -> SpanRecord | None:
-    """The span of the same request; of several, the one that ended when the stream began."""
+    """The span of the same request. Of several, the one whose end is nearest to the start of the stream."""
     wanted = _request(log.attributes)
     if all(value is None for value in wanted):
         return None

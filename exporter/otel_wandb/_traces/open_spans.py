@@ -1,4 +1,4 @@
-"""The spans of this process that have started and not ended. A trace with an open span is not finished."""
+"""Tracks the open spans of this process. A trace with an open span is not finished."""
 
 import threading
 import weakref
@@ -8,13 +8,13 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import get_tracer_provider
 
-_MOST: Final = 100_000  # spans; beyond, traces are finished by time alone
+_MOST: Final = 100_000  # spans; further ones are not tracked, so their traces are finished by time alone
 
 
 class OpenSpans(SpanProcessor):
-    """Counts by trace. One for the process, however many providers and exporters there are.
+    """Counts the open spans of each trace. One object for the process, shared by all providers and exporters.
 
-    It works in the thread that starts and ends spans, and takes about two microseconds for each span.
+    It runs in the thread that starts and ends spans, and takes about two microseconds for each span.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class OpenSpans(SpanProcessor):
         return int(trace_id, 16) in self._open
 
     def forget(self) -> None:
-        """In a forked child: what is open is the parent's to end."""
+        """Reset the state in a forked child, because the parent ends the open spans."""
         self._lock = threading.RLock()
         self._open = {}
         self._number = 0
@@ -73,7 +73,7 @@ _LISTENED_TO: Final["weakref.WeakSet[TracerProvider]"] = weakref.WeakSet()
 
 
 def listen_to_program() -> bool:
-    """Have the global provider report its spans to `OPEN_SPANS`, once. False if there is no SDK provider yet."""
+    """Add `OPEN_SPANS` to the global provider, once. Returns False if there is no SDK provider yet."""
     provider = get_tracer_provider()
     if not isinstance(provider, TracerProvider):
         return False

@@ -1,4 +1,4 @@
-"""A trace, read once: what every sink is given."""
+"""Reads a trace once, for all sinks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,27 +15,27 @@ from otel_wandb._traces.merging import merged
 
 @dataclass(frozen=True, slots=True)
 class ReadTrace:
-    """What the spans of a trace say, whatever their dialect."""
+    """A trace with the views of its spans, in any dialect."""
 
     trace: Trace
     spans: Sequence[SpanRecord]
-    """In the order of their starts; marked as failed also where only an attribute says so."""
+    """In the order of their starts. A span that only an attribute marks as failed has the error status too."""
     views: Mapping[str, SpanView]
     """By span id."""
     calls: Sequence[tuple[SpanRecord, ModelCall]]
     """The model calls, in the order of their starts."""
     bills: Sequence[Bill]
-    """What the calls used and cost, in the same order."""
+    """The tokens and cost of the calls, in the same order."""
 
     @property
     def roots(self) -> Sequence[SpanRecord]:
-        """The spans without a parent in the trace; of spans that are each other's parents the first."""
+        """The spans without a parent in the trace. If all spans are in cycles, the first span."""
         known = {span.span_id for span in self.spans}
         return [span for span in self.spans if span.parent_id not in known] or self.spans[:1]
 
     @property
     def name(self) -> str:
-        """The name of the root; where there are several, one made of the trace's id."""
+        """The name of the root. If there are several roots, a name made of the trace id."""
         roots = self.roots
         return self.views[roots[0].span_id].name if len(roots) == 1 else f"trace {self.trace.trace_id[:8]}"
 

@@ -14,17 +14,17 @@ _LONGEST: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A project and an entity. What is None is left to wandb's environment and settings."""
+    """A project and an entity. For None, wandb's environment and settings decide."""
 
     project: str | None = None
     entity: str | None = None
 
 
 def route_of(spans: Sequence[SpanRecord], given: Route) -> Route:
-    """Where a trace goes: its spans say it, else their resource, else the exporter's arguments (`given`).
+    """The project and entity of a trace: from its spans, else from their resource, else `given` to the exporter.
 
-    The first of them that names a project decides. An entity that it leaves out is that of the next one, never of one
-    before it: a project is not looked for in the entity of another. The attributes are `wandb.project` and
+    The first source with a project decides. If it has no entity, a later source gives the entity, but not an earlier
+    one, so that a project is not combined with the entity of another project. The attributes are `wandb.project` and
     `wandb.entity`, which W&B's own OpenTelemetry endpoint reads from resources. A project name that W&B would refuse is
     changed; otherwise the whole trace would be lost.
     """
@@ -34,7 +34,7 @@ def route_of(spans: Sequence[SpanRecord], given: Route) -> Route:
 
 
 def rerouted(spans: Sequence[SpanRecord], route: Route) -> Sequence[SpanRecord]:
-    """The same spans, which name this project and entity in their resource, whatever they said themselves."""
+    """The same spans with this project and entity in their resource, and without their own `wandb.*` attributes."""
     said = {names.WANDB_PROJECT: route.project, names.WANDB_ENTITY: route.entity}
     told = {name: value for name, value in said.items() if value is not None}
     resources: dict[int, Mapping[str, Any]] = {}  # many spans have the same one

@@ -1,4 +1,4 @@
-"""Selects the spans of a trace that are wanted, and everything above them."""
+"""Selects the wanted spans of a trace, and all spans above them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the pipeline asks of a place that traces are written to. Each sink counts its own losses."""
+"""The protocol of sinks, to which the pipeline writes traces. Each sink counts its own losses."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,25 +17,25 @@ class Place:
     run_id: str
     is_online: bool
     step: int | None = None
-    """The step of its history row, where wandb says it."""
+    """The step of its history row; None if unknown."""
 
 
 class NotNowError(Exception):
-    """A trace could not be written, and can be later. Nothing of it was written or counted."""
+    """A trace cannot be written now, but later. Nothing of it was written or counted."""
 
 
 class Sink(Protocol):
-    """Somewhere that traces are written to. The pipeline's thread writes; any thread may flush and close."""
+    """Writes traces. The pipeline's thread writes; any thread may flush and close."""
 
     def write(self, read: ReadTrace, place: Place | None) -> Place | None:
-        """Write a trace. `place` is where a sink before this one wrote it; the answer is where it is now.
+        """Write a trace. `place` is the run to which an earlier sink wrote it. Returns the run where it is now.
 
-        Raises NotNowError, where spans have positions.
+        Raises NotNowError, only if the spans have positions.
         """
         ...
 
     def complete(self, read: ReadTrace, completion: Completion) -> None:
-        """Write the rest of a trace."""
+        """Write the remaining rows of a trace."""
         ...
 
     def write_feedback(self, said: Feedback) -> None:
@@ -43,19 +43,19 @@ class Sink(Protocol):
         ...
 
     def summarise(self) -> None:
-        """Write rows that wait for more, and the counters."""
+        """Write the rows that wait for later pieces, and the counters."""
         ...
 
     def flush(self, timeout: float) -> bool:
-        """Finish what was written; False if that takes longer than `timeout` seconds."""
+        """Finish all writes. Returns False if that takes longer than `timeout` seconds."""
         ...
 
     def close_runs(self) -> None:
-        """Close what is open when it is finished. The next trace opens another."""
+        """Close the open runs when their writes are finished. The next trace opens another run."""
         ...
 
     def close(self, timeout: float) -> bool:
-        """Flush, and end."""
+        """Flush and end. Returns False if that takes longer than `timeout` seconds."""
         ...
 
     def abandon(self) -> None:
@@ -63,5 +63,5 @@ class Sink(Protocol):
         ...
 
     def say_late(self) -> None:
-        """Log what a close that took too long has left behind."""
+        """Log the losses of a `close` that took too long."""
         ...

@@ -27,7 +27,7 @@ class WeaveSink:
     """Sends traces in the background. Its faults and delays do not affect the run."""
 
     def __init__(self, target: Callable[[], Target | None], endpoint: Endpoint, health: Health) -> None:
-        """`target` is asked once, at the first trace of an online run; None if there is no key."""
+        """`target` is called once, at the first trace of an online run. It returns None if there is no key."""
         self._find_target = target
         self._endpoint = endpoint
         self._health = health
@@ -37,7 +37,7 @@ class WeaveSink:
         self._has_no_target = False
 
     def write(self, read: ReadTrace, place: Place | None) -> Place | None:
-        """Hand a trace over, if it was written to an online run."""
+        """Queue a trace, if it was written to an online run."""
         if place is None:
             return None
         try:
@@ -47,13 +47,13 @@ class WeaveSink:
         return place
 
     def complete(self, read: ReadTrace, completion: Completion) -> None:
-        """Weave was sent the trace by the process that wrote it."""
+        """Do nothing: the process that wrote the trace has sent it to Weave."""
 
     def write_feedback(self, said: Feedback) -> None:
-        """Feedback stays in the run: OTLP has no place for it."""
+        """Do nothing: OTLP has no field for feedback, so it is only in the run."""
 
     def summarise(self) -> None:
-        """The run's sink writes our counters too."""
+        """Do nothing: the run's sink writes these counters too."""
 
     def flush(self, timeout: float) -> bool:
         """Send waiting spans within a third of `timeout`, ten seconds at most. Returns True, so that no run waits."""
@@ -62,7 +62,7 @@ class WeaveSink:
         return True
 
     def close_runs(self) -> None:
-        """There is nothing open."""
+        """Do nothing: no run is open here."""
 
     def close(self, timeout: float) -> bool:
         """Send waiting spans within a third of `timeout`, and count the others. Returns True, so that no run waits."""
@@ -110,19 +110,19 @@ class WeaveSink:
 
 
 class Inline:
-    """The messages and tools of one trace, by numbers of its own."""
+    """The messages and tools of one trace, with separate numbers."""
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
         self._tools: list[Sequence[Json]] = []
 
     def add_message(self, message: Message) -> int:
-        """Keep a message; the answer is its number."""
+        """Keep a message. Returns its number."""
         self._messages.append(message)
         return len(self._messages) - 1
 
     def add_tools(self, tools: Sequence[Json]) -> int:
-        """Keep a list of definitions; the answer is its number."""
+        """Keep a list of definitions. Returns its number."""
         self._tools.append(tools)
         return len(self._tools) - 1
 
@@ -131,7 +131,7 @@ class Inline:
         return [self._messages[number] for number in ids]
 
     def tools(self, number: int | None) -> Sequence[Any]:
-        """The definitions with this number; none for None."""
+        """The definitions with this number; empty for None."""
         return () if number is None else self._tools[number]
 
 

@@ -1,1 +1,1 @@
-"""What every room may use: attribute names, the current call, the version."""
+"""Used by all other packages: attribute names, the current call, versions."""

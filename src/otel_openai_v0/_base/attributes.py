@@ -1,4 +1,4 @@
-"""Names of what a span carries.
+"""The names of the attributes and events of a span.
 
 `gen_ai.*` are those that `opentelemetry-util-genai` 1.3b0 emits: semantic conventions 1.41.1 and the later renames of
 cached tokens. The constants of `opentelemetry.semconv` are deprecated for GenAI since 1.42 and slow to import.
@@ -110,6 +110,6 @@ MAY_QUOTE: Final = frozenset(
         ),
     }
 )
-"""Attributes that follow the content setting. A user or a file may be named after a person, stop sequences show the
-form of the prompt, and whoever has a file can recognise it by its hash, size or dimensions.
+"""Attributes that follow the content setting. A user or a file may be named after a person. Stop sequences show the
+form of the prompt. A file can be identified by its hash, size or dimensions.
 """

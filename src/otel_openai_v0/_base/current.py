@@ -1,7 +1,7 @@
-"""The current call of openai, for the calls below it.
+"""The current call of openai.
 
-Openai's methods call each other. A wrapped method below the current call adds to that call and makes no span of its
-own.
+openai's methods call each other. A wrapped method that runs inside the current call adds to its span, and starts no
+span of its own.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ from otel_openai_v0._base.versions import is_instrumentation_enabled
 
 
 class Switch(Protocol):
-    """Whether to instrument. A method that somebody holds stays wrapped after `uninstrument()`."""
+    """Whether to instrument. A program may keep a wrapped method and call it after `uninstrument()`."""
 
     enabled: bool
 
@@ -25,21 +25,21 @@ class Switch(Protocol):
 CURRENT_CALL: Final[ContextVar[Any]] = ContextVar("otel_openai_v0_call", default=True)
 """The `Call` being made in this context, or a bool. A task started inside a call may outlive it.
 
-Truthy when a new call should get its own span: there is no current call, or it has ended. Falsy below a call, and where
-calls are left alone. It is a context variable of our own because setting a value in OpenTelemetry's context copies the
-whole context.
+Truthy when a new call should get its own span: there is no current call, or it has ended. Falsy inside a call, and
+inside `left_alone()`. It is a context variable of our own because setting a value in OpenTelemetry's context copies
+the whole context.
 """
 begins_a_call: Final[Callable[[], Any]] = CURRENT_CALL.get
-"""The argument `enabled` of wrapt's wrappers. wrapt asks for the truth of the result in C, so a nested call costs
-little.
+"""The argument `enabled` of wrapt's wrappers. wrapt calls it from C and uses the truth of the result, so a nested call
+costs little.
 """
 
 LAST_CALL: Final[ContextVar[tuple[Switch, SpanContext] | None]] = ContextVar("otel_openai_v0_last_call", default=None)
 """The span context of the latest call in this context, and the switch of its instrumentation."""
 
 _MAKING: Final = create_key("otel-openai-v0-making-awaitable")
-# Plain keys, not made by `create_key`: `opentelemetry-util-genai` 1.3b0, `_inference_invocation.py` and
-# `_embedding_invocation.py`. While one is set, an instrumentation above us has a span for a call of that kind.
+# Plain keys, not made by `create_key`, of `opentelemetry-util-genai` 1.3b0 (`_inference_invocation.py` and
+# `_embedding_invocation.py`). While one is set, an outer instrumentation has a span for a call of that kind.
 _INFERENCE: Final = "opentelemetry.genai.client.inference.context"
 _UTIL_GENAI: Final[Mapping[str, str]] = {
     "chat": _INFERENCE,
@@ -49,15 +49,15 @@ _UTIL_GENAI: Final[Mapping[str, str]] = {
 
 
 def current_trace_id() -> str | None:
-    """The trace id of the current span, else of the latest call of openai in this context: 32 hex digits.
+    """Return the trace id of the current span, else of the latest call of openai in this context: 32 hex digits.
 
-    It can be asked for during a call, after it, and while its stream is read. Outside of a sampled span it is None
+    It is available during a call, after it, and while its stream is read. Without a sampled current span it is None
     before the first call, after a call that was suppressed or not sampled, and after `uninstrument()`. Each task and
     thread has its own latest call.
 
-    A worker thread may serve many requests without a span around each. If a request makes no call, because its answer
-    came from a cache for example, the latest call is that of an earlier request. Put a `call_context` around each
-    request: inside and after it only calls made since its beginning count.
+    A worker thread may serve many requests without a span around each. If a request makes no call, for example because
+    its answer came from a cache, the latest call is that of an earlier request. To prevent this, put a `call_context`
+    around each request. Inside it and after it, only calls made since it began count.
     """
     current, last = trace.get_current_span().get_span_context(), _last_call()
     if current.is_valid and not current.trace_flags.sampled and last.trace_id != current.trace_id:
@@ -75,7 +75,7 @@ def _last_call() -> SpanContext:
 
 
 def is_suppressed() -> bool:
-    """Whether instrumentation is suppressed here."""
+    """Whether instrumentation is suppressed in this context."""
     # An empty context cannot suppress anything, and most programs call openai in one.
     return bool(get_current()) and not is_instrumentation_enabled()
 
@@ -87,7 +87,7 @@ def has_span_above(operation: str, context: Context) -> bool:
 
 @contextmanager
 def left_alone() -> Iterator[None]:
-    """Leave calls alone while a function of the program runs for us: its calls of openai get no span."""
+    """Start no span for calls of openai inside, while we run a function of the program such as its redactor."""
     before = CURRENT_CALL.set(False)
     try:
         yield

@@ -1,7 +1,7 @@
 """Everything that depends on the version of OpenTelemetry; no other module checks versions.
 
-Each feature is detected by itself, never by a version number. The oldest that is tested is API 1.20 with
-instrumentation 0.41b0, of September 2023. Code for an older version is removed when its support ends.
+Each feature is detected by itself, never by a version number. The oldest tested version is API 1.20 with
+instrumentation 0.41b0, of September 2023. Code for a version is removed when support for that version ends.
 """
 
 import inspect
@@ -20,22 +20,22 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 
 HAS_EVENTS: Final = _takes(Logger.emit, "event_name")
-"""Whether a logger takes events. Since API 1.38; before that no event is emitted.
+"""Whether a logger takes events, as from API 1.38 on. With an older API no event is emitted.
 
-A record has had a name since 1.35, but the SDK's exporters failed on the API's records until 1.37.
+A record has an event name since 1.35, but the SDK's exporters fail on such a record of the API up to 1.37.
 """
 
 NO_EVENTS: Final = "no event is emitted: this OpenTelemetry has none (they came with version 1.38)"
 
 MEASURES_IN_CONTEXT: Final = _takes(Histogram.record, "context")
-"""Since API 1.28; before that the SDK has no exemplars, which the context is for."""
+"""Whether a measurement takes a context, as from API 1.28 on. It is for exemplars, which older SDKs lack."""
 
 HAS_BUCKETS: Final = _takes(Meter.create_histogram, "explicit_bucket_boundaries_advisory")
-"""Since API 1.30; before that only a view of the program can set a histogram's buckets."""
+"""Whether a meter takes a histogram's buckets, as from API 1.30 on. Before, only a view of the program sets them."""
 
 
 def create_histogram(meter: Meter, name: str, unit: str, description: str, buckets: Sequence[float]) -> Histogram:
-    """Create an instrument of `meter`, with its buckets where the API supports them."""
+    """Create a histogram of `meter`, with `buckets` if the API supports them."""
     more: dict[str, Any] = {"explicit_bucket_boundaries_advisory": buckets} if HAS_BUCKETS else {}
     return meter.create_histogram(name, unit, description, **more)
 

@@ -1,1 +1,1 @@
-"""The life of one call: started, current, recorded, ended."""
+"""Calls and streams of openai: their spans are started, made current, filled with attributes, and ended."""

@@ -1,7 +1,7 @@
-"""The life of one API call: its span is started, is current while openai runs, and ends once, on every path.
+"""One API call. Its span is started, is current while openai runs, and ends exactly once.
 
-The user's call is sacred. No method here raises an `Exception`, and each may be called after the end. Ctrl-C, or an
-exit of the redactor's, is passed on, and leaves neither an open span nor an attached context behind.
+No fault of ours may break the user's call. No method here raises an `Exception`, and each may be called after the end.
+Ctrl-C, or an exit raised by the redactor, is passed on. It leaves no open span and no attached context.
 """
 
 from contextvars import Token
@@ -29,14 +29,14 @@ _LET_GO: Final = frozenset({"closed", "abandoned"})  # values of `openai.stream.
 
 
 class Call:
-    """One call.
+    """One call of openai, with its span.
 
     As a context manager it makes itself the current call and its span the current span, so that spans of HTTP clients
-    become children. Enter and exit happen in one frame, never across a `yield` to the user. An exception raised in
-    between ends the call.
+    become children. Enter and exit happen in one frame, never across a `yield` to the user. An exception raised inside
+    ends the call.
 
-    Other contexts, such as those of pooled connections, may hold this object for a long time. It therefore gives up
-    everything it read when it ends.
+    Other contexts, such as those of pooled connections, may refer to this object for a long time. When the call ends,
+    it therefore drops the span and everything it has read.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Call:
 
     _started: float
     _forks: int
-    """Of the process that made the call, and has to end it."""
+    """`FORKS.count` of the process that made the call. Only that process ends it."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
@@ -67,7 +67,7 @@ class Call:
         self.span_context: SpanContext = INVALID_SPAN_CONTEXT
 
     def __bool__(self) -> bool:
-        """See `CURRENT_CALL`."""
+        """Whether the call has ended; see `CURRENT_CALL`."""
         return self.ended
 
     def __enter__(self) -> None:
@@ -90,7 +90,7 @@ class Call:
             self._leave()
 
     def start(self, invocation: Invocation, context: Context) -> None:
-        """Start the span below `context`, which is the current one, and read the request if that is needed."""
+        """Start the span in `context`, the current context, and read the request if the span or a metric needs it."""
         telemetry = self._telemetry
         attributes = invocation.start_attributes()
         span = telemetry.tracer.start_span(invocation.span_name(), context, SpanKind.CLIENT, attributes)
@@ -101,7 +101,7 @@ class Call:
             self._started = perf_counter()
             try:
                 self._recorder = Recorder(telemetry, span, invocation, attributes)
-            except Exception:  # the call goes on, and ends its span
+            except Exception:  # the caller counts it; the call goes on and ends its span
                 raise
             except BaseException as error:
                 self._note_interruption(error)
@@ -114,15 +114,15 @@ class Call:
         return self._recorder is not None
 
     def read_status(self, response: Any) -> None:
-        """Note the status of an HTTP response, before openai raises anything."""
+        """Note the status of an HTTP response. openai may raise an error for it later."""
         recorder = self._recorder
         if recorder is not None:
             recorder.read_status(response)
 
     def finish(self, error: BaseException | None = None, response: Any = None, more: Attributes | None = None) -> None:
-        """End the span once: with `error`, with `response` and the attributes `more`, or with both.
+        """End the span with `error`, with `response` and the attributes `more`, or with both. The first end counts.
 
-        `response` is read only where `more` is given. In a forked child nothing is written: the parent ends the call.
+        `response` is read only if `more` is given. A forked child writes nothing, because the parent ends the call.
         """
         if self.ended:
             return
@@ -140,16 +140,16 @@ class Call:
             self._close(error, response, more)
 
     def elapsed(self) -> float:
-        """Seconds since the call began, until it ended."""
+        """Seconds from the start of the call to its end, or to now."""
         return (self._stopped[0] if self._stopped else perf_counter()) - self._started
 
     def chunk_dimensions(self, response: Any) -> Attributes | None:
-        """The attributes for the time between chunks; None where metrics are off."""
+        """The metric attributes for the time between chunks; None if metrics are off."""
         recorder = self._recorder
         return recorder.dimensions(response) if recorder is not None else None
 
     def chunk_came(self, seconds: float, dimensions: Attributes) -> None:
-        """Record the seconds since the chunk before."""
+        """Record the seconds between a chunk and the previous one."""
         self._telemetry.metrics.record_chunk(seconds, dimensions)
 
     def quietly(self, stage: str) -> Stage:
@@ -161,24 +161,24 @@ class Call:
         self._telemetry.faults.note(stage, error)
 
     def attempting(self, requestor: Any) -> None:
-        """Note a request that is about to be sent, and by which requestor."""
+        """Note that `requestor` is about to send a request."""
         recorder = self._recorder  # another thread may end the call
         if recorder is not None and not self.ended:
             recorder.attempting(requestor)
 
     def attempted(self, requestor: Any, response: Any) -> None:
-        """Note a request that was answered."""
+        """Note the response to a request of `requestor`."""
         recorder = self._recorder  # another thread may end the call
         if recorder is not None and not self.ended:
             recorder.attempted(requestor, response)
 
     def _leave(self) -> None:
-        # A coroutine that is thrown away unfinished is closed in another context, where there is nothing to detach.
+        # An unfinished coroutine that is dropped is closed in another context, where there is nothing to detach.
         if self._before is not None and CURRENT_CALL.get() is self:
             if self._token is not None:
                 detach(self._token)
             CURRENT_CALL.reset(self._before)
-        self._before = self._token = None  # they hold the context that the call was made in
+        self._before = self._token = None  # they refer to the context in which the call was made
 
     def _close(self, error: BaseException | None, response: Any, more: Attributes | None) -> None:
         recorder = self._recorder
@@ -197,7 +197,7 @@ class Call:
             self._end()
 
     def _note_interruption(self, error: BaseException) -> None:
-        """Ctrl-C, or an exit of the redactor's, has interrupted us: it is what the caller gets."""
+        """Mark the span as failed because Ctrl-C, or an exit raised by the redactor, interrupted the recording."""
         with self.quietly("recording an interruption"):
             mark_failed(self.span, error)
 
@@ -214,11 +214,11 @@ class Call:
 
 
 def current_call() -> Call | None:
-    """The call that is being made in this context."""
+    """The call that is being made in this context; None if there is none or it has ended."""
     call = CURRENT_CALL.get()
     return call if isinstance(call, Call) and not call.ended else None
 
 
 def _was_let_go(error: BaseException | None, more: Attributes | None) -> bool:
-    """Whether a garbage collection may have ended this call: a stream or coroutine begun before `uninstrument()`."""
+    """Whether a garbage collection may have ended this call. Used after `uninstrument()`, when none is tracked."""
     return isinstance(error, GeneratorExit) or (more is not None and more.get(names.OPENAI_STREAM_END) in _LET_GO)

@@ -21,7 +21,7 @@ _NONE: Final[Attributes] = {}
 _ENTERED: Final["ContextVar[tuple[tuple[CallContext, Token[Context]], ...]]"] = ContextVar(
     "otel_openai_v0_call_contexts", default=()
 )
-"""The call contexts entered here. Many threads and tasks may enter one object at once."""
+"""The objects entered in this context, with their tokens. Many threads and tasks may enter one object at once."""
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -40,14 +40,14 @@ class CallContext:
 
     def __exit__(self, *error: object) -> None:
         entered = list(_ENTERED.get())
-        for place in reversed(range(len(entered))):  # the latest; a generator that is closed late may not be the last
+        for place in reversed(range(len(entered))):  # the latest entry of this object is not always the last of all
             if entered[place][0] is self:
                 detach(entered.pop(place)[1])
                 _ENTERED.set(tuple(entered))
                 return
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
-        """Wrap `function`: its calls of openai are made in this context. So is an awaitable that it returns."""
+        """Wrap `function` so that it runs in this context. An awaitable that it returns runs in it too."""
         if isgeneratorfunction(function) or isasyncgenfunction(function):
             raise TypeError(
                 "call_context cannot hold while a generator waits: put `with call_context(...)` around its calls"
@@ -83,17 +83,17 @@ def call_context(
     tags: Sequence[str] = (),
     attributes: Attributes | None = None,
 ) -> CallContext:
-    """Put these attributes on the span of every call made inside.
+    """Set these attributes on the span of every call of openai made inside.
 
     Use it with `with`, or as a decorator of a function, also of an `async def`. The arguments become `user.id`,
     `session.id`, `gen_ai.conversation.id`, `gen_ai.prompt.name`, `gen_ai.prompt.version` and `openai.call.tags`.
-    `attributes` adds any others by name; what is read from the call itself wins over them.
+    `attributes` adds any others by name. If the call itself sets an attribute of the same name, the call's value wins.
 
     The values live in OpenTelemetry's context. They reach across awaits, into tasks, and into threads started with that
     context (`contextvars.copy_context().run`). An inner `call_context` adds to an outer one and wins where both set a
     value. `user` wins over the argument `user=` of the call.
 
-    Nothing of it is sent to the API. It is recorded in every capture mode; only secrets are taken out.
+    These values are not sent to the API. They are recorded in every capture mode, without any secrets in them.
 
     Raises TypeError for a generator function, because a context cannot stay attached while a generator waits.
     """
@@ -121,7 +121,7 @@ def context_attributes(baggage_keys: Sequence[str]) -> Attributes:
 
 
 def _cleaned(value: Any, depth: int = DEEPEST) -> Any:
-    """A name or a value without keys. Events take mappings as values, and the SDK decodes bytes."""
+    """A name or a value without secrets. Mappings and bytes are cleaned too: events take both."""
     if isinstance(value, (str, bytes)):
         return _text(value if isinstance(value, str) else value.decode(errors="replace"))
     if isinstance(value, Mapping):

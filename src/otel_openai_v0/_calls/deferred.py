@@ -1,7 +1,7 @@
-"""Ends of calls that a garbage collection causes: abandoned streams, and coroutines that were thrown away.
+"""Defers the ends of calls that a garbage collection causes: abandoned streams and dropped coroutines.
 
-A collection may interrupt a thread anywhere, even while it holds a lock of the SDK or of an exporter. Ending the span
-right there would wait for that same thread forever. Another thread ends it instead.
+A collection may interrupt a thread anywhere, even while it holds a lock of the SDK or of an exporter. If the span ended
+in that thread, it could wait for its own lock forever. So another thread ends the span.
 """
 
 import _thread  # `threading` would take locks as well
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-_LONGEST_WAIT: Final = 5.0  # seconds, at the exit: an interpreter that ends while a thread writes may abort
+_LONGEST_WAIT: Final = 5.0  # seconds, at the exit: an interpreter may abort if it ends while a thread writes
 
 
 class _Garbage:
@@ -26,7 +26,7 @@ class _Garbage:
         self.working = _thread.allocate_lock()  # held by the one working thread
 
     def note(self, phase: str, _: dict[str, int]) -> None:
-        """A callback for `gc.callbacks`."""
+        """Note the start or stop of a collection. The callback in `gc.callbacks`."""
         self.collector = _thread.get_ident() if phase == "start" else 0
 
     def put_off(self, end: Callable[[], None]) -> None:
@@ -34,11 +34,11 @@ class _Garbage:
         if self.working.acquire(blocking=False):
             try:
                 _thread.start_new_thread(self.work, (self.working,))
-            except RuntimeError:  # no more threads: the next one does it, or the exit
+            except RuntimeError:  # no thread can start: a later `put_off` or the exit calls `end`
                 self.working.release()
 
     def work(self, working: _thread.LockType) -> None:
-        """Runs in a thread. A greenlet of gevent survives a fork, together with the lock that it holds."""
+        """Call the waiting ends, in a thread. `working` is an argument because a gevent greenlet survives a fork."""
         while True:
             try:
                 self.catch_up()
@@ -62,12 +62,12 @@ class _Garbage:
             self.working.release()
 
     def finish(self) -> None:
-        """At the exit; no thread is started afterwards."""
+        """Call the waiting ends at the exit. The lock is kept, so that no thread is started afterwards."""
         self.catch_up()
         self.working.acquire(timeout=_LONGEST_WAIT)
 
     def forget(self) -> None:
-        """In a forked child, which has neither the collecting thread nor the working one."""
+        """Reset the state in a forked child, which has neither the collecting thread nor the working one."""
         self.collector = 0
         self.waiting.clear()
         self.working = _thread.allocate_lock()
@@ -90,15 +90,15 @@ def watch_collections(watcher: object) -> None:
 
 
 def unwatch_collections(watcher: object) -> None:
-    """Leave nothing behind in `gc.callbacks`."""
+    """Remove a watcher. With the last one, the callback is removed from `gc.callbacks`."""
     _GARBAGE.watchers.discard(watcher)
     if not _GARBAGE.watchers and _NOTE in gc.callbacks:
         gc.callbacks.remove(_NOTE)
-        _GARBAGE.collector = 0  # we will not be told of this collection's end
+        _GARBAGE.collector = 0  # the end of a running collection is no longer reported
 
 
 def is_collecting() -> bool | None:
-    """Whether a garbage collection has interrupted this thread; None where nobody tracks collections."""
+    """Whether a garbage collection has interrupted this thread; None if collections are not tracked."""
     if not _GARBAGE.watchers:
         return None
     return _GARBAGE.collector == _thread.get_ident()
@@ -110,5 +110,5 @@ def put_off(end: Callable[[], None]) -> None:
 
 
 def settle() -> None:
-    """Wait for all ends that were put off."""
+    """Wait until all deferred ends have run, or for five seconds."""
     _GARBAGE.settle()

@@ -1,7 +1,7 @@
-"""Ends the streams that a program leaves open when it ends: a loop over one has raised, or a global holds one.
+"""Ends streams that are still open when the program ends: a loop over one has raised, or a global refers to one.
 
-`weakref.finalize` ends them too late. Its `atexit` callback was registered with the first finalizer of the process, and
-callbacks run in reverse, so exporters and providers registered after it are shut down by then.
+`weakref.finalize` would end them too late. Its `atexit` callback is registered with the first finalizer of the process.
+Callbacks run in reverse order, so exporters and providers that registered later are shut down before it runs.
 """
 
 import atexit
@@ -17,10 +17,10 @@ class Stream(Protocol):
     """A stream that was not read to its end."""
 
     thread: int
-    """The thread that reads it."""
+    """The id of the thread that reads it."""
 
     def ended(self, how: str) -> None:
-        """End its call."""
+        """End the stream's call; `how` is a value of `openai.stream.end`."""
 
 
 class OpenStreams:
@@ -42,19 +42,19 @@ class OpenStreams:
         self._streams.discard(stream)
 
     def _register(self) -> None:
-        # Private, and used by concurrent.futures from 3.9 to 3.14: called before all `atexit` callbacks, and also at
-        # the end of a child of `multiprocessing`, which runs none.
+        # Private; concurrent.futures uses it in Python 3.9 to 3.14. The callback runs before all `atexit` callbacks.
+        # It also runs at the end of a child of `multiprocessing`, which runs no `atexit` callbacks.
         register: Callable[[Callable[[], None]], object] | None = getattr(threading, "_register_atexit", None)
         try:
             if register is not None:
                 register(self._when_main_is_done)
-        except RuntimeError:  # main is done already
+        except RuntimeError:  # the main thread has ended already
             register = None
         if register is None:
             atexit.register(self._end, frozenset())
 
     def _when_main_is_done(self) -> None:
-        """The interpreter goes on to wait for threads that are no daemons; the streams that they read go on as well."""
+        """End the streams, except those that a non-daemon thread reads. The interpreter waits for such threads."""
         going_on = {thread.ident for thread in threading.enumerate() if not thread.daemon}
         self._end(going_on - {threading.get_ident()})
         atexit.register(self._end, frozenset())
@@ -62,10 +62,10 @@ class OpenStreams:
     def _end(self, except_for: Collection[int | None]) -> None:
         for stream in self._streams.copy():
             if stream.thread not in except_for:
-                with contextlib.suppress(BaseException):  # of `redact`; others need this moment as well
+                with contextlib.suppress(BaseException):  # `redact` may exit; the other streams must end too
                     stream.ended("abandoned")
         settle()
 
 
 OPEN_STREAMS: Final = OpenStreams()
-"""A process ends once."""
+"""The open streams of this process, of all instrumentations."""

@@ -32,9 +32,9 @@ _CONTENT: Final = (
 class Recorder:
     """Reads requests, responses and errors, and sets their attributes in batches.
 
-    The SDK takes a lock and cleans its input on each call, so few calls are made. No method raises. Where the span does
-    not record, only what the metrics need is read. The methods that every call passes catch exceptions themselves:
-    `quietly` costs a third of a microsecond each time.
+    The SDK takes a lock and cleans its input each time, so attributes are set in batches. No method raises. If the span
+    does not record, only the attributes of the metrics are read. Methods that run for every call catch exceptions
+    themselves, because `quietly` costs a third of a microsecond each time.
     """
 
     __slots__ = (
@@ -63,7 +63,7 @@ class Recorder:
     _pending: dict[str, AttributeValue]
     """Attributes to be set with the next batch."""
     _content: dict[str, AttributeValue]
-    """Attributes with content, for the span and the event."""
+    """Attributes with prompts and completions, for the span and the event."""
     _seen: dict[str, AttributeValue]
     """All attributes of the span, for metrics and events."""
 
@@ -87,7 +87,7 @@ class Recorder:
             self._read_request(invocation)
 
     def attempting(self, requestor: Any) -> None:
-        """Note a request that is about to be sent. While the server answers 409, openai tries again at once."""
+        """Note that a request is about to be sent. After a status 409 it is a retry of openai's."""
         if not self._recording:
             return
         self._sent_key = getattr(requestor, "api_key", None)
@@ -102,13 +102,13 @@ class Recorder:
                     self._span.add_event(names.OPENAI_RETRY_EVENT, {names.OPENAI_REQUEST_ATTEMPTS: self._attempts})
 
     def attempted(self, requestor: Any, response: Any) -> None:
-        """Note a request that was answered."""
+        """Note the response to a request."""
         if self._recording:
             with self._telemetry.faults.quietly("reading the response's headers"):
                 self._transport = read_transport(requestor, response)
 
     def read_status(self, response: Any) -> None:
-        """Note the status of an HTTP response, before openai raises anything."""
+        """Note the status of an HTTP response. openai may raise an error for it later."""
         with self._telemetry.faults.quietly("reading a status"):
             status = status_of(response)
             if status is not None and status >= FIRST_ERROR:
@@ -136,7 +136,7 @@ class Recorder:
         self._set(found)
 
     def read_error(self, error: BaseException) -> None:
-        """Read an exception and set its attributes; it is not kept."""
+        """Read an exception and set its attributes. The exception is not kept."""
         details = unread_error(error)
         if self._recording:
             with self._telemetry.faults.quietly("reading an error"):
@@ -158,7 +158,7 @@ class Recorder:
                 telemetry.events.emit({**self._seen, **said}, trace.set_span_in_context(self._span))
 
     def dimensions(self, response: Any) -> Attributes | None:
-        """The metric attributes as far as `response` has come; None where metrics are off."""
+        """The metric attributes known from `response` so far; None if metrics are off."""
         if not self._measured:
             return None
         seen = dict(self._seen)
@@ -207,7 +207,7 @@ class Recorder:
                 self._content[name] = text
 
     def _details(self, error: BaseException) -> ErrorDetails:
-        """What may be recorded of an error: the API's message may quote the prompt."""
+        """The details of an error that may be recorded. The message may quote the prompt."""
         telemetry = self._telemetry
         secrets = known_secrets((self._sent_key, *self._credentials), telemetry.environ)
         read = read_error(error, partial(scrub, secrets=secrets))
@@ -235,7 +235,7 @@ class Recorder:
 
 
 def mark_failed(span: Span, error: BaseException) -> None:
-    """Record nothing of `error` but its type."""
+    """Mark the span as failed, with the type of `error` only."""
     details = unread_error(error)
     span.set_attributes(details.attributes())
     span.set_status(Status(StatusCode.ERROR, details.description()))

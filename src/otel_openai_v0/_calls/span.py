@@ -1,9 +1,7 @@
-"""The span that is current while openai runs. Other instrumentations see it.
+"""The current span while openai runs, as other instrumentations see it. It drops the SDK's span when the call ends.
 
-Once the call has ended, it no longer holds the SDK's span.
-
-aiohttp keeps a connection open after the call that opened it, and asyncio keeps the context of that moment. Without
-this class the context would keep the SDK's span in memory, and with it the prompt.
+aiohttp keeps a connection open after the call that opened it, and asyncio keeps the context in which it was opened.
+Without this class that context would keep the SDK's span in memory, together with the prompt.
 """
 
 from typing import Any, Protocol
@@ -12,7 +10,7 @@ from opentelemetry.trace import Span, SpanContext
 
 
 class Holder(Protocol):
-    """Has the SDK's span until the call ends, afterwards a span that does nothing; and always the span's context."""
+    """Has the SDK's span until the call ends, then a span that does nothing. The span's context is always available."""
 
     span: Span
     span_context: SpanContext
@@ -35,7 +33,7 @@ class CurrentSpan(Span):
         return getattr(self._holder.span, name)
 
     def get_span_context(self) -> SpanContext:
-        """The context of an ended span too: later spans may have it as their parent."""
+        """The span's context, also after its end: later spans may have it as their parent."""
         return self._holder.span_context
 
     def is_recording(self) -> bool:

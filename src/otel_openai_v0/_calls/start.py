@@ -14,7 +14,7 @@ from otel_openai_v0._telemetry.shared import Telemetry
 
 
 class Calls:
-    """Starts calls. The wrappers hold one while openai is instrumented."""
+    """Starts the spans of calls. The wrappers share one object while openai is instrumented."""
 
     __slots__ = ("openai", "settle", "telemetry")
 
@@ -28,7 +28,7 @@ class Calls:
     def start(
         self, method: Method, positional: Sequence[str], target: Any, args: Sequence[Any], kwargs: Arguments
     ) -> Call:
-        """Start the span of a public method's call. After a fault of ours the call records nothing."""
+        """Start the span of a call of a public method. If that fails, the call is not recorded."""
         if (settle := self.settle) is not None:  # another thread may clear it
             settle()
         telemetry = self.telemetry
@@ -45,7 +45,7 @@ class Calls:
         return call
 
     def start_request(self, requestor: Any, given: Arguments) -> Call:
-        """Start the span of a request without a public method behind it, from the requestor's arguments."""
+        """Start the span of a request that no public method has sent, from the requestor's arguments."""
         if (settle := self.settle) is not None:  # another thread may clear it
             settle()
         telemetry = self.telemetry

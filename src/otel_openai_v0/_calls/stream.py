@@ -1,12 +1,12 @@
-"""Streams: real generators around openai's own. They note each chunk as it passes, and end the span once.
+"""Wraps openai's streams in generators that record each chunk and end the span once.
 
 The caller may exhaust, close, throw into, abandon or never read a stream, in any thread or task. A generator that was
-never started runs no `finally`, so there is a finalizer as well. It may also fire before the generator's own
-GeneratorExit, when the last reference goes; therefore all state lives in the call. A stream that is still open when the
-program ends is ended by `open_streams`.
+never started runs no `finally`, so there is a finalizer as well. When the last reference goes, the finalizer may run
+before the generator's GeneratorExit. So the state is in the record, not in the generator. `open_streams` ends a stream
+that is still open when the program ends.
 
-No context is held across a `yield`, and none is attached while a chunk is read: the request was sent before the caller
-got the stream.
+No context stays attached across a `yield`, and none is attached while a chunk is read. The request was sent before the
+caller got the stream.
 """
 
 import threading
@@ -25,7 +25,7 @@ _Traced = TypeVar("_Traced", Generator[Any, None, None], AsyncGenerator[Any, Non
 
 
 class StreamRecord:
-    """What was seen of one stream so far."""
+    """Records the chunks of one stream, and ends its call."""
 
     __slots__ = ("_accumulator", "_call", "_chunks", "_dimensions", "_done", "_first", "_last", "thread")
 
@@ -44,7 +44,7 @@ class StreamRecord:
         self.thread = threading.get_ident()
 
     def saw(self, chunk: Any) -> None:
-        """Note a chunk before the caller gets it, because the caller may change it."""
+        """Record a chunk. Called before the caller gets it, because the caller may change it."""
         self._chunks += 1
         try:  # `quietly` costs twice as much, and a call has a thousand chunks
             if self._accumulator.add(payload(chunk)) and (self._first is None or self._dimensions is not None):
@@ -58,7 +58,7 @@ class StreamRecord:
             self._end(None, how)
 
     def broke(self, error: BaseException) -> None:
-        """End the call with the exception that ended the stream: of openai, a cancellation, or the caller's throw."""
+        """End the call with the exception that ended the stream, also a cancellation or the caller's `throw`."""
         self._end(error, "error")
 
     def _end(self, error: BaseException | None, how: str) -> None:
@@ -76,7 +76,7 @@ class StreamRecord:
         self._last = elapsed
 
     def _response(self) -> Any:
-        # The caller may keep the stream, and with it this object, after the end.
+        # The caller may keep the stream after its end, and so this object.
         accumulator, self._accumulator = self._accumulator, StreamAccumulator()
         with self._call.quietly("joining a stream"):
             return accumulator.response()
@@ -94,13 +94,13 @@ def traced_stream(stream: Generator[Any, None, None], call: Call) -> Generator[A
 
 
 def traced_async_stream(stream: AsyncGenerator[Any, None], call: Call) -> AsyncGenerator[Any, None]:
-    """The same for `acreate`."""
+    """A generator like the `stream` of `acreate`, as `traced_stream`."""
     record = StreamRecord(call)
     return _watched(_async_chunks(stream, record), record)
 
 
 def _watched(traced: _Traced, record: StreamRecord) -> _Traced:
-    """End the record with the last reference to `traced`, or with the program."""
+    """End the record when the last reference to `traced` goes, or when the program ends."""
     weakref.finalize(traced, record.ended, "abandoned").atexit = False
     OPEN_STREAMS.add(record)
     return traced

@@ -1,1 +1,1 @@
-"""What may be recorded of prompts and completions: as JSON, without secrets, within limits."""
+"""Content of prompts and completions as it is recorded: redacted, as JSON, without secrets, within limits."""

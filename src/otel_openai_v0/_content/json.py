@@ -1,4 +1,4 @@
-"""JSON for span attributes. It is always valid and always encodable, whatever the values are."""
+"""Writes JSON for span attributes. It is valid and encodable for any values."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, Final
 
 DEEPEST: Final = 20
-INT_BITS: Final = 63  # beside the sign; exporters cannot write longer numbers
+INT_BITS: Final = 63  # without the sign; exporters cannot write longer numbers
 _LONGEST_INT: Final = 10_000  # bits; `str(int)` refuses more than 4,300 digits
 
 
@@ -24,7 +24,7 @@ _ASCII_ENCODER: Final = json.JSONEncoder(
 
 
 def text_of(value: object) -> str:
-    """The characters of a str. `str()` of an enumeration's member would be its name, which is not what openai sends."""
+    """`value` as text. A str is taken as it is: `str()` of an enumeration's member would be its name."""
     if type(value) is str:
         return value
     return str.__str__(value) if isinstance(value, str) else str(value)
@@ -45,7 +45,7 @@ def dumps(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """The same as `dumps` for a text."""
+    """The JSON of a text, as `dumps` writes it."""
     if text.isascii():
         return encode_basestring_ascii(text)  # 25 % faster
     return encode_basestring(text) if is_encodable(text) else encode_basestring_ascii(text)
@@ -61,7 +61,7 @@ def is_encodable(text: str) -> bool:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """`value` without what JSON cannot express: infinities, cycles, and integers that Python refuses to print."""
+    """`value` without infinities, cycles, and integers that Python refuses to print, which JSON cannot express."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int) and value.bit_length() > _LONGEST_INT:

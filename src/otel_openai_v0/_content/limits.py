@@ -32,10 +32,10 @@ _ENOUGH: Final = 0.97  # of the room
 
 
 def written(items: Sequence[Any], limits: ContentLimits) -> str:
-    """The JSON of `items`, with long texts cut and the oldest items left out: an answer is about what was said last.
+    """The JSON of `items`, with long texts cut and the oldest items left out, because the newest ask the question.
 
-    It has at most `limits.total` characters (or 200, if that is less) and says how much is missing. The newest items
-    are converted first, and none that does not fit, because the caller waits.
+    It has at most `limits.total` characters, or 200 if the limit is lower, and notes how much is missing. The newest
+    items are converted first. Items without room are not converted, because the caller waits.
     """
     room = max(limits.total, SHORTEST) - 1
     if len(items) <= _FEW:  # most chats are short, and this is faster than one by one
@@ -57,7 +57,7 @@ def written(items: Sequence[Any], limits: ContentLimits) -> str:
 
 
 def _fill(kept: list[str], items: Sequence[Any], longest: int, room: int) -> None:
-    """Fill the `room` that is left with a part of the next item and a note about the items left out."""
+    """Fill the rest of the `room` with a part of the next item, and a note about the items that are left out."""
     note = len(_left_out(items[0], len(items))) + 1
     while room < note and kept:
         room += len(kept.pop()) + 1
@@ -76,7 +76,7 @@ def _left_out(oldest: Any, count: int) -> str:
 
 
 def _fitted(item: Any, longest: int, room: int) -> str | None:
-    """The JSON of `item`, with texts as long as fit; None where it does not fit even without them."""
+    """The JSON of `item`, with texts cut so that it fits; None if it does not fit without texts either."""
     best, least, most, largest = _json(item, 0), 0, min(longest, room), 0
     if len(best) >= room:
         return None
@@ -103,7 +103,7 @@ def _json(item: Any, longest: int) -> str:
 
 
 def _text_json(message: TextMessage, longest: int) -> str:
-    """The same as `dumps` for the message, in half the time."""
+    """The JSON of a message, as `dumps` writes it, in half the time."""
     role, said, reason = message.role, message.text, message.finish_reason
     if len(said) > longest:
         said = cut_text(text_of(said), longest)
@@ -113,7 +113,7 @@ def _text_json(message: TextMessage, longest: int) -> str:
 
 
 def _dict_json(item: Any, longest: int) -> str | None:
-    """The same for other messages and parts, which are mostly texts; None for anything that is no dict of texts.
+    """The JSON of another message or part in the same way; None for anything but a dict of texts.
 
     Creating an encoder takes longer than using it.
     """
@@ -153,7 +153,7 @@ def _shorten_value(key: str, value: Any, longest: int, depth: int = DEEPEST) -> 
 
 
 def _shorten_text(value: Any, longest: int) -> Any:
-    """A text, or another value under its key: a function's arguments or response, tokens."""
+    """Cut a text, or another value under such a key: a function's arguments or response, or tokens."""
     if isinstance(value, str):
         return cut_text(text_of(value), longest)
     text = dumps(value)
@@ -161,7 +161,7 @@ def _shorten_text(value: Any, longest: int) -> Any:
 
 
 def cut_text(text: str, longest: int) -> str:
-    """`text`, cut at `longest` characters with a note, or earlier where the cut would fall into a secret."""
+    """`text`, cut at `longest` characters with a note. It is cut earlier if the cut would be inside a secret."""
     if len(text) <= longest:
         return text
     kept = cut_before_key(text, longest)

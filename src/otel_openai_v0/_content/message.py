@@ -1,4 +1,4 @@
-"""Messages and the content of a request: the values that readers create and the content writer takes.
+"""Messages and the content of a request. Readers create these values, and the content writer takes them.
 
 A message is `{"role": str, "parts": [part, ...], "name"?: str, "finish_reason"?: str}`, a part `{"type": str, ...}`, as
 in the GenAI conventions.
@@ -12,9 +12,9 @@ Part: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 
 
-@dataclass(slots=True)  # a frozen one takes three times as long to create
+@dataclass(slots=True)  # a frozen dataclass takes three times as long to create
 class TextMessage:
-    """A message with one text, as most are. It is faster to write than the dict that it stands for."""
+    """A message with one text, as most messages have. It is faster to write than a `Message`."""
 
     role: str
     text: str
@@ -25,7 +25,7 @@ AnyMessage: TypeAlias = Message | TextMessage
 
 
 class Content(NamedTuple):
-    """What a request says to the model."""
+    """The content of a request: messages, system instructions, and tool definitions."""
 
     messages: Sequence[AnyMessage] = ()
     instructions: Sequence[Part] = ()

@@ -1,8 +1,8 @@
-"""Removes secrets from texts: from prompts and completions, and from error messages of servers.
+"""Removes secrets from texts: prompts, completions, and error messages of servers.
 
 The patterns and their entropies are those of gitleaks (https://github.com/gitleaks/gitleaks), `config/gitleaks.toml` of
-commit 009e025a, for the services that a prompt is likely to name. OpenAI's session keys, keys masked by a server, and
-data URLs are ours. A text may be JSON; it is still JSON afterwards.
+commit 009e025a, for the services that a prompt is likely to name. The patterns for OpenAI's session keys, for keys
+masked by a server, and for data URLs are ours. A text that is JSON stays JSON.
 """
 
 import math
@@ -22,13 +22,13 @@ _ESCAPES: Final = (r"\\[abfnrtv]", r"\\u[0-9A-Fa-f]{4}", r"\\x[0-9A-Fa-f]{2}", r
 def _first(fixed: str) -> str:
     """A pattern for `fixed` at the start of a word, or after the letter of an escape in JSON, a repr or a URL.
 
-    `fixed` comes first and the condition on what stands before it comes second: that searches a text 50 times faster.
+    `fixed` comes before the condition on the preceding characters, which makes the search 50 times faster.
     """
     return f"{fixed}(?:(?<![\\w-]{fixed})|{'|'.join(f'(?<={escape}{fixed})' for escape in _ESCAPES)})"
 
 
 class _Rule(NamedTuple):
-    """The form of a secret: the first group of `pattern`, with `entropy` bits per character or more."""
+    """One form of a secret: the first group of `pattern`, if it has at least `entropy` bits per character."""
 
     pattern: re.Pattern[str]
     entropy: float
@@ -40,8 +40,9 @@ class _Rule(NamedTuple):
                 yield found.span(1)
 
 
-# `(mark, gate, rules)` for secrets that contain `mark`. Many texts contain a mark; few match `gate`, one fast search.
-# Plain tuples, because every text passes all of them and a named tuple takes twice as long to unpack.
+# `(mark, gate, rules)` for secrets that contain `mark`. Many texts contain a mark. Few of them match `gate`, which is
+# one fast search. Plain tuples, because each text is checked with all of them, and unpacking a named tuple takes twice
+# as long.
 _Family: TypeAlias = tuple[str, Callable[[str], object], tuple[_Rule, ...]]
 
 
@@ -53,7 +54,7 @@ def _rule(pattern: str, entropy: float) -> _Rule:
     return _Rule(re.compile(pattern), entropy)
 
 
-# Hyphenated words have no such run of letters and digits.
+# A run of letters and digits, which hyphenated words do not contain.
 _RANDOM: Final = r"(?:[A-Za-z0-9]*[-_]){0,10}(?:(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16,}|[A-Za-z]{40,})[\w-]*"
 _ASSIGNED: Final = r"(?:\\*[\"'`])?\s*(?:=>|:=|[:=])\s*"
 # A name that ends in `api-key` or the like, with its value: `api-key: ...`, `"api_key": "..."`, `API_KEY='...'`.
@@ -62,7 +63,8 @@ _NAMED: Final = _rule(
     rf"{_ASSIGNED}(?:\\*[\"'`])?(?=[\w+/=-]{{0,64}}\d)([\w+/=-]{{32,}})",
     3,
 )
-# Up to its end line, or as far as it goes if that is missing. It contains no quote that ends a JSON string.
+# Up to the end line, or to the last character of a key if that line is missing. A match never contains the quote that
+# ends a JSON string.
 _PRIVATE_KEY: Final = _rule(
     r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r'(?:[^"\\-]*(?:(?:\\.|-(?!----))[^"\\-]*)*-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----'
@@ -109,10 +111,10 @@ _FAMILIES: Final[tuple[_Family, ...]] = (
         (_rule(rf"({_first('eyJ')}[\w-]{{17,}}\.eyJ[\w-]{{7,}}(?:\.[\w-]*)?)", 3),),
     ),
     (";", _gate(r";base64,"), (_rule(r";base64,((?=(?:[\w+/=%-]|\\+/){16})[\w+/=%-]*(?:\\+/[\w+/=%-]*)*)", 0),)),
-    # In a prompt "the bearer of this letter" is ordinary text.
+    # With a digit, because "the bearer of this letter" in a prompt is ordinary text.
     ("earer ", _gate(r"earer "), (_rule(r"[Bb]earer ((?=[\w.~+/=*-]*\d)[\w.~+/=*-]{16,})", 0),)),
 )
-# In an error message nobody means to record the value of such a header or query parameter.
+# Values of headers and query parameters that hold a key. Removed from error messages only.
 _KEY_IN_ERROR: Final = re.compile(
     r"(?i:(?<=bearer )[\w.~+/=*-]{6,}|(?<=api-key: )\S+|(?<='api-key': ')[^']+)"
     r"|(?i:(?<=key=)|(?<=token=)|(?<=sig=)|(?<=secret=))[^&\s'\"]+"
@@ -120,12 +122,12 @@ _KEY_IN_ERROR: Final = re.compile(
 # The user information of a URL, as in an `api_base` that openai quotes.
 _USER_INFORMATION: Final = re.compile(r"(?<=://)[^/\s]+@")
 _KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "proxy-authorization"})
-_SHORTEST: Final = 4  # characters; a shorter "key" would be removed from ordinary words
+_SHORTEST: Final = 4  # characters; a shorter key would also be removed from ordinary words
 
 
 Credentials: TypeAlias = tuple[Any, Any, Any, Any]
-"""Where the key of a call may be: the key that was sent, the arguments `api_key` and `headers`, and the module's key at
-that time. A key that was sent may be an object's own, or from the file `api_key_path`."""
+"""Where a call's key may be: the key that was sent, the arguments `api_key` and `headers`, and the module's key at that
+time. The key that was sent may be that of an object, or come from the file `api_key_path`."""
 
 
 def known_secrets(credentials: Credentials, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -152,7 +154,7 @@ def scrub_keys(text: str) -> str:
 
 
 def without_keys(text: str) -> str:
-    """`text` without anything that looks like a secret. JSON stays JSON. Fast where there is nothing to find."""
+    """`text` without anything that looks like a secret. JSON stays JSON. A text without secrets takes little time."""
     if len(text) >= _SHORTEST_KEY:
         for mark, gate, rules in _FAMILIES:
             if mark in text and gate(text):
@@ -162,7 +164,7 @@ def without_keys(text: str) -> str:
 
 
 def cut_before_key(text: str, longest: int) -> int:
-    """Where to cut `text`: at `longest`, or before a secret that the cut would split."""
+    """The index at which to cut `text`: `longest`, or the start of a secret that the cut would split."""
     start = max(0, longest - _NEAR)
     near = text[start : longest + _NEAR]
     spans = (span for rule in _rules_for(near) for span in rule.keys(near))

@@ -1,4 +1,4 @@
-"""Writes prompts and completions for the record: redacted, without secrets, within limits."""
+"""Writes prompts and completions as JSON: redacted, without secrets, within limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ from otel_openai_v0._content.secrets import without_keys
 
 @dataclass(frozen=True, slots=True)
 class ContentWriter:
-    """Writes content as JSON. Raises what `redact` raises; the content must then not be recorded."""
+    """Writes content as JSON. Its methods raise what `redact` raises. The content must then not be recorded."""
 
     redact: Redactor | None = None
     limits: ContentLimits = field(default_factory=ContentLimits)
 
     def write(self, kind: str, items: Sequence[Any]) -> str | None:
-        """The JSON of `items`; None where there is nothing to record."""
+        """The JSON of `items`; None if there is nothing to record."""
         if self.limits.total == 0:
             return None
         items = redacted(self.redact, kind, items)
@@ -30,7 +30,7 @@ class ContentWriter:
         return without_keys(written(items, self.limits))
 
     def attributes(self, found: Attributes) -> Attributes:
-        """What may be recorded of attributes that may contain personal data or prompt text."""
+        """Redact attributes that may contain personal data or prompt text."""
         items = redacted(self.redact, "attributes", [found] if found else [])
         longest = self.limits.message
         return {
@@ -41,7 +41,7 @@ class ContentWriter:
         }
 
     def error(self, message: str) -> str | None:
-        """The text to record in place of an error message; None: the message itself."""
+        """The text to record in place of an error message; None if the message itself may be recorded."""
         if self.redact is None:
             return None
         items = redacted(self.redact, "error", [{"message": message}] if message else [])

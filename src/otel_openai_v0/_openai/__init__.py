@@ -1,1 +1,1 @@
-"""What openai's objects say, read by pure functions: operations, requests, responses, streams, errors."""
+"""Pure functions that read openai's objects: operations, requests, responses, streams, errors."""

@@ -1,7 +1,7 @@
 """Joins the chunks of a stream into the response that a plain call would have returned.
 
-Chunks of several choices come interleaved, in any order. Azure's first chunk has no choices and an empty id and model.
-Usage is in any chunk or in none. Some servers mix the forms of a chat and of a completion, so both are read.
+Chunks of several choices are interleaved, in any order. Azure's first chunk has no choices and an empty id and model.
+Any chunk may have the usage, or none. Some servers mix the forms of a chat and of a completion, so both are read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from typing import Any, Final
 from otel_openai_v0._openai.function_calls import FunctionCall, ToolCalls
 
 _IDENTITY: Final = ("id", "model", "object", "system_fingerprint", "service_tier")
-_ALWAYS_SENT: Final = ("id", "model")  # in some chunk
+_ALWAYS_SENT: Final = ("id", "model")  # but not always in the first chunk
 
 
 class StreamAccumulator:
-    """The text of one stream so far. It does not keep the chunks."""
+    """Joins the chunks of one stream. It does not keep them."""
 
     __slots__ = ("_choices", "_identified", "_identity", "_usage")
 
@@ -25,7 +25,7 @@ class StreamAccumulator:
         self._usage: Any = None
 
     def add(self, chunk: Any) -> bool:
-        """Add a chunk. True if it contained any part of an answer."""
+        """Add a chunk. Returns whether it contains any part of an answer."""
         if not self._identified:
             self._identify(chunk)
         usage = chunk.get("usage")
@@ -115,6 +115,6 @@ class _Choice:
 
 
 def _data(chunk: Any) -> Sequence[Any]:
-    """The choices of `Engine.generate`; the `data` of an event is a mapping."""
+    """The choices in a chunk of `Engine.generate`. Events have a `data` too, but it is a mapping."""
     found = chunk.get("data")
     return found if isinstance(found, (list, tuple)) else ()

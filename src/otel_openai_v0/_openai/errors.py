@@ -1,4 +1,4 @@
-"""Reads exceptions, without the response body that openai quotes in some messages."""
+"""Reads exceptions. A response body that openai quotes in a message is left out."""
 
 import re
 import traceback
@@ -18,14 +18,14 @@ _CODE: Final = re.compile(r"[\w.-]{1,64}")  # one word; a longer text may quote 
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """What an exception says; None where it does not say.
+    """The details of an exception; None if it has no such detail.
 
     `message` and `frames` contain no secret and no response body.
     """
 
     type: str
     qualified_type: str
-    """With its module, as `record_exception` of the SDK writes it."""
+    """The type with its module, as `record_exception` of the SDK writes it."""
     message: str
     frames: str
     """The frames of the traceback, with lines of the program's source."""
@@ -46,15 +46,15 @@ class ErrorDetails:
         return {name: value for name, value in found.items() if value is not None}
 
     def without_text(self) -> "ErrorDetails":
-        """The same without texts of the server or the program."""
+        """The same details without message and frames, which quote the server or the program."""
         return replace(self, message="", frames="")
 
     def saying(self, message: str) -> "ErrorDetails":
-        """The same with another message, and without source lines, which may contain what that leaves out."""
+        """The same details with another message. Source lines are removed, because they may quote the old message."""
         return replace(self, message=message, frames=_LINE_OF_SOURCE.sub("", self.frames))
 
     def description(self) -> str:
-        """The description of the span's status, never empty: some receivers take a failure without it for a success."""
+        """The description of the span's status. Never empty, because some receivers then show a success."""
         return self.message or self.type
 
     def event(self) -> Attributes:
@@ -72,22 +72,21 @@ class ErrorDetails:
 
 
 def unread_error(error: BaseException) -> ErrorDetails:
-    """The details of an exception that cannot be read, or must not be: its type."""
+    """The details of an exception that cannot or must not be read: its type only."""
     return ErrorDetails(type(error).__qualname__, _qualified(type(error)), "", "", None, None, None, None)
 
 
 def read_error(error: BaseException, scrub: Callable[[str], str]) -> ErrorDetails:
-    """Read any exception; those of openai 0.28 say more. `scrub(text)` removes secrets.
+    """Read any exception. Those of openai 0.28 have more details. `scrub(text)` removes secrets.
 
-    Only InvalidRequestError has a code. The request id is in the header `x-request-id`, not in the one that
-    `OpenAIError.request_id` reads.
+    Only InvalidRequestError has an attribute `code`. The request id is in the header `x-request-id`, not in the header
+    that `OpenAIError.request_id` reads.
     """
     status = getattr(error, "http_status", None)
     headers = getattr(error, "headers", None)
     api_error = _api_error(error)
-    is_openais = any(
-        base.__module__ == "openai.error" for base in type(error).__mro__
-    )  # SystemExit has a `code` as well
+    # Other exceptions, such as SystemExit, may have another kind of `code`.
+    is_openais = any(base.__module__ == "openai.error" for base in type(error).__mro__)
     code = (getattr(error, "code", None) if is_openais else None) or api_error.get("code")
     return ErrorDetails(
         type=type(error).__qualname__,
@@ -106,7 +105,7 @@ def _qualified(kind: type[BaseException]) -> str:
 
 
 def _message(error: BaseException) -> str:
-    """The API's own message, from its JSON. APIError quotes the body, followed by the headers."""
+    """The API's message from the JSON body, else the exception's, which may quote the body and the headers."""
     said = _api_error(error).get("message")
     if isinstance(said, str) and said:
         return said

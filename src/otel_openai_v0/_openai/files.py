@@ -1,4 +1,4 @@
-"""Describes files and images, and data in messages, by type, size, hash and dimensions. Bytes are not recorded.
+"""Describes files, images, and data in messages by type, size, hash and dimensions. The bytes are not recorded.
 
 A file is read without moving its position, because openai reads it next.
 """
@@ -19,7 +19,7 @@ from urllib.parse import unquote_to_bytes
 from otel_openai_v0._content.json import DEEPEST, text_of
 from otel_openai_v0._content.message import Part
 
-_LARGEST_HASHED: Final = 1 << 20  # bytes; a millisecond or two in the caller's thread
+_LARGEST_HASHED: Final = 1 << 20  # bytes; hashing them takes a millisecond or two in the caller's thread
 _HEAD: Final = 32  # bytes, enough for every signature below
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -33,15 +33,15 @@ _SIGNATURES: Final = (
 _CONTAINERS: Final = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
 _DATA: Final = "data:"
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
-# Keys of base64 data in the parts of any API.
+# Keys under which the parts of any API have base64 data.
 _DATA_KEYS: Final = frozenset({"data", "b64_json", "file_data", "image", "image_url", "url"})
-_MODALITIES: Final = frozenset({"image", "video", "audio"})  # of the conventions, beside "document"
+_MODALITIES: Final = frozenset({"image", "video", "audio"})  # of the conventions, which also have "document"
 _FILE: Final = re.compile(r"data:(?:[\w.+-]+/[\w.+-]+[^,]{0,200}|[^,]{0,200};base64),", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What is known of some bytes; None where unknown.
+    """The description of some bytes; None if unknown.
 
     `size` is in bytes, `dimensions` is `WIDTHxHEIGHT` in pixels.
     """
@@ -75,7 +75,7 @@ def describe_bytes(data: bytes) -> Descriptor:
 
 
 def describe_base64(text: str) -> Descriptor:
-    """Describe bytes given as base64; of a large text only what its beginning tells."""
+    """Describe bytes given as base64. Of a large text only the beginning is decoded, and no hash is made."""
     size = len(text) * 3 // 4 - text.count("=", -2)
     try:
         data = base64.b64decode(text if size <= _LARGEST_HASHED else text[: _HEAD * 2])
@@ -110,13 +110,13 @@ def _dimensions(png: bytes) -> str | None:
 
 
 def sound_part(audio: Mapping[str, Any]) -> Part:
-    """A sound of a chat message: a description of its bytes."""
+    """A part that describes a sound in a chat message."""
     kind = audio.get("format")
     return blob_descriptor("audio", describe_base64(str(audio.get("data") or "")), f"audio/{kind}" if kind else None)
 
 
 def file_part(file: Mapping[str, Any]) -> Part:
-    """A file: by its id where the API has it, else by a description of its bytes."""
+    """A part for a file, with its id if it has one, else a description of its bytes."""
     name = {"name": text_of(file["filename"])} if file.get("filename") else {}
     if file.get("file_id"):
         return {"type": "file", "modality": "document", "file_id": text_of(file["file_id"]), **name}
@@ -126,7 +126,7 @@ def file_part(file: Mapping[str, Any]) -> Part:
 
 
 def image_part(said: Any) -> Part:
-    """An image: by its URL, or by a description where it is given as a data URL or as base64."""
+    """A part for an image, with its URL, or a description if it is given as a data URL or as base64."""
     address = str(said).strip()
     if _is_data_address(address):
         return _data(address, "image")
@@ -136,12 +136,12 @@ def image_part(said: Any) -> Part:
 
 
 def base64_image(text: str) -> Part:
-    """A description of an image given as base64."""
+    """A part that describes an image given as base64."""
     return image_part(text) if _is_data_address(text) else blob_descriptor("image", describe_base64(text), None)
 
 
 def blob_descriptor(modality: str, found: Descriptor, mime_type: str | None) -> Part:
-    """A part for bytes that are not recorded. The conventions' `blob` would have to contain them."""
+    """A part that describes bytes. It is no `blob` of the conventions, which must contain the bytes."""
     about = {
         "mime_type": mime_type or found.mime_type,
         "size": found.size,
@@ -175,7 +175,7 @@ def _modality(mime_type: str, otherwise: str) -> str:
 
 
 def described(value: Any, depth: int = DEEPEST) -> Any:
-    """`value`, with all base64 in it replaced by descriptions."""
+    """`value`, with each base64 text in it replaced by a description."""
     if isinstance(value, str):
         return _data(value, "document") if _FILE.match(value) else value
     if depth == 0 or not isinstance(value, (Mapping, list, tuple)):

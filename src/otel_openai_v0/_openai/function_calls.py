@@ -1,11 +1,11 @@
-"""Joins the function calls of a stream: each comes as a name, and its arguments in pieces."""
+"""Joins the function calls of a stream. A call comes as a name and pieces of its arguments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 class FunctionCall:
-    """One call so far."""
+    """One function call, as far as it has come."""
 
     __slots__ = ("_arguments", "_name", "id", "index")
 
@@ -17,7 +17,7 @@ class FunctionCall:
 
     @property
     def is_named(self) -> bool:
-        """Whether its name has come."""
+        """Whether the name of the function has come."""
         return any(self._name)
 
     def add(self, call: Any) -> None:
@@ -31,15 +31,15 @@ class FunctionCall:
         self.add(tool.get("function") or {})
 
     def whole(self) -> Mapping[str, Any]:
-        """The call in the form of a plain answer."""
+        """The call in the form of a response without streaming."""
         return {"name": "".join(map(str, self._name)), "arguments": "".join(map(str, self._arguments))}
 
 
 class ToolCalls:
-    """The calls in `tool_calls`.
+    """Joins the pieces of `tool_calls`.
 
-    OpenAI numbers them. Other servers leave the number out, or give all calls the same. Their pieces are told apart by
-    id, by place in the chunk, and by name: a name is sent whole and begins a call.
+    OpenAI numbers the calls. Other servers omit the number, or give all calls the same one. Their pieces are assigned
+    by id, by place in the chunk, and by name: a name is sent whole and begins a call.
     """
 
     __slots__ = ("_calls",)
@@ -60,13 +60,13 @@ class ToolCalls:
             call.add_tool(tool)
 
     def whole(self) -> list[Mapping[str, Any]]:
-        """The calls in the form of a plain answer: by number, else in order of arrival."""
+        """The calls in the form of a response without streaming: by number, else in order of arrival."""
         placed = [(place if call.index is None else call.index, call) for place, call in enumerate(self._calls)]
         ordered = sorted(placed, key=lambda item: item[0])
         return [{"id": call.id, "type": "function", "function": call.whole()} for _, call in ordered]
 
     def _known(self, tool: Any, index: int | None, place: int) -> FunctionCall | None:
-        """The call that a piece continues or begins. Where nothing tells, it continues the one in its place."""
+        """The known call that a piece may continue: by id, else by number, else by place. None if there is none."""
         given = tool.get("id")
         if given and (same := next((call for call in self._calls if call.id == given), None)):
             return same
@@ -76,9 +76,9 @@ class ToolCalls:
 
 
 def _begins_another(call: FunctionCall, tool: Any) -> bool:
-    """Whether a piece belongs to another call than the one in its place.
+    """Whether a piece begins another call than the one in its place.
 
-    With a number this takes both an id and a name, because some servers send a new id with each piece.
+    A numbered piece does so only with both a new id and a name, because some servers send a new id with each piece.
     """
     given = tool.get("id")
     if given and given == call.id:

@@ -1,4 +1,4 @@
-"""Reads what only the HTTP side of a call knows: the response's headers and status, and the server that answered."""
+"""Reads the HTTP side of a call: the response's status and headers, and the server that answered."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -25,15 +25,16 @@ _HEADERS: Final[Mapping[str, tuple[str, Callable[[str], AttributeValue | None]]]
 
 
 def status_of(response: Any) -> int | None:
-    """The status of a response of requests or aiohttp."""
+    """The status of a response of requests or aiohttp; None if it cannot be read."""
     status = getattr(response, "status_code", None) or getattr(response, "status", None)
     return status if isinstance(status, int) else None
 
 
 def read_transport(requestor: Any, response: Any) -> dict[str, AttributeValue]:
-    """The attributes of one answered request. `response` is one of requests or aiohttp; both find headers in any case.
+    """The attributes of one answered request.
 
-    A requestor without a base polls a full address (Azure images in openai 0.28.1); its host is not read.
+    `response` is one of requests or aiohttp, whose headers ignore case. The host is not read if the requestor has no
+    API base: it then polls a full address (Azure's images in openai 0.28.1).
     """
     found: dict[str, AttributeValue] = {}
     headers = response.headers

@@ -1,4 +1,4 @@
-"""Describes the call that is about to be made: of a public method, or of a request without one."""
+"""Describes a call that is about to be made: of a public method, or a request of its own."""
 
 import re
 from collections.abc import Mapping
@@ -12,17 +12,16 @@ from otel_openai_v0._openai.api_base import ApiBase, read_api_base, requestor_ap
 from otel_openai_v0._openai.operations import MANAGED, OPERATIONS_BY_PATH, VERBS, Method, Operation, management
 from otel_openai_v0._openai.request import Arguments, read_model
 
-# Azure's images have a whole URL; a custom `api_base` may lack a version.
+# Azure's images have a full URL. A custom `api_base` may lack a version.
 _PATH: Final = re.compile(r"^(?:https?://[^/?]*)?/*(?:v\d+/)?(?:openai/)?(?P<path>[^?]*)")
 # `/engines/ENGINE/...` on OpenAI, `/openai/deployments/DEPLOYMENT/...` on Azure: `EngineAPIResource.class_url`.
 _ENGINE: Final = re.compile(r"^(?:engines|deployments)/(?P<engine>[^/]+)/(?P<rest>.+)")
-_TWO_WORDS: Final = frozenset(
-    {"fine_tuning", "experimental"}
-)  # the resource is `fine_tuning.jobs`, its path has a slash
+# The path of the resource `fine_tuning.jobs` has a slash.
+_TWO_WORDS: Final = frozenset({"fine_tuning", "experimental"})
 
 
 class Invocation(NamedTuple):
-    """One call that is about to be made. `resource` is the kind of objects that a management call is about."""
+    """One call that is about to be made. `resource` is the kind of object in a management call, such as `files`."""
 
     operation: Operation
     arguments: Arguments
@@ -32,12 +31,12 @@ class Invocation(NamedTuple):
     module_key: Any
 
     def span_name(self) -> str:
-        """The operation, with the model or the kind of objects."""
+        """The operation, with the model or the kind of object."""
         subject = self.model if self.operation.is_model_call else self.resource
         return f"{self.operation.name} {subject}" if subject else self.operation.name
 
     def start_attributes(self) -> dict[str, AttributeValue]:
-        """The attributes that a sampler may ask for."""
+        """The attributes that must be set before sampling."""
         found: dict[str, AttributeValue] = dict(self.api_base.attributes)
         if not self.operation.is_model_call:
             found[names.OPENAI_OPERATION_NAME] = self.operation.name
@@ -51,7 +50,7 @@ class Invocation(NamedTuple):
 
 
 def of_method(method: Method, target: Any, arguments: Arguments, openai: Any) -> Invocation:
-    """Describe a call of a public method on `target`: a class, or an object. An Engine's id is its model."""
+    """Describe a call of a public method on `target`, a class or an object. The id of an Engine is the model."""
     operation = method.operation_on(target)
     if isinstance(target, dict) and "id" in target:
         arguments = {**arguments, "engine" if operation.is_model_call else "id": target["id"]}
@@ -90,14 +89,14 @@ def _path(url: Any) -> str:
 
 
 def _resource(path: str) -> tuple[str | None, list[str]]:
-    """The kind of objects that a path is about, and the words after it."""
+    """The kind of object in a path, and the words after it."""
     words = path.split("/")
     count = 2 if words[0] in _TWO_WORDS else 1
     return ".".join(words[:count]) or None, words[count:]
 
 
 def _verb(method: str, resource: str | None, rest: list[str]) -> str:
-    """The name of the public method that sends this request; else the HTTP method."""
+    """The verb of the public method that sends this request, else the HTTP method."""
     asked = (method, *("ID" if n == 0 else word for n, word in enumerate(rest)))
     return VERBS.get(asked, method) if resource in MANAGED else method
 
@@ -107,7 +106,7 @@ def _mapping(params: Any) -> Arguments:
 
 
 def _form(files: Any) -> Arguments:
-    """The fields of a form, `(name, (file name or None, value, ...))`. openai sends parameters beside files so."""
+    """The fields of a form, `(name, (file name or None, value, ...))`, in which openai sends parameters with files."""
     if not isinstance(files, (list, tuple)):
         return {}
     return {name: field[1] for name, field in files if isinstance(field, tuple)}

@@ -12,17 +12,17 @@ from otel_openai_v0._openai.files import described, file_part, image_part, sound
 
 # `dict` comes first: the check against the abstract class takes ten times as long.
 MAPPING: Final = (dict, Mapping)
-_LONGEST_PARSED: Final = 1_000  # characters; the caller must not wait for longer texts to be parsed and written again
+_LONGEST_PARSED: Final = 1_000  # characters; parsing a longer text takes too long in the caller's thread
 _FEW: Final = 20  # messages; converting these lazily takes longer than it saves
-_FIRST_TOKENS: Final = 20  # of a list; the count says how long it is
+_FIRST_TOKENS: Final = 20  # recorded of a token list, with the number of all
 _PLAIN: Final = ("role", "content")  # most messages have only these
 _ANSWERING: Final = frozenset({"function", "tool"})
-# The conventions say "tool_call" where the API has two spellings.
+# The API has two words, the conventions have one.
 _FINISH_REASONS: Final = {"function_call": "tool_call", "tool_calls": "tool_call"}
 
 
 class Converted(Sequence[AnyMessage]):
-    """A sequence that converts its items when they are asked for. Most of a long request is never recorded."""
+    """A sequence that converts an item when it is read. Most items of a long request are never recorded."""
 
     __slots__ = ("_convert", "_given")
 
@@ -40,8 +40,8 @@ class Converted(Sequence[AnyMessage]):
 
 
 def chat_input(messages: Any) -> Sequence[AnyMessage]:
-    """The messages of a chat request. Anything that is no list is kept as a text."""
-    if not isinstance(messages, (list, tuple)):  # an iterator is the caller's and may be endless, so it is not read
+    """The messages of a chat request. A value that is not a list is kept as a text."""
+    if not isinstance(messages, (list, tuple)):  # such as an iterator, which belongs to the caller and may be endless
         return [TextMessage("user", _said(messages))]
     if len(messages) <= _FEW:
         return [_chat_message(message) for message in messages]
@@ -82,7 +82,7 @@ def text_output(choices: Sequence[Mapping[str, Any]]) -> list[AnyMessage]:
 
 
 def _chat_answer(choice: Mapping[str, Any]) -> AnyMessage:
-    """The message of a chat's choice; some servers answer with the `text` of a completion."""
+    """The message of a chat's choice. Some servers send the `text` of a completion instead."""
     answer = _chat_message(choice.get("message") or {})
     if type(answer) is dict and not answer["parts"] and (text := choice.get("text")):
         answer["parts"] = [_text(text)]
@@ -90,7 +90,7 @@ def _chat_answer(choice: Mapping[str, Any]) -> AnyMessage:
 
 
 def _text_answer(choice: Mapping[str, Any]) -> AnyMessage:
-    """The message of a completion's or edit's choice; some servers answer with the `message` of a chat."""
+    """The message of a completion's or edit's choice. Some servers send the `message` of a chat instead."""
     text = choice.get("text")
     if not text and (message := choice.get("message")):
         return _chat_message(message)
@@ -115,7 +115,7 @@ def _chat_message(message: Any) -> AnyMessage:
 
 
 def _only_text(content: Any) -> str | None:
-    """The text of a content that has a text as its only part."""
+    """The text of a content whose only part is a text; None for another content."""
     if type(content) is list and len(content) == 1 and type(part := content[0]) is dict and part.get("type") == "text":
         text = part.get("text")
         return text if type(text) is str else None
@@ -171,10 +171,10 @@ def _tool_call(call_id: Any, call: Mapping[str, Any]) -> Part:
 
 
 def _arguments(call: Mapping[str, Any]) -> Any:
-    """The arguments as an object; as text where that would be another text, apart from white space.
+    """The arguments as an object, if its JSON is the same text apart from white space; else as text.
 
-    So it is where they are no JSON, as after a cut by length, or have `1e5`, an escape, or a name twice; and where they
-    are long.
+    They stay text if they are not JSON (after a cut by length), contain `1e5`, an escape or a repeated name, or are
+    long.
     """
     arguments = call.get("arguments")
     if not isinstance(arguments, str) or len(arguments) > _LONGEST_PARSED:

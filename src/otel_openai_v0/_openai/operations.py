@@ -1,8 +1,8 @@
-"""The tables of what is instrumented: a new method is a new row.
+"""The tables of instrumented operations and methods. A new method is a new row.
 
-An operation says what a call does, a method says where it is defined. Methods that many classes inherit are wrapped
-once, at the abstract class, so that a user's subclass is covered too. The class that the method is called on decides
-what the call does.
+An operation describes what a call does, a method where it is defined. A method that many classes inherit is wrapped
+once, at the abstract class, so that a user's subclass is covered too. Its operation then depends on the class that it
+is called on.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,19 +21,19 @@ AttributesReader: TypeAlias = Callable[[Any], Attributes]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a call does, and the functions that read it."""
+    """The names of an operation, and the functions that read its requests and responses."""
 
     name: str
-    """The value of `gen_ai.operation.name`; for a management call, of our own `openai.operation.name`."""
+    """The value of `gen_ai.operation.name`; for a management call, of `openai.operation.name`, which is ours."""
     api: str
     """The value of `openai.api.type`."""
     is_model_call: bool = True
     read_content: ContentReader = asked.no_content
     read_output: OutputReader = answered.no_output
     read_request: AttributesReader = asked.nothing
-    """Reads what a request says beside its model and parameters."""
+    """Reads attributes of a request other than its model and parameters."""
     read_extra: AttributesReader = answered.nothing
-    """Reads what a response says beside identity, finish reasons, usage and content."""
+    """Reads attributes of a response other than identity, finish reasons, usage and content."""
 
 
 CHAT: Final = Operation("chat", "chat_completions", read_content=asked.chat_content, read_output=answered.chat_messages)
@@ -44,7 +44,7 @@ EDIT: Final = Operation("text_completion", "edits", read_content=asked.edit_cont
 EMBEDDING: Final = Operation(
     "embeddings", "embeddings", read_content=asked.input_content, read_extra=answered.read_embeddings
 )
-# These have no convention; their names and special attributes are ours.
+# The conventions lack these operations. Their names and special attributes are ours.
 MODERATION: Final = Operation(
     "moderation", "moderations", read_content=asked.input_content, read_extra=answered.read_moderation
 )
@@ -65,7 +65,7 @@ _AUDIO: Final[Mapping[str, Any]] = {
 TRANSCRIPTION: Final = Operation("transcription", "audio", **_AUDIO)
 TRANSLATION: Final = Operation("translation", "audio", **_AUDIO)
 
-# By the end of the path, without engine or deployment: for requests without a public method.
+# For requests without a public method. The key is the end of the path, after the engine or deployment.
 OPERATIONS_BY_PATH: Final[Mapping[str, Operation]] = {
     "chat/completions": CHAT,
     "completions": COMPLETION,
@@ -79,7 +79,7 @@ OPERATIONS_BY_PATH: Final[Mapping[str, Operation]] = {
     "audio/transcriptions": TRANSCRIPTION,
     "audio/translations": TRANSLATION,
 }
-# The verb of a management request, by its HTTP method and the words after the kind of objects.
+# The verb of a management request, by its HTTP method and the words after the kind of object.
 MANAGED: Final = frozenset(
     {
         "deployments",
@@ -117,11 +117,11 @@ class Method:
     name: str
     verb: str
     operation: Operation | None = None
-    """None: decided by the class that it is called on, else a management call."""
+    """None if the class that it is called on decides; by default a management call."""
 
     @property
     def is_async(self) -> bool:
-        """Whether this is the async twin of a method, whose name begins with `a`."""
+        """Whether this is the async form of a method. Its name begins with `a`."""
         return self.name == f"a{self.verb}"
 
     def operation_on(self, target: Any) -> Operation:
@@ -133,7 +133,7 @@ class Method:
 
 
 def management(verb: str) -> Operation:
-    """A call without a model: files, fine-tunes, lists of models, ..."""
+    """The operation of a call that uses no model: files, fine-tunes, lists of models, ..."""
     return Operation(
         verb,
         "management",

@@ -1,4 +1,4 @@
-"""Reads the arguments of a call. Behind this module and `messages` there are no objects of the user's."""
+"""Reads the arguments of a call. Only this module and `messages` handle objects of the user."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
@@ -19,12 +19,12 @@ Reader: TypeAlias = Callable[[Any], AttributeValue | None]
 
 
 def bind(positional: Sequence[str], args: Sequence[Any], kwargs: Arguments) -> Arguments:
-    """The arguments by name. `create(*args)` passes positional ones to `EngineAPIResource.create`."""
+    """The arguments by name. `positional` has the names of `args`."""
     return {**dict(zip(positional, args, strict=False)), **kwargs} if args else kwargs
 
 
 def read_model(arguments: Arguments) -> str | None:
-    """The requested model; the engine or deployment where no model is named.
+    """The requested model, else the engine or deployment.
 
     `engine` wins over `deployment_id`, as in `EngineAPIResource.__prepare_create_request` of openai 0.28.1.
     """
@@ -33,7 +33,7 @@ def read_model(arguments: Arguments) -> str | None:
 
 
 def read_parameters(arguments: Arguments) -> Attributes:
-    """The attributes of the request's parameters. One that is missing or unusable has none."""
+    """The attributes of the request's parameters. Missing and unusable ones are omitted."""
     found: dict[str, AttributeValue] = {}
     for argument, value in arguments.items():
         row = None if value is None else _PARAMETERS.get(argument)
@@ -46,17 +46,17 @@ def read_parameters(arguments: Arguments) -> Attributes:
 
 
 def nothing(_: Any) -> Attributes:
-    """For requests and responses without special attributes."""
+    """The reader of requests without special attributes."""
     return {}
 
 
 def no_content(_: Arguments) -> Content:
-    """For requests without content."""
+    """The reader of requests without content."""
     return Content()
 
 
 def chat_content(arguments: Arguments) -> Content:
-    """Messages and functions of a chat completion."""
+    """The messages and functions of a chat completion."""
     tools = tool_definitions(arguments.get("functions"), arguments.get("tools"))
     return Content(chat_input(arguments.get("messages")), tools=tools)
 
@@ -67,17 +67,17 @@ def prompt_content(arguments: Arguments) -> Content:
 
 
 def input_content(arguments: Arguments) -> Content:
-    """The texts to embed or to moderate, recorded as prompts: the conventions have no attribute for them."""
+    """The texts to embed or to moderate. They are recorded as prompts: the conventions have no attribute for them."""
     return Content(prompt_input(arguments.get("input")))
 
 
 def edit_content(arguments: Arguments) -> Content:
-    """The input of an edit, and its instruction, which the API takes separately."""
+    """The input and the instruction of an edit."""
     return Content(prompt_input(arguments.get("input")), instruction(arguments.get("instruction")))
 
 
 def read_image_request(arguments: Arguments) -> Attributes:
-    """Size and format of the requested images, and descriptions of the files that are sent."""
+    """The size and format of the requested images, and descriptions of the files that are sent."""
     found: dict[str, AttributeValue] = {names.OUTPUT_TYPE: "image"}
     for argument, name in (("size", names.OPENAI_REQUEST_SIZE), ("response_format", names.OPENAI_REQUEST_FORMAT)):
         if arguments.get(argument) is not None:
@@ -86,7 +86,7 @@ def read_image_request(arguments: Arguments) -> Attributes:
 
 
 def read_audio_request(arguments: Arguments) -> Attributes:
-    """A description of the recording, and the parameters of its transcription."""
+    """The description of the recording, and the parameters of its transcription."""
     found: dict[str, AttributeValue] = {}
     for argument, name in (
         ("language", names.OPENAI_REQUEST_LANGUAGE),
@@ -98,7 +98,7 @@ def read_audio_request(arguments: Arguments) -> Attributes:
 
 
 def read_management_request(arguments: Arguments) -> Attributes:
-    """The object that a call is about, and a description of the file that it sends."""
+    """The id of the object that is managed, and the description of a file that is sent."""
     found: dict[str, AttributeValue] = {}
     for argument in ("id", "sid", "customer"):
         if isinstance(arguments.get(argument), str):
@@ -186,5 +186,5 @@ _PARAMETERS: Final[Mapping[str, tuple[str, Reader]]] = {
     "logprobs": (names.OPENAI_REQUEST_LOGPROBS, _int),
     "user": (names.USER_ID, _text),
 }
-# Where both arguments of one attribute are given, these lose: openai takes `engine` over `deployment_id`.
+# These are ignored if another argument of the same attribute is given: openai prefers `engine` to `deployment_id`.
 _YIELDING: Final = frozenset({"max_tokens", "deployment_id"})

@@ -1,4 +1,4 @@
-"""Reads responses. A stream is read by the same functions, from the response that its chunks add up to."""
+"""Reads responses. A stream is read by the same functions, after its chunks were joined to one response."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -19,7 +19,7 @@ _FLOAT32_BYTES: Final = 4
 
 
 def read_response(response: Any) -> Attributes:
-    """Identity, finish reasons and usage; nothing if the response is no mapping."""
+    """The attributes for identity, finish reasons and usage. Empty if the response is no mapping."""
     if not isinstance(response, MAPPING):
         return {}
     found: dict[str, AttributeValue] = {}
@@ -37,7 +37,7 @@ def read_response(response: Any) -> Attributes:
 
 
 def read_embeddings(response: Any) -> Attributes:
-    """The number of vectors and their length, but not the vectors."""
+    """The number of vectors and their length. The vectors are not recorded."""
     vectors = response.get("data") if isinstance(response, MAPPING) else None
     if not vectors:
         return {}
@@ -49,17 +49,17 @@ def read_embeddings(response: Any) -> Attributes:
 
 
 def payload(response: Any) -> Any:
-    """The body of the response. Some methods of openai return an `OpenAIResponse`, which holds it as `data`."""
+    """The body of the response. Some methods of openai return an `OpenAIResponse`, whose `data` is the body."""
     return response if isinstance(response, MAPPING) else getattr(response, "data", response)
 
 
 def nothing(_: Any) -> Attributes:
-    """For responses without special attributes."""
+    """The reader of responses without special attributes."""
     return {}
 
 
 def no_output(_: Any) -> list[AnyMessage]:
-    """For responses without content."""
+    """The reader of responses without content."""
     return []
 
 
@@ -69,7 +69,7 @@ def chat_messages(response: Any) -> list[AnyMessage]:
 
 
 def text_messages(response: Any) -> list[AnyMessage]:
-    """The answers of a completion or an edit; `Engine.generate` returns theirs in `data`."""
+    """The answers of a completion or an edit. `Engine.generate` returns them in `data`."""
     found = choices(response)
     if not found and isinstance(response, MAPPING):
         found = response.get("data") or ()
@@ -77,12 +77,12 @@ def text_messages(response: Any) -> list[AnyMessage]:
 
 
 def image_messages(response: Any) -> list[AnyMessage]:
-    """Images by their URL, or by a description where the response contains them."""
+    """The images, by their URL, or by a description if the response contains their bytes."""
     return [{"role": "assistant", "parts": [_image(image)]} for image in _data(response)]
 
 
 def audio_messages(response: Any) -> list[AnyMessage]:
-    """The text of a recording. The API answers with JSON, or with plain text for some formats."""
+    """The text of a recording. The API sends JSON, or plain text for some formats."""
     text = response.get("text") if isinstance(response, MAPPING) else response
     return [{"role": "assistant", "parts": [{"type": "text", "content": text}]}] if isinstance(text, str) else []
 
@@ -94,7 +94,7 @@ def read_images(response: Any) -> Attributes:
 
 
 def read_managed(response: Any) -> Attributes:
-    """The id of the object in the response; lists and events have none."""
+    """The id of the object in the response. Lists and events have none."""
     found = response.get("id") if isinstance(response, MAPPING) and "choices" not in response else None
     return {names.OPENAI_RESOURCE_ID: scrub_keys(found)} if isinstance(found, str) else {}
 

@@ -1,1 +1,1 @@
-"""Puts wrappers around openai's methods, and takes them away again."""
+"""Wraps openai's methods, and restores them."""

@@ -1,7 +1,7 @@
-"""Wraps openai's methods, and restores the very descriptors that stood there.
+"""Wraps openai's methods, and restores the original descriptors.
 
-`opentelemetry.instrumentation.utils.unwrap` would leave a bound method in place of a classmethod; every subclass would
-then run as its base.
+`opentelemetry.instrumentation.utils.unwrap` would leave a bound method in place of a classmethod. Each subclass would
+then run as its base class.
 """
 
 import inspect
@@ -42,7 +42,7 @@ class Patch:
     wrapper: object
 
     def undo(self) -> None:
-        """Put the original back, unless our wrapper has been wrapped again."""
+        """Restore the original, unless another package has wrapped our wrapper."""
         owner, name = self.place.owner, self.place.name
         if vars(owner).get(name) is self.wrapper:
             setattr(owner, name, self.place.original)
@@ -51,18 +51,18 @@ class Patch:
 
 
 class Patches:
-    """The patches of one `instrument()`; `enabled` is what the wrappers ask."""
+    """The patches of one `instrument()`. The wrappers check `enabled` at each call."""
 
     def __init__(self) -> None:
         self.enabled = True
         self.other: str | None = None
-        """The instrumentation that was there first, and that openai was left to."""
+        """The module of another instrumentation, because of which nothing was wrapped; None if there is none."""
         self._done: list[Patch] = []
 
     def apply(self, calls: Calls, methods: Iterable[Method] = METHODS) -> None:
-        """Wrap every method at the class that defines it, and the requestor. openai 0.27 lacks some of them.
+        """Wrap every method at the class that defines it, and the requestor. Missing methods are skipped.
 
-        Nothing is wrapped where another instrumentation stands already: each call would have two spans.
+        If another instrumentation has wrapped a method already, nothing is wrapped: calls would have two spans.
         """
         openai = calls.openai
         found = places(openai, methods)
@@ -90,7 +90,7 @@ class Patches:
         unwatch_collections(self)
 
     def _wrap(self, place: Place, wrapper: Wrapper, enabled: Callable[[], bool] | None) -> None:
-        # asyncio names a task, and the warning about a coroutine that was never awaited, after the function.
+        # asyncio uses the function's name for a task, and in the warning about a coroutine that was never awaited.
         update_wrapper(wrapper, place.function, ("__name__", "__qualname__"), ())
         replacement = WrappedMethod(place.original, wrapper, enabled)
         setattr(place.owner, place.name, replacement)

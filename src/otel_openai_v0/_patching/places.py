@@ -1,4 +1,4 @@
-"""Where openai's methods stand, and who has wrapped them already."""
+"""Finds openai's methods, and other instrumentations that have wrapped them."""
 
 import inspect
 import logging
@@ -14,8 +14,8 @@ from otel_openai_v0._patching.wrapped import WrappedMethod
 
 log: Final = logging.getLogger(__name__)
 
-# Packages that wrap methods for an instrumentation without an OpenTelemetry instrumentor. Their decorators for programs
-# live elsewhere: `langfuse.observe`, `ddtrace.tracer.wrap`, `newrelic.agent.function_trace`.
+# Modules of instrumentations that have no OpenTelemetry instrumentor. Their decorators for programs are in other
+# modules: `langfuse.observe`, `ddtrace.tracer.wrap`, `newrelic.agent.function_trace`.
 _INSTRUMENTATIONS: Final = (
     "agentops.llm_tracker",
     "ddtrace.contrib",
@@ -36,7 +36,7 @@ class Place:
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The function below a classmethod."""
+        """The function, also of a classmethod."""
         found: Callable[..., Any] = getattr(self.original, "__func__", self.original)
         return found
 
@@ -44,26 +44,25 @@ class Place:
     def is_openais(self) -> bool:
         """Whether the function is openai's own.
 
-        A function of another library may return anything, and may call openai more than once (instructor does both).
-        Below it, each request gets a span of its own.
+        A function of another library may return any value, and call openai more than once (instructor does both). Each
+        request that it makes gets a span of its own.
         """
         return _is_in(self.module, "openai")
 
     @property
     def module(self) -> str:
-        """The module of the function that runs first: of a wrapper, not of what it wraps."""
+        """The module of the function that runs first. Of a wrapped function, that is the module of the wrapper."""
         found = self.original
-        while type(found) in {classmethod, WrappedMethod}:  # one of ours that could not be removed
+        while type(found) in {classmethod, WrappedMethod}:  # our own wrapper, if it could not be removed
             found = found.__wrapped__
         found = getattr(found, "_self_wrapper", found)  # documented by wrapt
-        # `functools.wraps` copies `__module__`; a `partial`, say, has no globals.
+        # The globals come first, because `functools.wraps` copies `__module__`. A `partial`, for example, has none.
         return str(getattr(found, "__globals__", {}).get("__name__") or getattr(found, "__module__", ""))
 
     def positional(self) -> tuple[str, ...]:
         """The names of the positional arguments.
 
-        `create(cls, *args, **kwargs)` passes them to the method of that name in a base class; each base has an order of
-        its own.
+        `create(cls, *args, **kwargs)` passes them to the method of that name in a base class, whose order counts.
         """
         for owner in self.owner.__mro__:
             if self.name in vars(owner):
@@ -96,7 +95,7 @@ def place_of(openai: Any, owner: str, name: str) -> Place | None:
 def _is_instrumentation(module: str) -> bool:
     """Whether `module` belongs to an instrumentation: a known one, or any package with an OpenTelemetry instrumentor.
 
-    A decorator of the program, such as a cache, a retry or a log line, is no instrumentation.
+    A decorator of the program, such as a cache, a retry or a logger, is no instrumentation.
     """
     instrumentors = {kind.__module__ for kind in BaseInstrumentor.__subclasses__()} - {"__main__"}
     return any(_is_in(module, package) for package in (*_INSTRUMENTATIONS, *instrumentors))

@@ -1,7 +1,7 @@
 """The wrappers of `APIRequestor`, which sends every request.
 
-Below a call of a public method they add to its span what only HTTP knows. Any other request gets a span of its own: a
-method taken before `instrument()`, `obj.request(...)`, direct use.
+Inside a call of a public method they add the HTTP details to its span. Any other request gets a span of its own: a
+method saved before `instrument()`, `obj.request(...)`, direct use of the requestor.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from otel_openai_v0._patching.wrappers import (
     sync_wrapper,
 )
 
-# Of `request` and `arequest`. The raw methods take all but the first by name.
+# The arguments of `request` and `arequest`, in order. The raw methods take `params` and all after it by name.
 _PARAMETERS: Final = ("method", "url", "params", "headers", "files")
 
 
@@ -29,17 +29,17 @@ def request_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str
 
 
 def request_wrapper(start: Start, switch: Switch) -> Wrapper:
-    """For `request`."""
+    """The wrapper of `request`."""
     return sync_wrapper(start, switch, _returned)
 
 
 def async_request_wrapper(start: Start, switch: Switch) -> Wrapper:
-    """For `arequest`."""
+    """The wrapper of `arequest`."""
     return async_wrapper(start, switch, _returned)
 
 
 def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
-    """For `request_raw`, whose response has the headers."""
+    """The wrapper of `request_raw`, whose response has the headers."""
     alone = sync_wrapper(start, switch, returned_raw)
 
     def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -60,7 +60,7 @@ def raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 
 
 def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
-    """For `arequest_raw`."""
+    """The wrapper of `arequest_raw`."""
     alone = async_wrapper(start, switch, returned_raw)
 
     async def noted(wrapped: Callable[..., Any], requestor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -81,7 +81,7 @@ def async_raw_wrapper(start: Start, switch: Switch) -> Wrapper:
 
 
 def _returned(call: Call, result: Any) -> Any:
-    """Handle `(response or stream, is_stream, key)`; the same tuple is returned unless it holds a stream."""
+    """End the call with `(response or stream, is_stream, key)`. The tuple is returned, a new one if it has a stream."""
     if not isinstance(result, tuple) or not result:  # a test double
         return returned(call, result)
     answered = returned(call, result[0])

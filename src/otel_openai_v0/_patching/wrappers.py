@@ -25,9 +25,9 @@ _NOTHING: Final[Attributes] = {}
 
 
 def passes_through(switch: Switch) -> bool:
-    """Whether to call openai without a span: below a call that has one, when switched off, or when suppressed.
+    """Whether to call openai without a span: inside another call, after `uninstrument()`, or if suppressed.
 
-    The last two still become the latest call, so that an earlier call is not taken for them.
+    In the last two cases the latest call is reset, so that `current_trace_id` does not return an earlier call's.
     """
     if not CURRENT_CALL.get():
         return True
@@ -38,7 +38,7 @@ def passes_through(switch: Switch) -> bool:
 
 
 def returned(call: Call, result: Any) -> Any:
-    """End the call with `result`, or return a stream that ends it. The caller gets what this returns."""
+    """End the call with `result`, or return a stream that ends it. The caller gets the returned value."""
     if call.is_recorded:
         if isinstance(result, GeneratorType):
             with call.quietly("wrapping a stream"):
@@ -51,13 +51,13 @@ def returned(call: Call, result: Any) -> Any:
 
 
 def returned_raw(call: Call, response: Any) -> Any:
-    """The same for an HTTP response, before openai raises anything."""
+    """End the call with an HTTP response, for which openai has not raised an error yet."""
     call.read_status(response)
     return returned(call, response)
 
 
 def sync_wrapper(start: Start, switch: Switch, end: Returned = returned) -> Wrapper:
-    """For a method that returns its value, or a stream."""
+    """The wrapper of a method that returns its value, or a stream."""
 
     def traced(wrapped: Callable[..., Any], target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if passes_through(switch):
@@ -72,7 +72,7 @@ def sync_wrapper(start: Start, switch: Switch, end: Returned = returned) -> Wrap
 
 
 def async_wrapper(start: Start, switch: Switch, end: Returned = returned) -> Wrapper:
-    """For a coroutine function."""
+    """The wrapper of a coroutine function."""
 
     async def traced(wrapped: Callable[..., Any], target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if passes_through(switch):
@@ -87,11 +87,11 @@ def async_wrapper(start: Start, switch: Switch, end: Returned = returned) -> Wra
 
 
 def awaitable_wrapper(start: Start, switch: Switch) -> Wrapper:
-    """Wraps a plain function that returns an awaitable, as a third of openai's async methods are.
+    """The wrapper of a plain function that returns an awaitable, as a third of openai's async methods are.
 
-    The function is called at once, because some raise before there is anything to await. Whether the call is part of
-    another is only known when it is awaited: `aretrieve` creates the coroutine of `arefresh` before its own span is
-    current.
+    The function is called at once, because some raise errors before they return an awaitable. The call starts when it
+    is awaited, because only then it is known whether it is part of another one: `aretrieve` creates the coroutine of
+    `arefresh` before its own span is current.
     """
 
     async def finished(awaitable: Awaitable[Any]) -> Any:
@@ -111,7 +111,7 @@ def awaitable_wrapper(start: Start, switch: Switch) -> Wrapper:
             call.finish(error)
             raise
         coroutine = awaited(lambda *_, **__: finished(awaitable), target, args, kwargs)
-        if isinstance(awaitable, CoroutineType):  # named after a function of openai's
+        if isinstance(awaitable, CoroutineType):  # it has the name of openai's function
             coroutine.__name__, coroutine.__qualname__ = awaitable.__name__, awaitable.__qualname__
         return coroutine
 

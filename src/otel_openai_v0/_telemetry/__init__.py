@@ -1,1 +1,1 @@
-"""Where telemetry goes and what it may hold: settings, sampling, metrics, events, and our own faults."""
+"""Telemetry that all calls share: settings, sampling, metrics, events, and our own faults."""

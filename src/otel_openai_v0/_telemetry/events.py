@@ -1,4 +1,4 @@
-"""The event with a call's content, for those who keep prompts apart from spans."""
+"""The event with a call's content, for users who keep prompts apart from spans."""
 
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ class Events:
         self._logger: Logger = (provider or get_logger_provider()).get_logger(scope, version, schema_url)
 
     def emit(self, attributes: Attributes, context: Context) -> None:
-        """Emit one event with all attributes of the call. Content is structured here; on spans it is JSON text."""
+        """Emit one event with all attributes of the call. Its content is structured; on spans it is JSON text."""
         structured: dict[str, Any] = dict(attributes)
         for name in _CONTENT:
             text = structured.get(name)

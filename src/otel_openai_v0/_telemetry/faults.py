@@ -1,4 +1,4 @@
-"""Our own faults: swallowed, counted by stage, and logged once without content."""
+"""Suppresses our own faults, counts them by stage, and logs them once, without content."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ class Faults:
         self._stages: dict[str, Stage] = {}
 
     def quietly(self, stage: str) -> "Stage":
-        """A context manager that swallows every `Exception` raised inside it.
+        """A context manager that suppresses every `Exception` raised inside it.
 
         `stage` completes the sentence "telemetry was lost while ...".
         """
@@ -36,7 +36,7 @@ class Faults:
             return dict(self._counts)
 
     def note(self, stage: str, error: Exception) -> None:
-        """Count `error`, and log the first of each stage by type and place. Its message may quote a prompt."""
+        """Count `error`. Log the first of each stage by type and place, because its message may quote a prompt."""
         with self._lock:
             self._counts[stage] += 1
             first = self._counts[stage] == 1
@@ -45,7 +45,7 @@ class Faults:
 
 
 class Stage:
-    """Has no state of its own, so one object serves all calls and threads."""
+    """The context manager of one stage. It has no state, so all calls and threads share it."""
 
     __slots__ = ("_faults", "_name")
 

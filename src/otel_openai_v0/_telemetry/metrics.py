@@ -49,15 +49,15 @@ class Metrics:
 
     @property
     def enabled(self) -> bool:
-        """Whether anybody takes the measurements: calls that are not sampled are read for their sake alone.
+        """Whether measurements are recorded. If not, calls that are not sampled need not be read.
 
-        The API's proxies have a real instrument as soon as a provider is set; asking for the provider itself takes as
-        long as a third of an unsampled call.
+        The API's proxies have a real instrument as soon as a provider is set. Asking for the provider itself would take
+        a third of the time of an unsampled call.
         """
         return self._wanted and getattr(self._duration, "_real_instrument", self) is not None
 
     def record(self, attributes: Attributes, seconds: float, context: Context) -> None:
-        """Record a call that ended; `attributes` are those of its span, which is in `context` for the exemplars."""
+        """Record a call by its duration and the `attributes` of its span. Exemplars link to the span in `context`."""
         dimensions, within = self.dimensions(attributes), in_context(context)
         self._duration.record(seconds, dimensions, *within)
         for kind, name in _COUNTS:
@@ -69,10 +69,10 @@ class Metrics:
             self._first_chunk.record(first, dimensions, *within)
 
     def record_chunk(self, seconds: float, dimensions: Attributes) -> None:
-        """Record the time since the chunk before."""
+        """Record the time between a chunk and the previous one."""
         self._output_chunk.record(seconds, dimensions)
 
     @staticmethod
     def dimensions(attributes: Attributes) -> Attributes:
-        """The attributes that a measurement carries."""
+        """Those of `attributes` that a measurement has."""
         return {name: attributes[name] for name in _DIMENSIONS if name in attributes}

@@ -1,4 +1,4 @@
-"""What the SDK's samplers are certain to say. Starting a span that is not sampled costs more than all else we do."""
+"""Predicts the decisions of the SDK's samplers, because starting an unsampled span costs more than all else we do."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,14 +11,13 @@ _COUNTS_SPANS: Final = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 
 
 class Sampling:
-    """The sampler of one tracer, where it is one of the SDK's own. Any other sampler is asked for each span."""
+    """The sampler of one tracer, if it is one of the SDK's own. Any other sampler has to be asked for each span."""
 
     __slots__ = ("_as_its_parent", "_never", "_never_a_root")
 
     def __init__(self, tracer: Tracer, environ: Mapping[str, str]) -> None:
-        sampler = (
-            None if _counts_spans(environ) else getattr(tracer, "sampler", None)
-        )  # only the SDK's tracers have one
+        # Only the SDK's tracers have a sampler.
+        sampler = None if _counts_spans(environ) else getattr(tracer, "sampler", None)
         below = [getattr(sampler, name, None) for name in ("_remote_parent_not_sampled", "_local_parent_not_sampled")]
         is_parent_based = _is_known(sampler) and None not in below
         self._never = _is_never(sampler)
@@ -31,7 +30,7 @@ class Sampling:
         return self._never
 
     def says_no(self, context: Context) -> bool:
-        """Whether a span started in `context` is certain not to be sampled. False where only the sampler knows."""
+        """Whether a span started in `context` is certain not to be sampled. False if only the sampler can decide."""
         if not context:  # no parent, as in most programs without other instrumentation
             return self._never_a_root
         if not self._as_its_parent:

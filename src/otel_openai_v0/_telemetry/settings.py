@@ -12,7 +12,7 @@ from otel_openai_v0._content.redaction import Redactor
 
 log: Final = logging.getLogger(__name__)
 
-# Of `opentelemetry-util-genai`.
+# Those of `opentelemetry-util-genai`.
 CAPTURE_CONTENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 EMIT_EVENT_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
 # Ours.
@@ -45,7 +45,7 @@ _BOOLEANS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("true", "1", "yes", "y", "on", "enable", "enabled", "t"), True),
     **dict.fromkeys(("false", "0", "no", "n", "off", "disable", "disabled", "none", "never", "f"), False),
 }
-# Older OpenAI instrumentations took a boolean here. util-genai reads `true` as "no content", which nobody means.
+# Older OpenAI instrumentations took a boolean here. util-genai reads `true` as "no content", which is not intended.
 _SPELLINGS: Final[Mapping[str, CaptureContent]] = {
     **{mode.value: mode for mode in CaptureContent},
     **{word: CaptureContent.SPAN_ONLY if yes else CaptureContent.NO_CONTENT for word, yes in _BOOLEANS.items()},
@@ -62,7 +62,7 @@ class Choices:
     baggage_keys: tuple[str, ...] | None = None
 
     def over(self, others: "Choices") -> "Choices":
-        """These choices, completed by `others`."""
+        """These choices, with those of `others` where one is None."""
         return Choices(
             others.capture if self.capture is None else self.capture,
             others.redact if self.redact is None else self.redact,
@@ -80,11 +80,11 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The settings of the environment; None where a variable is not set."""
+    """The settings from the environment; None if a variable is not set."""
 
     capture: CaptureContent | None = None
     complaint: str | None = None
-    """A warning about the variable for content; logged unless an argument decides."""
+    """A warning about the variable for content. It is logged unless an argument overrides the variable."""
     emit_event: bool | None = None
     baggage_keys: tuple[str, ...] = ()
     limits: ContentLimits = field(default_factory=ContentLimits)
@@ -108,8 +108,7 @@ def read_choices(
 ) -> Choices:
     """Check the arguments.
 
-    Raises ValueError for an unknown mode and for keys given as one text, TypeError for a `redact` that cannot be
-    called.
+    Raises ValueError for an unknown mode or for keys given as one text, and TypeError if `redact` cannot be called.
     """
     if redact is not None and not callable(redact):
         raise TypeError(f"redact={redact!r} is not a function that takes a kind and a list of items")
@@ -122,8 +121,8 @@ def read_choices(
 def read_variables(environ: Mapping[str, str]) -> Variables:
     """Read the environment.
 
-    A variable that cannot be read is logged at WARNING and replaced by its default. The one about content is replaced
-    by "no content": whoever set it may have meant to turn content off.
+    A variable that cannot be read is logged at WARNING, and its default is used. For the variable about content that is
+    "no content", because it may have been set to turn content off.
     """
     limits = ContentLimits()
     capture, complaint = _capture_setting(environ)
@@ -144,8 +143,8 @@ def read_variables(environ: Mapping[str, str]) -> Variables:
 def settings_of(variables: Variables, choices: Choices, longest_attribute: int | None = None) -> Settings:
     """The settings in force: arguments first, then the environment, then the defaults.
 
-    `longest_attribute` is the number of characters at which the SDK cuts an attribute, which breaks its JSON; None:
-    read it from the SDK's variables.
+    `longest_attribute` is the number of characters at which the SDK cuts an attribute, which would break its JSON. If
+    None, it is taken from the SDK's environment variables.
     """
     capture = choices.capture or variables.capture or DEFAULT_CAPTURE
     is_known = longest_attribute is not None and capture.on_span

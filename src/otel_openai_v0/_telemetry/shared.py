@@ -1,4 +1,4 @@
-"""What calls share: tracer, sampling, metrics, events, settings, content writer, faults."""
+"""The objects that all calls share: tracer, sampling, metrics, events, settings, content writer, faults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from otel_openai_v0._telemetry.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """A call keeps the one that it started with; a later change of settings affects later calls."""
+    """The shared objects. A call keeps those that it started with, so a change of settings affects later calls only."""
 
     tracer: Tracer
     sampling: Sampling

@@ -1,1 +1,1 @@
-"""The command `openai-wandb demo`: a few calls, their traces in the terminal, and the run that they are in."""
+"""The command `openai-wandb demo`: makes a few calls, shows their traces in the terminal, and names their run."""

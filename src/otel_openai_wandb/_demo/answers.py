@@ -1,4 +1,4 @@
-"""What the demo's stand-in for the OpenAI API answers: pure functions from a request to an answer."""
+"""Makes the answers of the demo's stand-in for the OpenAI API. Pure."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
 
-# The models, and what answers call them.
+# Models as requested, and as named in answers.
 _MODELS: Final = {
     "gpt-3.5-turbo": "gpt-3.5-turbo-0613",
     "gpt-3.5-turbo-instruct": "gpt-3.5-turbo-instruct",
@@ -18,7 +18,7 @@ _MODELS: Final = {
 }
 _DIMENSIONS: Final = 1536
 
-# A part of the question, and its answer.
+# Pairs of a part of the question and the answer.
 _ANSWERS: Final = (
     ("in at most eight words", "Jupiter's moon Europa hides a salty ocean."),
     ("traveller", "Storms larger than the Earth, and four bright moons along the way."),
@@ -103,7 +103,7 @@ def _reply(question: str) -> str:
 
 
 def _vector(text: str) -> list[float]:
-    """The words of `text` by their hashes, so that texts with words in common are near each other."""
+    """A vector of the hashed words of `text`. Texts with words in common have similar vectors."""
     vector = [0.0] * _DIMENSIONS
     for word in re.findall(r"\w+", text.lower()):
         vector[zlib.crc32(word.encode()) % _DIMENSIONS] += 1.0

@@ -1,4 +1,4 @@
-"""The calls that the demo makes: what a program with openai 0.28 does, with a time limit on each."""
+"""The calls that the demo makes, as a program with openai 0.28 makes them, with a time limit for each."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from opentelemetry import trace
 
 _CHAT_MODEL: Final = "gpt-3.5-turbo"
-_TIMEOUT: Final = {"request_timeout": 30.0}  # seconds of silence, after which openai gives a call up
+_TIMEOUT: Final = {"request_timeout": 30.0}  # seconds without data, after which openai raises an error
 _LIMITS: Final = {"max_tokens": 60, **_TIMEOUT}
 _QUESTION: Final = "Which moon of Jupiter has an ocean below its ice?"
 _NOTES: Final = (
@@ -18,7 +18,7 @@ _NOTES: Final = (
 
 
 class Step(NamedTuple):
-    """One trace of the demo; `call` raises what openai raises, and should where `must_fail`."""
+    """One trace of the demo. `call` raises what openai raises. If `must_fail`, an error is the expected result."""
 
     title: str
     call: Callable[[Any, trace.Tracer], object]
@@ -30,7 +30,7 @@ def _stream(openai: Any, _: trace.Tracer) -> None:
         model=_CHAT_MODEL,
         messages=[{"role": "user", "content": "What are the rings of Saturn made of? Answer in one sentence."}],
         stream=True,
-        stream_options={"include_usage": True},  # else the API counts no tokens of a stream
+        stream_options={"include_usage": True},  # else the API reports no tokens for a stream
         **_LIMITS,
     )
     for _chunk in chunks:
@@ -65,7 +65,7 @@ def _retrieve(openai: Any, tracer: trace.Tracer) -> str:
 
 @contextmanager
 def _span(tracer: trace.Tracer, name: str, attributes: Mapping[str, str] | None = None) -> Iterator[trace.Span]:
-    """A span of the chain, without the error's message: that may quote a key, which the call's span has removed."""
+    """A span around calls. It does not record an error's message, which may quote a key; the call's span removes it."""
     quiet: Any = {"record_exception": False, "set_status_on_exception": False}
     with tracer.start_as_current_span(name, attributes=attributes, **quiet) as span:
         try:

@@ -1,4 +1,4 @@
-"""The command `openai-wandb demo`: checks what it needs, and leaves the rest to a session."""
+"""The command `openai-wandb demo`: checks that the packages are installed, and runs a session."""
 
 import sys
 from typing import Final
@@ -13,7 +13,7 @@ _IMPOSSIBLE: Final = 2
 
 
 def run(project: str, *, real: bool = False) -> int:
-    """Make the calls, to OpenAI if `real`, and show them; the command's exit code."""
+    """Make the calls, to OpenAI if `real`, and show them. Returns the exit code."""
     lacking = _lacking()
     if lacking is None:
         from otel_openai_wandb._demo.session import CannotRunError, run_session  # imports rich and the SDK

@@ -1,4 +1,4 @@
-"""Ctrl-C as the demo wants it: it ends what may be cut short, and waits while the run is written."""
+"""Handles Ctrl-C for the demo: it interrupts the calls, but not the writing of the run."""
 
 import signal
 import sys
@@ -8,7 +8,7 @@ from types import FrameType
 
 
 class Interrupts:
-    """Raises KeyboardInterrupt once, and only inside `allowed()`; `came` remembers one at any time."""
+    """Raises KeyboardInterrupt at most once, and only inside `allowed()`. `came` says whether Ctrl-C was pressed."""
 
     def __init__(self) -> None:
         self.came = False
@@ -19,7 +19,7 @@ class Interrupts:
 
     @contextmanager
     def allowed(self) -> Iterator[None]:
-        """A block that may be cut short; it is not begun after an interrupt."""
+        """A block that Ctrl-C may interrupt. After an interrupt it raises KeyboardInterrupt at once."""
         self._allowed = True
         try:
             if self.came:
@@ -29,7 +29,7 @@ class Interrupts:
             self._allowed = False
 
     def ignore(self) -> None:
-        """For what is left of the process: the interpreter's exit leaves only this as it is, and is soon over."""
+        """Ignore Ctrl-C until the process ends. The interpreter's exit, which is short, keeps no other handler."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
@@ -39,6 +39,6 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _swallowed(self, unraisable: "sys.UnraisableHookArgs") -> None:
-        """An interrupt that came inside a weak reference's callback, where Python can only print it."""
+        """Note an interrupt inside a weak reference's callback, which Python would only print."""
         if unraisable.exc_type is not KeyboardInterrupt:
             self._unraisable(unraisable)

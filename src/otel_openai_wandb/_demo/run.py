@@ -1,11 +1,11 @@
-"""Where the demo's W&B run is, in words."""
+"""Says in words where the demo's W&B run is."""
 
 import shlex
 from collections.abc import Iterator
 
 
 def where_to_look(url: str | None, directory: str | None) -> Iterator[tuple[str, str | None]]:
-    """Sentences, each with the line that it announces: the run is at `url`, else in `directory`, else nowhere."""
+    """Sentences, each with a line to print after it: the run is at `url`, else in `directory`, else nowhere."""
     named = None if directory is None else shlex.quote(directory)
     if url is not None:
         yield "The traces are in W&B:", url

@@ -1,4 +1,4 @@
-"""Shows the demo's traces, and on a terminal its progress below them."""
+"""Prints the demo's traces, and on a terminal a progress bar below them."""
 
 import sys
 
@@ -11,14 +11,14 @@ from otel_wandb._interface.journal import TraceRecord
 
 
 class Screen:
-    """Writes to stdout; `progress`, a context, shows how many of the steps are done."""
+    """Writes to stdout. `progress` is a context manager that shows how many of the steps are done."""
 
     def __init__(self, steps: int) -> None:
         self._console = Console(markup=False, emoji=False, highlight=False)
         self.progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(12),  # short: the ^C that a terminal echoes must fit behind it, or the line stays
+            BarColumn(12),  # short, so that the ^C that a terminal echoes fits behind it; else the line stays
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=self._console,
@@ -40,7 +40,7 @@ class Screen:
         self._console.print(Text(text, style))
 
     def verbatim(self, text: str) -> None:
-        """Print a line to copy: never broken, and between empty ones."""
+        """Print a line to copy: unbroken, between empty lines."""
         self._console.print("", Text(f"    {text}", "bold"), "", sep="\n", soft_wrap=True)
 
     def heading(self) -> None:

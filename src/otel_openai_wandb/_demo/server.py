@@ -8,9 +8,9 @@ from uuid import uuid4
 
 from otel_openai_wandb._demo.answers import answer
 
-_POLL_SECONDS: Final = 0.02  # how soon it notices that it is closed
-_THINKING_SECONDS: Final = 0.25  # before an answer
-_PAUSE_SECONDS: Final = 0.03  # between the events of a stream
+_POLL_SECONDS: Final = 0.02  # until the server notices that it was closed
+_THINKING_SECONDS: Final = 0.25  # delay before an answer
+_PAUSE_SECONDS: Final = 0.03  # delay between the events of a stream
 
 
 def stand_in() -> ExitStack:
@@ -22,7 +22,7 @@ def stand_in() -> ExitStack:
     settings = {
         "api_base": f"http://127.0.0.1:{stand_in.server_port}/v1",
         "api_key": "sk-demo",
-        "api_key_path": None,  # openai takes its key first
+        "api_key_path": None,  # else openai would prefer the key in that file
         "api_type": "open_ai",
         "api_version": None,
         "requestssession": _session,
@@ -34,7 +34,7 @@ def stand_in() -> ExitStack:
 
 
 def _session() -> Any:
-    """A session that asks no proxy of the environment for a loopback address."""
+    """A session that ignores the environment's proxies, because the address is a loopback address."""
     import requests
 
     session = requests.Session()
@@ -43,7 +43,7 @@ def _session() -> Any:
 
 
 class _StandIn(ThreadingHTTPServer):
-    """Serves from threads that do not keep the process alive, until its `with` block ends."""
+    """Serves until its `with` block ends, in threads that do not keep the process alive."""
 
     daemon_threads = True
 
@@ -53,12 +53,12 @@ class _StandIn(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
 
     def __exit__(self, *_: object) -> None:
-        self.closing.set()  # an answer on its way is cut short
+        self.closing.set()  # ends an answer that is being sent
         self.shutdown()
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client went away, as after Ctrl-C."""
+        """Print nothing if a client closes its connection, as after Ctrl-C."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -76,5 +76,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(part.encode())
             self.server.closing.wait(_PAUSE_SECONDS * found.is_stream)
 
-    def log_message(self, format: str, *_: object) -> None:  # noqa: A002  # the base class calls it so
-        """Say nothing: the terminal is the demo's."""
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002  # the base class's name
+        """Log nothing: only the demo writes to the terminal."""

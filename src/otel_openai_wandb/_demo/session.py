@@ -1,4 +1,4 @@
-"""One run of the demo: makes the calls, shows each trace, writes the W&B run and says where it is."""
+"""Runs the demo once: makes the calls, shows each trace, writes the W&B run and says where it is."""
 
 import os
 import sys
@@ -28,16 +28,19 @@ _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 
 class CannotRunError(Exception):
-    """Why there can be no demo, in a sentence."""
+    """The demo cannot run; the message says why."""
 
 
 def run_session(project: str, *, real: bool) -> int:
-    """Make the calls and show them; 0, 1 after a failure, 130 after Ctrl-C. Raises CannotRunError."""
+    """Make the calls and show them. Returns exit code 0, 1 after a failure, or 130 after Ctrl-C.
+
+    Raises CannotRunError.
+    """
     interrupts, screen = Interrupts(), Screen(len(STEPS))
     session = _Session(project, screen, real=real)
     with screen.progress:
         try:
-            session.load()  # never cut short: a module that is half imported fails later
+            session.load()  # not interruptible: a half-imported module would fail later
             with suppress(KeyboardInterrupt):
                 with interrupts.allowed():
                     session.open()
@@ -46,7 +49,7 @@ def run_session(project: str, *, real: bool) -> int:
                         session.make(step)
                     session.show()
         except Exception:
-            if not interrupts.came:  # a library may turn the interrupt into an error of its own
+            if not interrupts.came:  # else a library may have raised its own error for the interrupt
                 raise
         finally:
             session.close()
@@ -57,13 +60,13 @@ def run_session(project: str, *, real: bool) -> int:
 
 class _Session:
     def __init__(self, project: str, screen: Screen, *, real: bool) -> None:
-        self.failures = 0  # of steps that should succeed
+        self.failures = 0  # of steps that are expected to succeed
         self._project = project
         self._real = real
         self._screen = screen
         self._stack = ExitStack()
         self._spans = InMemorySpanExporter()
-        self._where: Iterable[tuple[str, str | None]] = ()  # sentences on the run, and their lines
+        self._where: Iterable[tuple[str, str | None]] = ()  # of `where_to_look`
         self._traces = 0
 
     def load(self) -> None:
@@ -76,8 +79,8 @@ class _Session:
         try:
             import wandb
 
-            wandb.setup(wandb.Settings(silent=True))  # the settings of a run do not cover its log-in
-        except ValueError as error:  # an environment variable of wandb's is wrong
+            wandb.setup(wandb.Settings(silent=True))  # the settings of a run do not apply to the log-in
+        except ValueError as error:  # one of wandb's environment variables is invalid
             raise CannotRunError(f"The demo cannot run: {error}") from error
 
     def open(self) -> None:
@@ -93,7 +96,7 @@ class _Session:
         self._screen.heading()
 
     def make(self, step: Step) -> None:
-        """Make the calls of a step; its trace shows whether it failed."""
+        """Make the calls of a step. Its trace shows whether it failed."""
         import openai
 
         self._screen.doing(step.title)
@@ -113,14 +116,14 @@ class _Session:
     def close(self) -> None:
         """Write the run, and end wandb's process."""
         self._screen.doing("writing the W&B run")
-        self.show()  # the step that was interrupted
+        self.show()  # the trace of an interrupted step
         autolog.disable()
         self._stack.close()
         if "wandb" in sys.modules:
             sys.modules["wandb"].teardown()
 
     def conclude(self, *, interrupted: bool) -> None:
-        """Say how it ended and where the run is."""
+        """Print how the demo ended and where the run is."""
         self._screen.say()
         if interrupted:
             traces = "trace" if self._traces == 1 else "traces"
@@ -164,5 +167,5 @@ class _Session:
 
 
 def _host(openai: Any) -> str:
-    """The host and port of an address, without a user."""
+    """The host and port of openai's address, without its user information."""
     return urlsplit(str(openai.api_base)).netloc.rpartition("@")[2]

@@ -18,7 +18,7 @@ from otel_wandb import WandbSpanExporter
 from otel_wandb._interface.runs import configured_server, lacks_key, missing_comforts, mode_of
 
 _SECONDS: Final = 15  # for W&B to answer
-_REFUSED: Final = re.compile(r"\b(401|403|invalid)\b")  # what wandb says of a key
+_REFUSED: Final = re.compile(r"\b(401|403|invalid)\b")  # in wandb's error about a rejected key
 _MODES: Final = ("online", "offline", "disabled", "shared", "run", "dryrun")
 
 

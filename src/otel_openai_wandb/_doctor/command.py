@@ -60,7 +60,7 @@ def examine(environ: Mapping[str, str], project: str) -> Iterator[Finding]:
 
 
 def _checked(what: str, check: Callable[[], _Found]) -> _Found | Finding:
-    """What a check finds; its own failure is a finding too, and the next check comes."""
+    """Run a check and return its finding. If the check itself fails, that is a finding too."""
     try:
         return check()
     except Exception as error:  # noqa: BLE001  # of the SDK, of wandb, of the disk

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_USER: Final = re.compile(r"(?<=://)[^/\s]+@")  # of an address: it may be a password
+_USER: Final = re.compile(r"(?<=://)[^/\s]+@")  # the user information of an address; it may be a password
 
 
 class State(enum.Enum):
@@ -63,10 +63,10 @@ def failed(what: str, text: str, remedy: str) -> Finding:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without more than fits a finding."""
+    """The first line of an error's message, as short as a finding needs it."""
     return without_user(str(error).strip().partition("\n")[0].rstrip(".:")) or type(error).__name__
 
 
 def without_user(text: str) -> str:
-    """A text without what may be a password in an address."""
+    """A text without the user information of addresses, which may be a password."""
     return _USER.sub("", text)

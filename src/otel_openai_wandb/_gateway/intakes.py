@@ -70,6 +70,6 @@ def _runs_of(directory: Path) -> Path:
 
 
 def folder_of(tenant: str) -> str:
-    """A name for a tenant's folder: unique, and safe whatever characters the tenant's name has."""
+    """The name of a tenant's folder: unique, and safe for any characters in the tenant's name."""
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", tenant)[:60].strip("-") or "all"
     return f"{readable}-{hashlib.sha256(tenant.encode()).hexdigest()[:8]}"

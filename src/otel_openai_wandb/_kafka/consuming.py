@@ -37,9 +37,8 @@ _REVOKE_SECONDS: Final = 3.0
 _BROKER_SECONDS: Final = 10.0
 _TRIES: Final = 3
 _LINE_SECONDS: Final = 60.0
-_TABLE_SECONDS: Final = (
-    2.0  # if this worker and its disk are lost, another one writes the rows of so many seconds again
-)
+# If this worker and its disk are lost, another worker writes the rows of so many seconds again.
+_TABLE_SECONDS: Final = 2.0
 
 
 class KafkaFailedError(Exception):

@@ -60,7 +60,7 @@ def run(named: str | None, address: Address) -> int:
 
 
 def _address_of(named: str | None, wanted: Address) -> Address:
-    """Where the traces go; those of a run in W&B to its project, unless the user wants another."""
+    """The destination of the traces. For a run in W&B it is the run's project, unless the user names another."""
     path = None if named is None else online_path(named)
     if path is None:
         return wanted

@@ -1,9 +1,9 @@
-"""The dialects of GenAI telemetry, and the order in which they are believed.
+"""The dialects of GenAI telemetry, and their order of precedence.
 
-Dialects are not exclusive: Logfire and OpenLIT write the conventions' attributes beside their own, and a program may
-have two instrumentations. So each field of a call is read on its own: the first row whose key is there and can be read
-wins, 0 and "" included. What kind a span is, each dialect tells with a word of its own, and those are asked before the
-conventions; everywhere else the conventions come first.
+A span may have several dialects: Logfire and OpenLIT write the conventions' attributes beside their own, and a program
+may have two instrumentations. So each field of a call is read on its own. The first row whose key is present and
+readable wins, 0 and "" included. For the kind of a span, each dialect's own attribute comes before the conventions. For
+all other fields the conventions come first.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,12 +62,12 @@ def _by_key() -> Mapping[str, tuple[Row[Any], ...]]:
 
 INDEX: Final = ".N"
 ROWS: Final = _by_key()
-"""The rows of each key, or of a family's `prefix.N`."""
+"""The rows by key, or by `prefix.N` for a family."""
 RANKS: Final[Mapping[Row[Any], int]] = {row: rank for rank, row in enumerate(_ROWS)}
-"""The lower, the more it is believed."""
+"""The row with the lowest rank wins."""
 CONTENT_KEYS: Final = frozenset(row.key for row in _ROWS if row.field in CONTENT and not row.inside)
-"""Of what is shown as inputs and outputs."""
+"""The keys of attributes that are shown as inputs and outputs."""
 SHOWN_AS: Final[Mapping[str, Callable[[Any], Any]]] = {openinference.PARAMETERS: openinference.without_messages}
-"""What is made of an attribute that is shown, but not with all that it holds."""
+"""Functions for attributes that are shown without some of their content."""
 NEVER_SHOWN: Final = frozenset({"ai.embedding", "ai.embeddings", "llm.headers"})
-"""Vectors are long, and the headers that old OpenLLMetry records may hold a key."""
+"""Attributes that are not shown: vectors are long, and the headers that old OpenLLMetry records may contain a key."""

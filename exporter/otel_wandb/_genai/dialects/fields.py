@@ -1,6 +1,6 @@
-"""What a span may say, and the rows that tell which attribute says it.
+"""The fields of a span, and the rows that map attributes to fields.
 
-A row is the whole of what is known of a key: a new key is a new row, a new dialect a new table of rows.
+A row has everything that is known about a key. A new key is a new row, a new dialect is a new table of rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,11 +46,11 @@ class Field(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row(Generic[T_co]):
-    """Where one dialect writes a field.
+    """The attribute in which one dialect writes a field.
 
-    `key` is the name of an attribute, or for `prefix.N` that of a family of attributes with an index, which is read as
-    one list of nested values. `inside` is the path into the JSON that the attribute holds. `read` reads a value that is
-    not of the field's usual form.
+    `key` is the name of an attribute. `prefix.N` is a family of attributes with an index, which is read as one list of
+    nested values. `inside` is the path into the JSON of the attribute. `read` reads a value that has another form than
+    the field usually has.
     """
 
     field: Field[T_co]
@@ -60,7 +60,7 @@ class Row(Generic[T_co]):
 
 
 def _provider(value: Any) -> str | None:
-    """The provider in the spelling of the conventions, without the API that Vercel adds to it."""
+    """The provider as the conventions spell it, without the API that Vercel adds."""
     said = text(value)
     if said is None:
         return None
@@ -71,19 +71,19 @@ def _provider(value: Any) -> str | None:
 
 
 def _model(value: Any) -> str | None:
-    """The name of a model; OpenLLMetry says "unknown" where it has none."""
+    """The name of a model. "unknown", which OpenLLMetry writes if it has no name, is no name."""
     said = text(value)
     return None if said == "unknown" else said
 
 
 def _finish_reasons(value: Any) -> tuple[str, ...] | None:
-    """In the spelling of OpenAI, where the conventions and Vercel have one of their own."""
+    """Finish reasons as OpenAI spells them. The conventions and Vercel spell some differently."""
     said = texts(value)
     return None if said is None else tuple([_FINISH_REASONS.get(reason, reason) for reason in said])
 
 
 def _messages_or_text(value: Any) -> Messages | str:
-    """A conversation as its messages, a text as it is, and anything else as JSON."""
+    """The messages of a conversation, a text unchanged, or any other value as JSON."""
     messages = conversation(value)
     if messages is not None:
         return messages
@@ -108,7 +108,7 @@ _FINISH_REASONS: Final[Mapping[str, str]] = {
     "content-filter": "content_filter",
 }
 
-KIND: Final[Field[Kind]] = Field("kind", lambda _: None)  # every dialect has words of its own
+KIND: Final[Field[Kind]] = Field("kind", lambda _: None)  # each row has its own `read`
 DISPLAY_NAME: Final = Field("display name", text)
 TRACE_NAME: Final = Field("display name of a root", text)
 OPERATION: Final = Field("operation", text)
@@ -176,16 +176,16 @@ PARAMETERS: Final[Mapping[str, Field[Any]]] = {
     )
 }  # fmt: skip
 CONTENT: Final = (INPUT_MESSAGES, OUTPUT_MESSAGES, TOOL_CALLS, INSTRUCTIONS, TOOLS, INPUTS, OUTPUTS)
-"""What is shown as inputs and outputs, and therefore not among a node's attributes."""
+"""The fields that are shown as inputs and outputs, and therefore not among a node's attributes."""
 
 
 def usage_rows(key: str, *inside: str) -> tuple[Row[int], ...]:
-    """The rows of a provider's usage, or one with normalised names, in the JSON of an attribute."""
+    """The rows for a usage in the JSON of an attribute, with a provider's names or normalised ones."""
     return tuple(Row(field, key, (*inside, *path.split("."))) for field, paths in _USAGE.items() for path in paths)
 
 
 def body_rows(request: str, response: str) -> tuple[Row[Any], ...]:
-    """The rows of the bodies of a call in OpenAI's form, where two attributes hold them."""
+    """The rows for two attributes with the request and response of a call in OpenAI's form."""
     return (
         Row(INPUT_MESSAGES, request, read=asked),
         *parameter_rows(request),
@@ -198,7 +198,7 @@ def body_rows(request: str, response: str) -> tuple[Row[Any], ...]:
 
 
 def parameter_rows(key: str) -> tuple[Row[Any], ...]:
-    """The rows of a request's parameters in OpenAI's names, in the JSON of an attribute."""
+    """The rows for a request's parameters in the JSON of an attribute, with OpenAI's names."""
     return tuple(Row(field, key, (name,)) for name, field in _ARGUMENTS)
 
 

@@ -1,4 +1,4 @@
-"""Langfuse's SDK: observations, with JSON of what went in and came out, in whatever form the provider has."""
+"""Langfuse's SDK: observations, with their input and output as JSON, in the form of the provider."""
 
 from typing import Any, Final
 
@@ -24,12 +24,12 @@ _TYPE: Final = "langfuse.observation.type"
 _INPUT: Final = "langfuse.observation.input"
 _OUTPUT: Final = "langfuse.observation.output"
 _PARAMETERS: Final = "langfuse.observation.model.parameters"
-_FIRST_CHUNK: Final = "langfuse.observation.completion_start_time"  # streams alone have one
+_FIRST_CHUNK: Final = "langfuse.observation.completion_start_time"  # only streams have it
 _COST: Final = "langfuse.observation.cost_details"
 
 
 def _operation(value: Any) -> str | None:
-    """Only its form tells a prompt from messages."""
+    """The operation of a generation: a prompt and messages differ only in their form."""
     return "text_completion" if isinstance(document(value), str) and not is_cut(value) else None
 
 
@@ -77,17 +77,17 @@ ROWS: Final[tuple[Row[Any], ...]] = (
     *f.usage_rows("langfuse.observation.usage_details"),
     Row(f.COST, _COST, ("total",)),
     Row(f.COST, _COST, read=_sum),
-    # The API's defaults, which the SDK writes where the caller said nothing.
+    # The SDK writes the API's defaults for parameters that the caller did not set.
     Row(f.TEMPERATURE, _PARAMETERS, ("temperature",), read=other_than(1, number)),
     Row(f.TOP_P, _PARAMETERS, ("top_p",), read=other_than(1, number)),
     Row(f.FREQUENCY_PENALTY, _PARAMETERS, ("frequency_penalty",), read=other_than(0, number)),
     Row(f.PRESENCE_PENALTY, _PARAMETERS, ("presence_penalty",), read=other_than(0, number)),
-    Row(f.MAX_TOKENS, _PARAMETERS, ("max_tokens",)),  # "Infinity", which is no number of tokens
+    Row(f.MAX_TOKENS, _PARAMETERS, ("max_tokens",)),  # the default "Infinity" is not read as a count
     Row(f.CHOICES, _PARAMETERS, ("n",)),
     Row(f.SEED, _PARAMETERS, ("seed",)),
     Row(f.FIRST_CHUNK_AT, _FIRST_CHUNK),
     Row(f.STREAM, _FIRST_CHUNK, read=always(True)),
-    # The SDK leaves the span's own status alone where the program sets a level.
+    # The SDK does not set the span's status if the program sets a level.
     Row(f.FAILED, "langfuse.observation.level", read=one_of({"error": True})),
     Row(f.STATUS_MESSAGE, "langfuse.observation.status_message"),
     Row(f.EMBEDDING_COUNT, _OUTPUT, ("count",)),

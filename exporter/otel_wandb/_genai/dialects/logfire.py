@@ -1,4 +1,4 @@
-"""Logfire and Pydantic AI: the conventions' attributes, lists as JSON, and before that bodies and events."""
+"""Logfire and Pydantic AI: the conventions' attributes with lists as JSON; older versions have bodies and events."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -22,7 +22,7 @@ def _operation(request: Any) -> str | None:
 
 
 def _asked(request: Any) -> Messages | None:
-    """The request; None if it has only a model, because the messages are in the conventions' attributes."""
+    """The messages of the request. None if it has only a model, and the conventions' attributes have the messages."""
     return asked(request) if is_cut(request) or _operation(request) is not None else None
 
 

@@ -1,4 +1,4 @@
-"""MLflow's tracing: every attribute is JSON, texts too, with a request's and a response's body in two of them."""
+"""MLflow's tracing: every attribute is JSON, texts too. Two of them have the bodies of the request and response."""
 
 from typing import Any, Final
 

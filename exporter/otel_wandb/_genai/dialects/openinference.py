@@ -1,4 +1,4 @@
-"""OpenInference, by Arize: one attribute for each field of each message, and the bodies beside them."""
+"""OpenInference, by Arize: one attribute for each field of each message, and the bodies as well."""
 
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ def _dimensions(embeddings: Any) -> int | None:
 
 
 def without_messages(parameters: Any) -> Any:
-    """The parameters of a call, which some instrumentations write with the messages and the tools among them."""
+    """The parameters of a call without the messages and tools, which some instrumentations write among them."""
     found = document(parameters)
     if not isinstance(found, MAPPING) or _REPEATED.isdisjoint(found):
         return parameters

@@ -6,10 +6,10 @@ from typing import Any, Final
 from otel_wandb._genai.dialects import fields as f
 from otel_wandb._genai.dialects.fields import Row
 
-MARK_KEY: Final = "telemetry.sdk.name"  # on its spans, where others have it on the resource
+MARK_KEY: Final = "telemetry.sdk.name"  # OpenLIT sets it on its spans, others on the resource
 MARK: Final = "openlit"
 
-# What is written where the caller said nothing; all but the seed is what the API does then anyway.
+# Values for parameters that the caller did not set. All but the seed are the API's defaults.
 _INVENTED: Final[Mapping[str, Any]] = {
     "gen_ai.request.temperature": 1.0,
     "gen_ai.request.top_p": 1.0,
@@ -17,7 +17,7 @@ _INVENTED: Final[Mapping[str, Any]] = {
     "gen_ai.request.presence_penalty": 0.0,
     "gen_ai.request.seed": 0,
     "gen_ai.request.user": "",
-    "gen_ai.usage.cost": 0,  # of a model that it has no price for
+    "gen_ai.usage.cost": 0,  # for a model without a known price
 }
 
 ROWS: Final[tuple[Row[Any], ...]] = (

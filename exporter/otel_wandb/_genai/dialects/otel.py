@@ -1,4 +1,4 @@
-"""The GenAI conventions: 1.37 and later as `opentelemetry-util-genai` 1.3b0 emits them, with `otel_openai_v0`'s own."""
+"""The GenAI conventions: 1.37 and later as in `opentelemetry-util-genai` 1.3b0, older ones, and `otel_openai_v0`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ _CALLS: Final = (
     "text_completion",
     "generate_content",
     "embeddings",
-    # Others' and our own, where the conventions have no word.
+    # Names of our own and of others that the conventions lack.
     "completion",
     "response",
     "responses",
@@ -42,7 +42,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "retrieval": Kind.TOOL,
     "vectordb": Kind.TOOL,  # OpenLIT
     "invoke_workflow": Kind.CHAIN,
-    # Parts of what agents do, some with the messages that they pass on.
+    # Steps of agents. Some have the messages that they pass on.
     "invoke_swarm": Kind.AGENT,
     "invoke_graph": Kind.AGENT,
     "execute_event_loop_cycle": Kind.CHAIN,
@@ -57,7 +57,7 @@ _MEMORY: Final = ("_memory", "_memory_store")
 
 
 def _kind(value: Any) -> Kind | None:
-    """What a known operation is. Of others, which are an open list, what else the span says decides."""
+    """The kind of a known operation. For others, which are an open list, other fields of the span decide."""
     operation = text(value)
     if operation is None:
         return None
@@ -68,7 +68,7 @@ def _step(value: Any) -> Kind | None:
     return None if text(value) is None else Kind.CHAIN
 
 
-# Keys for what events and log records say, in place of an attribute's.
+# Keys for fields that are read from events and log records, not from an attribute.
 MESSAGE_EVENTS: Final = "(messages)"
 FIRST_CHUNK_EVENT: Final = "(first chunk)"
 EXCEPTION_EVENT: Final = "(exception)"
@@ -130,7 +130,7 @@ ROWS: Final[tuple[Row[Any], ...]] = (
     Row(f.TAGS, names.TAGS),
 )
 
-# Versions 1.27 to 1.36, whose messages are log records or events of the span, and before that JSON in two events.
+# Versions 1.27 to 1.36, with messages in log records or events of the span, and earlier ones, with JSON in two events.
 OLD_ROWS: Final[tuple[Row[Any], ...]] = (
     Row(f.PROVIDER, "gen_ai.system"),
     Row(f.INPUT_MESSAGES, MESSAGE_EVENTS, read=asked_in_events),
@@ -142,7 +142,7 @@ OLD_ROWS: Final[tuple[Row[Any], ...]] = (
     Row(f.SEED, "gen_ai.openai.request.seed"),
 )
 
-# What has no word for its kind, or lost it to a limit on attributes: the SDK drops the oldest first.
+# Spans without an attribute for the kind, or whose limit on attributes dropped it: the SDK drops the oldest first.
 UNNAMED_KINDS: Final[tuple[Row[Kind], ...]] = (
     *(
         Row(f.KIND, key, read=always(Kind.LLM))
@@ -159,5 +159,5 @@ UNNAMED_KINDS: Final[tuple[Row[Kind], ...]] = (
     Row(f.KIND, names.TOOL_NAME, read=always(Kind.TOOL)),
     Row(f.KIND, names.AGENT_NAME, read=always(Kind.AGENT)),
 )
-# An unknown operation, without a model, messages or tokens.
+# Spans with an unknown operation, without a model, messages or tokens.
 OTHER_KINDS: Final[tuple[Row[Kind], ...]] = (Row(f.KIND, names.OPERATION_NAME, read=_step),)

@@ -1,4 +1,4 @@
-"""W&B's own names, which win over all others, and names that no dialect owns, which come last."""
+"""W&B's own names, which win over all others, and names of no particular dialect, which come last."""
 
 from typing import Any, Final
 
@@ -23,10 +23,10 @@ ROWS: Final[tuple[Row[Any], ...]] = (
     Row(f.INPUTS, "gcp.vertex.agent.tool_call_args", read=inline),
     Row(f.OUTPUTS, "gcp.vertex.agent.tool_response", read=inline),
     Row(f.SESSION, "gcp.vertex.agent.session_id"),
-    # Sentry's subsets of tokens.
+    # Sentry's names for parts of the tokens.
     Row(f.CACHE_READ_TOKENS, "gen_ai.usage.input_tokens.cached"),
     Row(f.REASONING_TOKENS, "gen_ai.usage.output_tokens.reasoning"),
-    # Where a call of a model has nothing better.
+    # For calls of a model without any other messages.
     *(Row(f.INPUT_MESSAGES, key, read=asked) for key in ("traceloop.entity.input", "input", "inputs")),
     *(Row(f.OUTPUT_MESSAGES, key, read=answered) for key in ("traceloop.entity.output", "output", "outputs")),
     *(Row(f.INPUTS, key) for key in ("input", "inputs")),

@@ -1,4 +1,4 @@
-"""OpenLLMetry, by Traceloop: an attribute for each field of each message, and from 0.5x on the conventions'."""
+"""OpenLLMetry, by Traceloop: an attribute for each field of each message; from 0.5x on the conventions' attributes."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ _ROLES: Final = ("system", "user", "assistant")
 
 
 def _message(item: Any) -> Any:
-    """A message with its content decoded, which is JSON where it has parts."""
+    """A message with its content decoded. A content with parts is JSON."""
     if not isinstance(item, MAPPING):
         return item
     if len(item) == 1:  # `gen_ai.prompt.0.user`, as 0.40 writes the prompt of a completion

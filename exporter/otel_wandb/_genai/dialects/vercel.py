@@ -1,4 +1,4 @@
-"""Vercel's AI SDK, versions 4 to 6: an outer span for what was asked, an inner one for each call of the model."""
+"""Vercel's AI SDK, versions 4 to 6: an outer span for the request, and an inner span for each call of the model."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ _OPERATION: Final = "ai.operationId"
 
 
 def _kind(value: Any) -> Kind | None:
-    """`ai.generateText` is made of calls, `ai.generateText.doGenerate` is one."""
+    """The kind of an operation. `ai.generateText` contains calls, `ai.generateText.doGenerate` is a call."""
     operation = text(value)
     if operation is None:
         return None
@@ -26,7 +26,7 @@ def _operation(value: Any) -> str | None:
 
 
 def _embedded(value: Any) -> Messages | None:
-    """Texts, each as JSON."""
+    """The messages of texts, each of which is JSON."""
     return asked([document(item) for item in listed(value)])
 
 

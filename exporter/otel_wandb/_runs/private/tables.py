@@ -79,7 +79,7 @@ def write_cells_as_they_are(table: "wandb.Table") -> None:
 
 
 def write_media_as_it_is(table: "wandb.Table") -> None:
-    """The same for the file of the table among the media of the run, where wandb also searches each cell."""
+    """Write the cells of our table to its file among the run's media without the same search of each cell."""
     bind, rows_of = attribute(table, "bind_to_run"), attribute(table, "_to_table_json")
     if bind is None or rows_of is None:
         without("writing cells of tables as they are", None)

@@ -1,4 +1,4 @@
-"""Lets only a few messages be read at once: gRPC does not say how large one will be, nor whether it comes."""
+"""Limits how many gRPC messages are read at once, because the size of a message is unknown before it has come."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,21 +7,21 @@ from typing import Final, Literal
 from otel_openai_wandb._gateway.receiving.replies import Reason, RefusedError
 
 _MOST: Final = 4
-_MOST_OF_ONE: Final = 3  # of a tenant: one that sends nothing leaves a turn to the others
-_SECONDS: Final = 2.0  # after which a message that is not there makes room for who waits
+_MOST_OF_ONE: Final = 3  # turns of one tenant, so that a tenant that sends nothing does not block the others
+_SECONDS: Final = 2.0  # after which a message that has not come loses its turn, if another call waits
 
 
 class Turns:
-    """For one event loop."""
+    """The turns in which messages are read. For one event loop."""
 
     def __init__(self) -> None:
         self._all = _Turns(_MOST)
         self._of: dict[str, _Turns] = {}
 
     async def read(self, tenant: str, messages: AsyncIterator[bytes]) -> bytes:
-        """The message of a call, when it is the tenant's turn. Raises RefusedError.
+        """Wait for a turn of the tenant, and return the message of a call. Raises RefusedError if it comes too late.
 
-        One that is slow is waited for as long as nobody waits for its turn.
+        A slow message may take longer while no other call waits for a turn.
         """
         own = self._of.setdefault(tenant, _Turns(_MOST_OF_ONE))
         async with own, self._all:
@@ -37,7 +37,7 @@ class Turns:
 
 
 class _Turns(asyncio.Semaphore):
-    """Knows how many wait for it."""
+    """A semaphore that knows whether a task waits for it."""
 
     waiting = 0
 
