@@ -15,7 +15,9 @@ def cells(row: Row) -> dict[str, object]:
     return dict(zip([column.name for column in TRACES.columns], row, strict=True))
 
 
-def piece(trace_id: str, number: int, *, root: bool = False, reason: Reason = Reason.IDLE) -> Trace:
+def piece(
+    trace_id: str, number: int, *, root: bool = False, reason: Reason = Reason.IDLE, model: str = "gpt-4"
+) -> Trace:
     """A call `number`, with the root if it is here."""
     call = span(
         f"{trace_id}{number}",
@@ -24,7 +26,9 @@ def piece(trace_id: str, number: int, *, root: bool = False, reason: Reason = Re
         start=number * 100,
         end=number * 100 + 50,
         error="first" if number == 1 else None,
-        attributes=chat_attributes(f"question {number}", f"answer {number}"),
+        attributes=chat_attributes(
+            f"question {number}", f"answer {number}", **{"gen_ai.request.model": model, "gen_ai.response.model": model}
+        ),
     )
     above = [span(f"{trace_id}r", trace_id=trace_id, name="POST /", end=900)] if root else []
     return trace(*above, call, sequence=number, reason=Reason.ROOT if root else reason)
@@ -40,6 +44,19 @@ def test_calls_that_come_before_their_root_are_in_its_row() -> None:
     assert (row["status"], row["error"], row["complete"]) == ("SUCCESS", "first", False)
     assert (row["elapsed_time"], row["output"]) == (0.9, "**assistant**: answer 2")
     assert list(pieces.drain()) == []
+
+
+def test_one_unknown_cost_makes_that_of_the_trace_unknown() -> None:
+    def row_with(model: str) -> dict[str, object]:
+        pieces = Pieces(10, 600.0)
+        made = [piece("t", 0, model=model), piece("t", 1, root=True)]
+        (row,) = [row for one in made for row, _ in pieces.add(one, row_of(one), one.spans, 0.0)]
+        return cells(row)
+
+    known, unknown = row_with("gpt-4"), row_with("nobody-knows-it")
+    assert (known["cost"], known["cost_reason"]) == (2 * (3 * 30 + 4 * 60) / 1e6, None)
+    assert unknown["cost"] is None
+    assert str(unknown["cost_reason"]).startswith("1 of 1 calls: ")
 
 
 def test_a_whole_trace_does_not_wait() -> None:

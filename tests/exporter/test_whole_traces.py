@@ -1,9 +1,11 @@
 """Pieces of a trace become one record, also where they stand in different files of a journal."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from otel_wandb._costs.prices import PRICES
 from otel_wandb._journal.reader import Texts, read_journal
 from otel_wandb._journal.schema import RunOfFile, TraceRecord
 from otel_wandb._journal.whole import whole_traces
@@ -48,6 +50,21 @@ def test_calls_and_roots_of_two_files_are_whole_traces(tmp_path: Path) -> None:
         assert below["call"] is not None
         (asked,) = texts.messages(below["call"]["asked"])
         assert asked["parts"][0]["content"] == f"question {place}"
+
+
+def test_one_unknown_cost_makes_that_of_the_trace_unknown(tmp_path: Path) -> None:
+    assembler = TraceAssembler(Limits(idle=1.0, quiet=0.1))
+    journal = Journal(str(tmp_path / "files"), ABOUT, keep=str, failed=_fail)
+    for now, model in enumerate(("nobody-knows-it", "gpt-4", None)):
+        more: dict[str, Any] = {"gen_ai.request.model": model, "gen_ai.response.model": model}
+        made = span("root", name="root", start=-10) if model is None else None
+        assembler.offer(made or span(str(now), "root", start=now, attributes=chat_attributes(**more)), 2 * now)
+        for trace in assembler.tick(2 * now + 1):
+            assert journal.add_trace(read_trace(trace, PRICES))
+    journal.close({})
+    (found,) = [record for record in whole_traces(read_journal(tmp_path)) if record["record"] == "trace"]
+    assert (found["totals"]["calls"], found["totals"]["cost"]) == (2, None)
+    assert str(found["totals"]["cost_reason"]).startswith("1 of 1 calls: ")
 
 
 def test_a_piece_without_a_root_comes_last_and_as_it_is(tmp_path: Path) -> None:

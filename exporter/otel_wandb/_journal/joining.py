@@ -134,14 +134,15 @@ def _joined(pieces: Sequence[TraceRecord]) -> TraceRecord:
 
 def _totals(totals: Sequence[Totals]) -> Totals:
     costs = [one["cost"] for one in totals if one["cost"] is not None]
+    reasons = dict.fromkeys(one["cost_reason"] for one in totals if one["cost_reason"] is not None)
     return {
         "calls": sum(one["calls"] for one in totals),
         "input": summed(one["input"] for one in totals),
         "output": summed(one["output"] for one in totals),
         "total": summed(one["total"] for one in totals),
         "estimated": any(one["estimated"] for one in totals),
-        "cost": sum(costs) if costs else None,
-        "cost_reason": _said([one["cost_reason"] for one in totals]),
+        "cost": sum(costs) if costs and not reasons else None,  # one unknown cost makes the sum unknown
+        "cost_reason": "; ".join(reasons) or None,
     }
 
 

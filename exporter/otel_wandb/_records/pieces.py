@@ -19,6 +19,8 @@ def combined(rows: Sequence[Row]) -> Row:
     """Combine the rows of the pieces of one trace into one row. The last one is the row of the root."""
     cells = {column.name: [row[place] for row in rows] for place, column in enumerate(TRACES.columns)}
     made = {name: _RULES.get(name, _of_the_root)(found) for name, found in cells.items()}
+    if made["cost_reason"] is not None:  # one unknown cost makes the sum unknown
+        made["cost"] = None
     start, end = made["start_time"], made["end_time"]
     if isinstance(start, datetime) and isinstance(end, datetime):
         made["elapsed_time"] = (end - start).total_seconds()
@@ -44,6 +46,10 @@ def _models(cells: Sequence[Cell]) -> Cell:
     return ", ".join(dict.fromkeys(names)) or None
 
 
+def _reasons(cells: Sequence[Cell]) -> Cell:
+    return "; ".join(dict.fromkeys(cell for cell in cells if isinstance(cell, str))) or None
+
+
 def _earliest(cells: Sequence[Cell]) -> Cell:
     return min((cell for cell in cells if isinstance(cell, datetime)), default=None)
 
@@ -64,7 +70,7 @@ _RULES: Final[Mapping[str, Rule]] = {
     "total_tokens": _sum,
     "estimated": any,
     "cost": _sum,
-    "cost_reason": _first,
+    "cost_reason": _reasons,
     "remote_parent_id": _first,
     "sequence": _first,
 }
