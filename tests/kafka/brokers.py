@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -121,6 +121,11 @@ def records(numbers: Sequence[int], *, orphans: int = 0) -> list[tuple[str, byte
     calls = [(number, 2) for number in numbers]
     roots = [(number, 1) for number in numbers if not orphans or number % orphans]
     return [(trace_id(number), _record(number, place)) for number, place in calls + roots]
+
+
+def roots(numbers: Iterable[int]) -> list[tuple[str, bytes | None]]:
+    """The root of each trace, for those that `records` left without."""
+    return [(trace_id(number), _record(number, 1)) for number in numbers]
 
 
 def _listens(port: int) -> bool:

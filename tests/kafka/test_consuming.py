@@ -15,6 +15,7 @@ from tests.kafka.brokers import (
     mock_cluster,
     produce,
     records,
+    roots,
     said,
     stop,
     trace_id,
@@ -71,7 +72,7 @@ def test_what_a_worker_had_read_when_it_was_killed_is_written_by_another(tmp_pat
 
 
 def test_what_is_done_above_an_open_offset_is_not_written_again(tmp_path: Path) -> None:
-    """One trace in ten has no root, waits for it, and holds the lowest offset."""
+    """The root of one trace in ten comes late: it holds the lowest offset until then."""
     traces, more = 600, 200
     of_orphans = traces // 10
     all_records = 2 * (traces + more) - of_orphans
@@ -87,10 +88,9 @@ def test_what_is_done_above_an_open_offset_is_not_written_again(tmp_path: Path) 
             produce(brokers, records(range(traces, traces + more)))
             kill(first)
             until(lambda: done_above(brokers) == all_records - of_orphans, seconds=120)
+            produce(brokers, roots(range(0, traces, 10)))
+            until(lambda: done(brokers, PARTITIONS) == all_records + of_orphans, seconds=90)
             assert stop(second) == 0
-        with worker(tmp_path, brokers, "two") as impatient:
-            until(lambda: done(brokers, PARTITIONS) == all_records, seconds=90)
-            assert stop(impatient) == 0
     assert open_at_the_kill < traces  # by the lowest offset alone, all the others would be read again
     rows = written(tmp_path)
     assert rows.keys() == {trace_id(number) for number in range(traces + more)}
@@ -105,33 +105,35 @@ def done_above(brokers: str) -> int:
 
 def test_a_partition_that_is_revoked_is_settled_and_committed(tmp_path: Path) -> None:
     traces = 200
-    # What has no root waits longer than the second worker needs to start.
-    patient = {"OTEL_WANDB_QUIET": "6", "OTEL_WANDB_IDLE": "30"}
+    patient = {"OTEL_WANDB_QUIET": "6", "OTEL_WANDB_IDLE": "600"}
     with mock_cluster() as brokers:
         produce(brokers, records(range(traces), orphans=4))
         with worker(tmp_path, brokers, "one", **patient) as first:
             until(lambda: sum(written(tmp_path / "one").values()) > 100, seconds=90)
             with worker(tmp_path, brokers, "two", **patient) as second:
                 until(lambda: "reading partitions" in said(tmp_path, "two"), seconds=60)
-                until(lambda: done(brokers, PARTITIONS) == 2 * traces - 50, seconds=120)
+                produce(brokers, roots(range(0, traces, 4)))
+                until(lambda: done(brokers, PARTITIONS) == 2 * traces, seconds=120)
                 assert stop(second) == 0
             assert stop(first) == 0
     rows = written(tmp_path)
     assert rows.keys() == {trace_id(number) for number in range(traces)}
-    # On a machine under load, the mock cluster refuses commits for as long as a member joins.
-    was_refused = "offsets were not committed; they are read again" in said(tmp_path, "one")
+    # The mock cluster refuses commits while a member joins. Kafka takes them.
+    was_refused = "offsets were not committed; their records are read again" in said(tmp_path, "one")
     assert was_refused or rows.total() == traces
 
 
 def test_a_worker_that_comes_back_to_its_directory_writes_nothing_twice(tmp_path: Path) -> None:
     traces = 300
+    patient = {"OTEL_WANDB_IDLE": "600"}
     with mock_cluster() as brokers:
         produce(brokers, records(range(traces), orphans=3))
-        with worker(tmp_path, brokers, "one") as process:
+        with worker(tmp_path, brokers, "one", **patient) as process:
             until(lambda: sum(written(tmp_path).values()) > 100, seconds=90)
             kill(process)
-        with worker(tmp_path, brokers, "one") as process:
-            until(lambda: done(brokers, PARTITIONS) == 2 * traces - 100, seconds=120)
+        with worker(tmp_path, brokers, "one", **patient) as process:
+            produce(brokers, roots(range(0, traces, 3)))
+            until(lambda: done(brokers, PARTITIONS) == 2 * traces, seconds=120)
             assert stop(process) == 0
     assert written(tmp_path) == Counter(trace_id(number) for number in range(traces))
 
