@@ -229,10 +229,10 @@ def test_a_weave_that_is_away_takes_nothing_from_the_run(
     """Each in the time that the run has anyway: what is written for W&B is at W&B."""
     if fault == "hangs":
         weave_server.held.clear()
-    ends = {"exit": "", "SIGTERM": TERMINATED, "force_flush": "print(exporter.force_flush())"}
+    ends = {"exit": "", "SIGTERM": TERMINATED, "force_flush": "print(exporter.force_flush(5_000))"}
     where = {"is gone": {"WF_TRACE_SERVER_URL": "http://127.0.0.1:9"}, "hangs": {}}[fault]
     body = BODY.format(weave=True, end=ends[end])
-    done = program(tmp_path, server, wandb_server, weave_server, body, OTEL_WANDB_EXIT_TIMEOUT="10", **where)
+    done = program(tmp_path, server, wandb_server, weave_server, body, OTEL_WANDB_EXIT_TIMEOUT="6", **where)
     assert done.returncode == (-15 if end == "SIGTERM" else 0), done.stderr
     assert "False" not in done.stdout
     assert "did not take everything in time" not in done.stderr

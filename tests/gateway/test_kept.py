@@ -16,6 +16,8 @@ from tests.gateway.serving import Running, gateway, logged
 from tests.support.run_file import find_runs, read_run, stats_rows
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.waits
+
 
 def names_of(running: Running) -> Counter[str]:
     return Counter(span["name"] for span in running.spans())

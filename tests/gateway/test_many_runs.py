@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.gateway.online import SOON, expected, impatiently, is_drained, online, rows, run_directories
 from tests.gateway.otlp import traces
 from tests.gateway.serving import gateway
 from tests.support.waiting import until
 from tests.support.wandb_server import WandbServer
+
+pytestmark = pytest.mark.waits
 
 RUNS = 50
 

@@ -10,6 +10,8 @@ from tests.gateway.serving import Running, gateway, logged
 from tests.support.waiting import until
 from tests.support.wandb_server import WandbServer
 
+pytestmark = pytest.mark.waits
+
 AWAY = {
     "refuses": lambda server: server.refuse(),
     "hangs": lambda server: server.swallow(),

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.gateway.online import SOON, expected, impatiently, is_drained, online, rows, run_directories, senders, tokens
 from tests.gateway.otlp import request, traces
 from tests.gateway.serving import Running, gateway, logged
 from tests.support.waiting import until
 from tests.support.wandb_server import API_KEY, WandbServer
+
+pytestmark = pytest.mark.waits
 
 ONE, TWO, REFUSED = "1" * 40, "2" * 40, "3" * 40
 KEYS = {"KEY_one": ONE, "KEY_two": TWO, "KEY_refused": REFUSED}

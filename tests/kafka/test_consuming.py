@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from otel_openai_wandb._kafka.offsets import done_of
@@ -24,6 +25,8 @@ from tests.kafka.brokers import (
 )
 from tests.support.run_file import find_runs, run_record
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.waits
 
 PARTITIONS = 4
 RECORDED = Path(__file__).parents[1] / "exporter/otlp/kafka_records.json"

@@ -3,11 +3,14 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from google.protobuf.json_format import MessageToJson
 
 from tests.gateway.otlp import request
 from tests.kafka.brokers import done, mock_cluster, produce, said, stop, worker, written
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.waits
 
 PARTITIONS = 4
 

@@ -7,9 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.kafka.brokers import done, kill, mock_cluster, produce, records, said, stop, trace_id, worker, written
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.waits
 
 PARTITIONS = 4
 # What is 192 MiB and a minute otherwise.

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.kafka.brokers import (
     committed,
     done,
@@ -17,6 +19,8 @@ from tests.kafka.brokers import (
     written,
 )
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.waits
 
 PARTITIONS = 2
 
