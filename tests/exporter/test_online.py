@@ -140,6 +140,20 @@ OUTAGES = {
 }
 
 
+# Python aborts if a thread prints an error while the interpreter ends, as wandb does when it cannot finish a run.
+LAST_CALLBACK = """
+import atexit, threading
+import wandb
+print_error = wandb.termerror
+def print_error_late(*args, **kwargs):
+    threading.Event().wait(0.3)
+    print_error(*args, **kwargs)
+wandb.termerror = print_error_late
+atexit.register(
+    lambda: print("finishing:", [thread.name for thread in threading.enumerate() if thread.name == "otel-wandb-tables"])
+)
+"""
+
 # wandb before 0.27 cannot give up: its service process is left to itself, with the last 32 kB of the run's file.
 GIVES_UP = "finish_timeout" in wandb.Settings.model_fields
 
@@ -150,13 +164,14 @@ def test_an_outage_loses_nothing_and_bounds_the_exit(
 ) -> None:
     wandb_server.at("outage", lambda: OUTAGES[outage](wandb_server))
     started = monotonic()
-    done = program(tmp_path, server, wandb_server, MOMENTS + OUTAGE, OTEL_WANDB_EXIT_TIMEOUT="3")
+    done = program(tmp_path, server, wandb_server, MOMENTS + LAST_CALLBACK + OUTAGE, OTEL_WANDB_EXIT_TIMEOUT="3")
     assert monotonic() - started < 20, done.stderr
     assert done.returncode == 0, done.stderr
     assert len(traces_in(records_below(tmp_path))) == 3
     if GIVES_UP:
         assert [row["request"] for row in stats_rows(done.run)] == ["**user**: one", "**user**: two", "**user**: three"]
         assert len(traces(done.run)) == len(stats_rows(done.run, "traces")) == 3
+        assert done.stdout.endswith("finishing: []\n")
     if outage != "403":  # wandb says itself that it gave up, and finishes the run
         said = done.stderr.count("upload it with: wandb sync --include-online")
         # wandb 0.20 cannot finish a run any more once the program ends.

@@ -12,6 +12,7 @@ from otel_wandb._process.worker import Worker
 from otel_wandb._records.table import Row, Table
 from otel_wandb._runs.delivery import Delivery
 from otel_wandb._runs.destination import Destination, NoRunError, RunLostError, described
+from otel_wandb._runs.private.service import FINISHING_THREAD
 from otel_wandb._runs.run import OpenRun
 from otel_wandb._spans.span import SpanRecord
 
@@ -60,7 +61,7 @@ class TableWriter:
         self._waiting: dict[OpenRun, _Waiting] = {}
         self._due: float | None = None
         self._worker: Worker[_Rows | _Close] = Worker(
-            "otel-wandb-tables", self._take, flush=self._write, wake=self._wake, due=lambda: self._due
+            FINISHING_THREAD, self._take, flush=self._write, wake=self._wake, due=lambda: self._due
         )
 
     def add(self, destination: Destination, run: OpenRun, rows: TableRows, spans: Sequence[SpanRecord] = ()) -> None:

@@ -2,12 +2,16 @@
 
 import os
 import subprocess
+import threading
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from otel_wandb._runs.private.missing import attribute, without
 
+FINISHING_THREAD: Final = "otel-wandb-tables"
+"""The name of the thread that writes tables and finishes runs."""
+_LAST_WORDS: Final = 1.0  # seconds that it may take to end
 _GONE: Final = {"AlreadyJoinedError", "HandleAbandonedError", "MailboxClosedError"}
 
 
@@ -110,6 +114,19 @@ def _process_of(service: Any) -> "subprocess.Popen[bytes] | None":
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:
+    """Wait for the process, and then for the thread that finishes runs: its connection is closed by now.
+
+    wandb prints an error there. Python aborts if a daemon thread prints while the interpreter ends.
+    """
+    try:
+        return _exit_code(process, seconds)
+    finally:
+        for thread in threading.enumerate():
+            if thread.name == FINISHING_THREAD:
+                thread.join(_LAST_WORDS)
+
+
+def _exit_code(process: "subprocess.Popen[bytes]", seconds: float) -> int:
     with suppress(subprocess.TimeoutExpired):
         return process.wait(seconds)
     return 0
