@@ -155,7 +155,7 @@ ENVIRONMENTS: Final = (
         python="3.11",
         wandb="",
         extra="[all,test]",
-        tests=(*MAIN, *FAST),
+        tests=(*MAIN, "tests/instrumentation/test_call.py", "tests/instrumentation/test_stream.py"),
         shown="the three ways in, calls, streams; reported only",
         prereleases=True,
     ),
