@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from otel_openai_wandb._gateway.spool.spool import Spool
 from tests.gateway.otlp import RECORDED, traces
@@ -144,6 +145,25 @@ def test_the_figures_add_up_after_wandb_was_killed(tmp_path: Path) -> None:
         spans = {outcome_of(name): n for name, n in running.figures().items() if "gateway_spans_total" in name}
     assert spans.pop("received") == sum(spans.values()) >= 10
     assert "are read from the spool again" in logged(tmp_path)
+
+
+def test_log_records_whose_spans_do_not_come_are_no_spans_in_the_figures(tmp_path: Path) -> None:
+    records = ExportLogsServiceRequest()
+    for number in range(1, 4):
+        records.resource_logs.add().scope_logs.add().log_records.add(
+            trace_id=number.to_bytes(16, "big"), span_id=number.to_bytes(8, "big"), event_name="gen_ai.user.message"
+        )
+    env = {**OFFLINE, "OTEL_WANDB_MAX_AGE": "1"}
+    with gateway(tmp_path, "--project", "shop", env=env, intakes="the exporter's") as running:
+        running.post(traces("root", "call", trace_id=9))
+        running.post(records.SerializeToString(), "/v1/logs")
+        lost = 'openai_wandb_gateway_lost_total{cause="logs_dropped_no_span"}'
+        until(lambda: lost in running.figures(), 60)
+        until(lambda: running.figures()['openai_wandb_gateway_spans_total{outcome="logged"}'] == 2, 60)
+        figures = running.figures()
+    spans = {outcome_of(name): n for name, n in figures.items() if "gateway_spans_total" in name}
+    assert spans == {"received": 2, "logged": 2}
+    assert figures[lost] == 3
 
 
 def outcome_of(name: str) -> str:

@@ -18,6 +18,8 @@ from otel_openai_wandb._gateway.spool.spool import Spool
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _PREFIX: Final = "openai_wandb_gateway"
 _OF_HEALTH: Final = "otel/"
+_OF_SPANS: Final = ("received", "logged", "trimmed", "duplicates", "dropped_")
+"""How the counters begin that count spans; their sum is what was received."""
 
 
 class Counts:
@@ -99,9 +101,13 @@ class Metrics(Collector):
         written = CounterMetricFamily(
             f"{_PREFIX}_spans", "Spans by outcome, since this process started.", labels=("outcome",)
         )
+        lost = CounterMetricFamily(
+            f"{_PREFIX}_lost", "Rows of tables, log records and journal records that were lost.", labels=("cause",)
+        )
         for name, number in self._written().items():
-            written.add_metric((name.removeprefix(_OF_HEALTH),), number)
-        yield from (requests, items, spans, written)
+            said = name.removeprefix(_OF_HEALTH)
+            (written if said.startswith(_OF_SPANS) else lost).add_metric((said,), number)
+        yield from (requests, items, spans, written, lost)
         waiting, waiting_bytes = self._waiting()
         for name, what, value in (
             ("spool_held_spans", "Spans in the spool.", spool["spooled"]),

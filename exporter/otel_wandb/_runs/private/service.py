@@ -5,13 +5,14 @@ import subprocess
 import threading
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from typing import Any, Final
 
 from otel_wandb._runs.private.missing import attribute, without
 
 FINISHING_THREAD: Final = "otel-wandb-tables"
 """The name of the thread that writes tables and finishes runs."""
-_LAST_WORDS: Final = 1.0  # seconds that it may take to end
+_LAST_WORDS: Final = 1.0  # seconds that such threads may take to end, one for each exporter
 _GONE: Final = {"AlreadyJoinedError", "HandleAbandonedError", "MailboxClosedError"}
 
 
@@ -121,9 +122,10 @@ def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int:
     try:
         return _exit_code(process, seconds)
     finally:
+        deadline = monotonic() + _LAST_WORDS
         for thread in threading.enumerate():
             if thread.name == FINISHING_THREAD:
-                thread.join(_LAST_WORDS)
+                thread.join(max(0.0, deadline - monotonic()))
 
 
 def _exit_code(process: "subprocess.Popen[bytes]", seconds: float) -> int:
